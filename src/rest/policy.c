@@ -92,12 +92,12 @@ static bool default_add(struct policy *policy, const struct policy_default *give
                         const char **ret_error) {
     struct policy_rule *rule = map_get(policy->by_name, given->name);
     const struct policy_rule *old = given->old_name ? map_get(policy->by_name, given->old_name) : NULL;
-    struct check *check, *deprecated = NULL, *either;
+    struct check *check, *legacy = NULL, *either;
     const char *problem = NULL;
 
     check = parse_once(policy, given->check, &problem);
-    if (check && given->deprecated && !new_only && strcmp(given->check, given->deprecated)) {
-        deprecated = parse_once(policy, given->deprecated, &problem);
+    if (check && given->legacy && !new_only && strcmp(given->check, given->legacy)) {
+        legacy = parse_once(policy, given->legacy, &problem);
     }
     if (problem || (rule && !rule->overridden)) {
         *ret_error = arena_printf(policy->arena, "rule %s: %s", given->name, problem ? problem : "given twice");
@@ -111,10 +111,10 @@ static bool default_add(struct policy *policy, const struct policy_default *give
         rule->list = old->list;
         return true;
     }
-    if (deprecated) {
+    if (legacy) {
         either = check_new(policy->arena, CHECK_OR);
         check_add(policy->arena, either, check);
-        check_add(policy->arena, either, deprecated);
+        check_add(policy->arena, either, legacy);
         check = either;
     }
     rule_add(policy, given->name, check);

@@ -26,7 +26,7 @@ struct policy_rule;
 struct policy_default {
     const char *name;
     const char *check;          /* the default */
-    const char *deprecated;     /* its older form, enough while new defaults are not enforced; null: none */
+    const char *legacy;         /* its older form, enough while new defaults are not enforced; null: none */
     const char *old_name;       /* an override of this name counts when there is none of 'name'; null: none */
 };
 
@@ -41,7 +41,7 @@ struct policy_caller {
     size_t role_count;
     bool is_admin;                                  /* what policy_is_admin said */
     bool is_admin_project;
-    /* Any other property, by its path as the rule writes it ("token.project.domain.id"): its value, or of a list the
+    /* Any other property, by its path as the rule writes it ("token.audit_ids"): its value, or of a list the
      * value at 'index'; null past the end. May be null. */
     const char *(*get)(const void *user, const char *path, size_t index);
     const void *user;
@@ -56,7 +56,7 @@ struct policy_target {
 };
 
 /* Makes the rules out of 'count' defaults and, over them, the map of names to expressions in the YAML (or JSON) file
- * 'path' (null: none). While 'enforce_new_defaults' is false a default also passes by its deprecated form. The result
+ * 'path' (null: none). While 'enforce_new_defaults' is false a default also passes by its legacy form. The result
  * lives as long as 'arena'. A file that cannot be read, an expression that cannot be understood and a rule that leads
  * back to itself are errors: null, and a sentence naming rule and place in *ret_error (in the arena). */
 struct policy *policy_new(struct arena *arena, const struct policy_default *defaults, size_t count,
