@@ -29,10 +29,10 @@
  *       "serial": text                    what the guest sees as serial number: the volume's id
  *       "readonly": bool [false] }]
  *   "nics": [{
- *       "port_id": UUID, "mac": "fa:16:3e:..", "tap": "tap0123456789a" (at most 15 bytes)
+ *       "port_id": UUID, "mac_address": "fa:16:3e:..", "device": "tap0123456789a" (at most 15 bytes)
  *       "mtu": n [0: not told to the guest]
  *       "vif_model": "virtio"|"e1000"|"e1000e"|"rtl8139"|"ne2k_pci"|"vmxnet3" [by hw_vif_model, else virtio]
- *       ... }]                            the whole member is also handed to the network's plug
+ *       ... }]                            the whole member is also the network's plug document
  *   "config_drive": {"openstack/latest/meta_data.json": text, ...} or null
  *   "rescue": {image as above} or null    boot this image, the root disk being the second disk
  *   "power": "running" | "shutdown" | "paused" | "suspended" [running]
@@ -96,9 +96,9 @@ struct server_disk {
 };
 
 struct server_nic {
-    const char *port_id, *mac, *tap, *model;
+    const char *port_id, *mac, *device, *model;
     int64_t mtu;
-    const struct json *json;            /* the whole member, for the network */
+    const struct json *plug;            /* the whole member, for the network */
 };
 
 struct server {

@@ -50,7 +50,7 @@ struct compute_driver {
     bool (*attach_disk)(struct work *work, const struct server_disk *disk);
     bool (*detach_disk)(struct work *work, const struct server_disk *disk);
 
-    /* The same for a network interface, plugged and unplugged through compute_network. */
+    /* The same for a network interface, plugged and unplugged through compute_plug. */
     bool (*attach_nic)(struct work *work, const struct server_nic *nic);
     bool (*detach_nic)(struct work *work, const struct server_nic *nic);
 
@@ -85,16 +85,10 @@ struct compute_driver {
 extern const struct compute_driver compute_driver_fake;
 extern const struct compute_driver compute_driver_libvirt;
 
-/* How a tap gets onto its network. Set once at the agent's start; null members: taps stay unconnected. */
-struct compute_network {
-    /* Puts the tap device 'tap', which exists and is up, onto the network of port nic["port_id"]. Called again and again
-     * for the same tap. */
-    bool (*plug)(struct work *work, const char *tap, const struct json *nic);
-
-    /* Forgets the tap; one that was never plugged is success. 'nic' is null when all that is known is the name. */
-    bool (*unplug)(struct work *work, const char *tap, const struct json *nic);
-};
-extern struct compute_network compute_network;
+/* How a tap gets onto its network: makes the port's device nic["device"], which exists and is up, part of the network of
+ * port 'port_id'; a null 'nic' takes it off, one that was never on is success. Called again and again. Set once at the
+ * agent's start by who knows both services; null: taps stay unconnected. */
+extern bool (*compute_plug)(struct work *work, const char *port_id, const struct json *nic);
 
 /* The kinds of work that the compute agent does; [compute] driver = libvirt|fake chooses how. */
 extern const struct work_kind compute_work[];
