@@ -268,18 +268,28 @@ bool disk_export(struct work *work, const char *from, const char *to, const char
     return TOOL(work, "qemu-img", "convert", "-f", "qcow2", "-O", format, from, to);
 }
 
+bool file_give(struct work *work, const char *path) {
+    char *parent = arena_text(work->arena, path);
+    struct stat st;
+
+    *strrchr(parent, '/') = 0;
+    return (!stat(*parent ? parent : "/", &st) && !chmod(path, 0640)
+            && (geteuid() || !chown(path, st.st_uid, st.st_gid)))
+           || work_fail(work, "server %s: cannot hand over %s: %s", work->id, path, strerror(errno));
+}
+
 bool disk_deliver(struct work *work, const char *path, const char *format) {
     struct run_result result;
     const struct json *info;
-    struct stat st, directory;
     const char *error = NULL;
-    char *parent = arena_text(work->arena, path);
+    struct stat st;
 
-    *strrchr(parent, '/') = 0;
-    if (stat(*parent ? parent : "/", &directory) || chmod(path, 0640)
-        || (!geteuid() && chown(path, directory.st_uid, directory.st_gid)) || stat(path, &st)
+    if (!file_give(work, path)) {
+        return false;
+    }
+    if (stat(path, &st)
         || !RUN(work->arena, &result, "qemu-img", "info", "-f", format, "--output=json", path)) {
-        return work_fail(work, "server %s: cannot hand over %s: %s", work->id, path, strerror(errno));
+        return work_fail(work, "server %s: cannot inspect %s", work->id, path);
     }
     info = json_parse(work->arena, result.output, result.output_size, &error);
     json_put_int(&work->result, "size", st.st_size);

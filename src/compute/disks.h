@@ -49,7 +49,10 @@ bool disks_forget(struct work *work, const struct server *server, bool go_back);
 /* Writes local qcow2 file 'from' to 'to' in 'format' without backing file; 'from' is not in use. */
 bool disk_export(struct work *work, const char *from, const char *to, const char *format);
 
-/* Gives 'path' to the owner of its directory and adds its "size" and "virtual_size" to the result. */
+/* Gives 'path' to the owner of its directory, with mode 0640. */
+bool file_give(struct work *work, const char *path);
+
+/* Gives 'path' as above and adds its "size" and "virtual_size" to the result. */
 bool disk_deliver(struct work *work, const char *path, const char *format);
 
 /* Where the snapshot 'path' is written before it is whole. */

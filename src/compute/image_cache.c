@@ -173,26 +173,32 @@ bool image_link(struct work *work, const struct server_image *image, const char 
     return ok;
 }
 
-static void cached_prune(int dir, const char *name, int64_t before) {
-    bool scratch = !strncmp(name, "new-", 4);
+static void cached_prune(struct arena *arena, const char *base, const char *name, int64_t before) {
+    const char *path = arena_printf(arena, "%s/%s", base, name);
     pthread_mutex_t *mine = &stripes[map_hash(name, strlen(name)) % STRIPES];
     struct stat st;
 
     pthread_mutex_lock(mine);
-    if (!fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) && S_ISREG(st.st_mode) && !scratch && st.st_nlink == 1
-        && st.st_ctime < before && !unlinkat(dir, name, 0)) {
-        log_info("image %s is out of use: removed from the cache", name);
+    if (name[0] != '.' && !lstat(path, &st) && st.st_ctime < before) {
+        bool conversion_died = S_ISDIR(st.st_mode);
+
+        if (conversion_died) {
+            tree_remove(path);
+        } else if (st.st_nlink == 1 && !unlink(path)) {
+            log_info("image %s is out of use: removed from the cache", name);
+        }
     }
     pthread_mutex_unlock(mine);
 }
 
 void image_cache_prune(const struct host *host, int64_t seconds) {
     struct arena *arena = arena_new(0);
-    DIR *dir = opendir(server_path(arena, host, "_base", NULL));
+    const char *base = server_path(arena, host, "_base", NULL);
+    DIR *dir = opendir(base);
     struct dirent *entry;
 
     while (dir && (entry = readdir(dir))) {
-        cached_prune(dirfd(dir), entry->d_name, clock_now() / SECOND - seconds);
+        cached_prune(arena, base, entry->d_name, clock_now() / SECOND - seconds);
     }
     if (dir) {
         closedir(dir);
