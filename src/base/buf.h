@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A growing run of bytes on the heap: responses, SQL text, messages. Always ends with a NUL that is not counted. */
+#pragma once
+#include <stdarg.h>
+#include <stddef.h>
+
+struct buf {
+    char *at;
+    size_t size, capacity;
+};
+
+void buf_put(struct buf *buf, const void *bytes, size_t size);
+void buf_text(struct buf *buf, const char *text);
+void buf_char(struct buf *buf, char c);
+void buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void buf_int(struct buf *buf, long long value);
+
+/* Room for 'size' more bytes; returns where they go. The caller then adds what it wrote to buf->size. */
+char *buf_reserve(struct buf *buf, size_t size);
+
+/* Frees the bytes and makes the buffer empty. */
+void buf_release(struct buf *buf);
+
+static inline void buf_clear(struct buf *buf) {
+    buf->size = 0;
+    if (buf->at) {
+        buf->at[0] = 0;
+    }
+}
+
+#define BUF_LITERAL(buf, text) buf_put((buf), (text), sizeof(text) - 1)

@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Digests, encodings and password hashes. */
+#include "base/crypto.h"
+
+#include <assert.h>
+#include <crypt.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/id.h"
+
+struct digest *digest_new(const char *name) {
+    const EVP_MD *md = EVP_get_digestbyname(name);
+    EVP_MD_CTX *context = md ? EVP_MD_CTX_new() : NULL;
+
+    if (context && EVP_DigestInit_ex(context, md, NULL) != 1) {
+        EVP_MD_CTX_free(context);
+        context = NULL;
+    }
+    return (struct digest *)context;
+}
+
+void digest_add(struct digest *digest, const void *bytes, size_t size) {
+    EVP_DigestUpdate((EVP_MD_CTX *)digest, bytes, size);
+}
+
+static char *hex_of(struct arena *arena, const uint8_t *bytes, size_t size) {
+    static const char hex[] = "0123456789abcdef";
+    char *text = arena_alloc(arena, size * 2 + 1);
+
+    for (size_t i = 0; i < size; i++) {
+        text[i * 2] = hex[bytes[i] >> 4];
+        text[i * 2 + 1] = hex[bytes[i] & 15];
+    }
+    return text;
+}
+
+char *digest_hex(struct digest *digest, struct arena *arena) {
+    uint8_t bytes[EVP_MAX_MD_SIZE];
+    unsigned size = 0;
+
+    EVP_DigestFinal_ex((EVP_MD_CTX *)digest, bytes, &size);
+    digest_free(digest);
+    return hex_of(arena, bytes, size);
+}
+
+void digest_free(struct digest *digest) {
+    EVP_MD_CTX_free((EVP_MD_CTX *)digest);
+}
+
+char *digest_of(struct arena *arena, const char *name, const void *bytes, size_t size) {
+    struct digest *digest = digest_new(name);
+
+    assert(digest);
+    digest_add(digest, bytes, size);
+    return digest_hex(digest, arena);
+}
+
+void hmac_sha256(const void *key, size_t key_size, const void *bytes, size_t size, uint8_t mac[32]) {
+    unsigned mac_size = 32;
+    const void *made = HMAC(EVP_sha256(), key, (int)key_size, bytes, size, mac, &mac_size);
+
+    assert(made && mac_size == 32);
+}
+
+bool equal_secret(const char *a, const char *b) {
+    size_t size = strlen(a);
+
+    return size == strlen(b) && CRYPTO_memcmp(a, b, size) == 0;
+}
+
+static char *encode64(struct arena *arena, const void *bytes, size_t size, const char *alphabet) {
+    const uint8_t *at = bytes;
+    char *text = arena_alloc(arena, (size + 2) / 3 * 4 + 1), *to = text;
+
+    for (size_t i = 0; i < size; i += 3) {
+        size_t left = size - i;
+        uint32_t word = (uint32_t)at[i] << 16 | (left > 1 ? (uint32_t)at[i + 1] << 8 : 0) | (left > 2 ? at[i + 2] : 0);
+
+        *to++ = alphabet[word >> 18];
+        *to++ = alphabet[word >> 12 & 63];
+        *to++ = left > 1 ? alphabet[word >> 6 & 63] : '=';
+        *to++ = left > 2 ? alphabet[word & 63] : '=';
+    }
+    return text;
+}
+
+char *base64url_encode(struct arena *arena, const void *bytes, size_t size) {
+    return encode64(arena, bytes, size, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_");
+}
+
+char *base64_encode(struct arena *arena, const void *bytes, size_t size) {
+    return encode64(arena, bytes, size, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/");
+}
+
+static int value64(char c) {
+    if (c >= 'A' && c <= 'Z') {
+        return c - 'A';
+    }
+    if (c >= 'a' && c <= 'z') {
+        return c - 'a' + 26;
+    }
+    if (c >= '0' && c <= '9') {
+        return c - '0' + 52;
+    }
+    return c == '-' || c == '+' ? 62 : c == '_' || c == '/' ? 63 : -1;
+}
+
+uint8_t *base64_decode(struct arena *arena, const char *text, size_t *ret_size) {
+    size_t size = strlen(text);
+    uint8_t *bytes, *to;
+    uint32_t word = 0;
+    unsigned bits = 0;
+
+    while (size && text[size - 1] == '=') {
+        size--;
+    }
+    if (size % 4 == 1) {
+        return NULL;
+    }
+    bytes = to = arena_alloc(arena, size / 4 * 3 + 4);
+    for (size_t i = 0; i < size; i++) {
+        int value = value64(text[i]);
+
+        if (value < 0) {
+            return NULL;
+        }
+        word = word << 6 | (uint32_t)value;
+        bits += 6;
+        if (bits >= 8) {
+            bits -= 8;
+            *to++ = (uint8_t)(word >> bits);
+        }
+    }
+    *ret_size = (size_t)(to - bytes);
+    return bytes;
+}
+
+/* libcrypt refuses phrases over 512 bytes, and bcrypt reads 72. */
+static const char *bcrypt_phrase(const char *password, char cut[73]) {
+    if (strlen(password) <= 72) {
+        return password;
+    }
+    memcpy(cut, password, 72);
+    cut[72] = 0;
+    return cut;
+}
+
+char *password_hash(struct arena *arena, const char *password, int cost) {
+    struct crypt_data *data = ARENA_NEW(arena, struct crypt_data);
+    char setting[CRYPT_GENSALT_OUTPUT_SIZE], random[16], cut[73];
+    char *hash;
+
+    random_bytes(random, sizeof random);
+    hash = crypt_gensalt_rn("$2b$", (unsigned long)cost, random, sizeof random, setting, sizeof setting);
+    assert(hash);
+    hash = crypt_r(bcrypt_phrase(password, cut), setting, data);
+    assert(hash && hash[0] == '$');
+    hash = arena_text(arena, hash);
+    OPENSSL_cleanse(data, sizeof *data);
+    return hash;
+}
+
+bool password_verify(const char *password, const char *hash) {
+    struct crypt_data data = {0};
+    char cut[73];
+    const char *made = crypt_r(hash[0] == '$' && hash[1] == '2' ? bcrypt_phrase(password, cut) : password, hash, &data);
+    bool equal = made && made[0] != '*' && equal_secret(made, hash);
+
+    OPENSSL_cleanse(&data, sizeof data);
+    return equal;
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Random identifiers. */
+#include "base/id.h"
+
+#include <ctype.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "base/arena.h"
+
+void random_bytes(void *bytes, size_t size) {
+    char *at = bytes;
+
+    while (size) {
+        ssize_t got = getrandom(at, size, 0);
+
+        if (got < 0) {
+            abort();
+        }
+        at += got;
+        size -= (size_t)got;
+    }
+}
+
+static char *format_id(struct arena *arena, bool dashes) {
+    static const char hex[] = "0123456789abcdef";
+    uint8_t bytes[16];
+    char *text = arena_alloc(arena, 37), *at = text;
+
+    random_bytes(bytes, sizeof bytes);
+    bytes[6] = (uint8_t)((bytes[6] & 0x0f) | 0x40);
+    bytes[8] = (uint8_t)((bytes[8] & 0x3f) | 0x80);
+    for (int i = 0; i < 16; i++) {
+        if (dashes && (i == 4 || i == 6 || i == 8 || i == 10)) {
+            *at++ = '-';
+        }
+        *at++ = hex[bytes[i] >> 4];
+        *at++ = hex[bytes[i] & 15];
+    }
+    return text;
+}
+
+char *id_uuid(struct arena *arena) {
+    return format_id(arena, true);
+}
+
+char *id_hex(struct arena *arena) {
+    return format_id(arena, false);
+}
+
+bool id_is_hex(const char *text) {
+    size_t n = 0;
+
+    while (isxdigit((unsigned char)text[n])) {
+        n++;
+    }
+    return n == 32 && !text[n];
+}
+
+bool id_is_uuid(const char *text) {
+    if (strlen(text) != 36) {
+        return id_is_hex(text);
+    }
+    for (int i = 0; i < 36; i++) {
+        bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+
+        if (dash ? text[i] != '-' : !isxdigit((unsigned char)text[i])) {
+            return false;
+        }
+    }
+    return true;
+}

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The JSON writer. */
+#include "base/json.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "base/arena.h"
+
+static void separate(struct json_out *out) {
+    if (out->follows) {
+        BUF_LITERAL(out->buf, ", ");
+    }
+    out->follows = true;
+}
+
+void json_map(struct json_out *out) {
+    separate(out);
+    buf_char(out->buf, '{');
+    out->follows = false;
+}
+
+void json_map_end(struct json_out *out) {
+    buf_char(out->buf, '}');
+    out->follows = true;
+}
+
+void json_list(struct json_out *out) {
+    separate(out);
+    buf_char(out->buf, '[');
+    out->follows = false;
+}
+
+void json_list_end(struct json_out *out) {
+    buf_char(out->buf, ']');
+    out->follows = true;
+}
+
+static void put_escape(struct buf *buf, unsigned char c) {
+    static const char hex[] = "0123456789abcdef";
+    char escape[6] = {'\\', 'u', '0', '0', hex[c >> 4], hex[c & 15]};
+
+    if (c == '"' || c == '\\') {
+        escape[1] = (char)c;
+    } else if (c == '\n') {
+        escape[1] = 'n';
+    }
+    buf_put(buf, escape, escape[1] == 'u' ? 6 : 2);
+}
+
+static void put_quoted(struct buf *buf, const char *text, size_t size) {
+    size_t from = 0;
+
+    buf_char(buf, '"');
+    for (size_t i = 0; i < size; i++) {
+        unsigned char c = (unsigned char)text[i];
+
+        if (c < 0x20 || c == '"' || c == '\\') {
+            buf_put(buf, text + from, i - from);
+            put_escape(buf, c);
+            from = i + 1;
+        }
+    }
+    buf_put(buf, text + from, size - from);
+    buf_char(buf, '"');
+}
+
+void json_key(struct json_out *out, const char *key) {
+    separate(out);
+    put_quoted(out->buf, key, strlen(key));
+    BUF_LITERAL(out->buf, ": ");
+    out->follows = false;
+}
+
+void json_text_size(struct json_out *out, const char *text, size_t size) {
+    separate(out);
+    put_quoted(out->buf, text, size);
+}
+
+void json_text(struct json_out *out, const char *text) {
+    if (text) {
+        json_text_size(out, text, strlen(text));
+    } else {
+        json_null(out);
+    }
+}
+
+void json_int(struct json_out *out, int64_t value) {
+    separate(out);
+    buf_int(out->buf, value);
+}
+
+void json_real(struct json_out *out, double value) {
+    separate(out);
+    if (fabs(value) < 1e15 && value == floor(value)) {
+        buf_printf(out->buf, "%.1f", value);
+    } else {
+        buf_printf(out->buf, "%.17g", value);
+    }
+}
+
+void json_bool(struct json_out *out, bool value) {
+    separate(out);
+    buf_text(out->buf, value ? "true" : "false");
+}
+
+void json_null(struct json_out *out) {
+    json_raw(out, "null");
+}
+
+void json_raw(struct json_out *out, const char *json) {
+    separate(out);
+    buf_text(out->buf, json ? json : "null");
+}
+
+void json_tree(struct json_out *out, const struct json *node) {
+    switch (node ? node->type : JSON_NULL) {
+    case JSON_NULL:
+        json_null(out);
+        break;
+    case JSON_FALSE:
+    case JSON_TRUE:
+        json_bool(out, node->type == JSON_TRUE);
+        break;
+    case JSON_INT:
+        json_int(out, node->integer);
+        break;
+    case JSON_REAL:
+        json_real(out, node->real);
+        break;
+    case JSON_TEXT:
+        json_text_size(out, node->text, node->count);
+        break;
+    case JSON_LIST:
+        json_list(out);
+        for (JSON_EACH(item, node)) {
+            json_tree(out, item);
+        }
+        json_list_end(out);
+        break;
+    case JSON_MAP:
+        json_map(out);
+        for (JSON_EACH(item, node)) {
+            json_key(out, item->key);
+            json_tree(out, item);
+        }
+        json_map_end(out);
+        break;
+    }
+}
+
+void json_put_text(struct json_out *out, const char *key, const char *text) {
+    json_key(out, key);
+    json_text(out, text);
+}
+
+void json_put_int(struct json_out *out, const char *key, int64_t value) {
+    json_key(out, key);
+    json_int(out, value);
+}
+
+void json_put_bool(struct json_out *out, const char *key, bool value) {
+    json_key(out, key);
+    json_bool(out, value);
+}
+
+void json_put_null(struct json_out *out, const char *key) {
+    json_key(out, key);
+    json_null(out);
+}
+
+void json_put_raw(struct json_out *out, const char *key, const char *json) {
+    json_key(out, key);
+    json_raw(out, json);
+}
+
+const char *json_print(struct arena *arena, const struct json *node) {
+    struct buf buf = {0};
+    struct json_out out = {.buf = &buf};
+    const char *text;
+
+    json_tree(&out, node);
+    text = arena_text_size(arena, buf.at, buf.size);
+    buf_release(&buf);
+    return text;
+}

@@ -1,0 +1,202 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * fork, exec and collect. */
+#include "base/run.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/buf.h"
+#include "base/clock.h"
+
+extern char **environ;
+
+static void limit(int what, rlim_t value) {
+    if (value) {
+        setrlimit(what, &(struct rlimit){value, value});
+    }
+}
+
+static void child_env(const char *const *env) {
+    for (; env && *env; env++) {
+        putenv((char *)(uintptr_t)*env);
+    }
+}
+
+static void child_signals(void) {
+    sigset_t none;
+
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    signal(SIGPIPE, SIG_DFL);
+}
+
+static _Noreturn void child_exec(const struct run *run, int in, int out, int err) {
+    child_signals();
+    setpgid(0, 0);
+    dup2(in, 0);
+    dup2(out, 1);
+    dup2(err, 2);
+    close_range(3, ~0U, 0);
+    child_env(run->env);
+    limit(RLIMIT_AS, run->max_memory);
+    limit(RLIMIT_CPU, (rlim_t)run->max_seconds);
+    if (run->uid && (setgroups(0, NULL) || setgid(run->gid) || setuid(run->uid))) {
+        dprintf(2, "cannot become user %u: %s", (unsigned)run->uid, strerror(errno));
+        _exit(126);
+    }
+    execvp(run->argv[0], (char *const *)(uintptr_t)run->argv);
+    dprintf(2, "cannot run %s: %s", run->argv[0], strerror(errno));
+    _exit(127);
+}
+
+/* Standard input as a file: no deadlock between feeding and reading. */
+static int input_file(const struct run *run) {
+    int fd;
+
+    if (!run->input) {
+        return open("/dev/null", O_RDONLY | O_CLOEXEC);
+    }
+    fd = memfd_create("input", MFD_CLOEXEC);
+    if (fd >= 0 && (write(fd, run->input, run->input_size) != (ssize_t)run->input_size || lseek(fd, 0, SEEK_SET))) {
+        close(fd);
+        return -1;
+    }
+    return fd;
+}
+
+static void read_some(struct pollfd *from, struct buf *into, size_t most) {
+    char bytes[16384];
+    ssize_t got = read(from->fd, bytes, sizeof bytes);
+
+    if (got <= 0) {
+        if (got < 0 && errno == EINTR) {
+            return;
+        }
+        close(from->fd);
+        from->fd = -1;
+    } else if (into->size < most) {
+        size_t keep = most - into->size;
+
+        buf_put(into, bytes, (size_t)got < keep ? (size_t)got : keep);
+    }
+}
+
+/* Reads both pipes until they end or time runs out. False: time ran out. */
+static bool collect(struct pollfd fds[2], struct buf bufs[2], const struct run *run) {
+    int64_t end = clock_monotonic() + (run->timeout_ms ? run->timeout_ms : 60000) * 1000LL;
+    size_t most = run->max_output ? run->max_output : 1024 * 1024;
+
+    while (fds[0].fd >= 0 || fds[1].fd >= 0) {
+        int64_t left = (end - clock_monotonic()) / 1000;
+
+        if (left <= 0 || (poll(fds, 2, (int)left) < 0 && errno != EINTR)) {
+            return false;
+        }
+        for (int i = 0; i < 2; i++) {
+            if (fds[i].fd >= 0 && fds[i].revents) {
+                read_some(&fds[i], &bufs[i], most);
+            }
+        }
+    }
+    return true;
+}
+
+static int reap(pid_t pid) {
+    int status;
+
+    while (waitpid(pid, &status, 0) < 0) {
+        if (errno != EINTR) {
+            return -1;
+        }
+    }
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static void finish(struct arena *arena, struct buf bufs[2], struct run_result *result) {
+    result->output = arena_text_size(arena, bufs[0].at ? bufs[0].at : "", bufs[0].size);
+    result->errors = arena_text_size(arena, bufs[1].at ? bufs[1].at : "", bufs[1].size);
+    result->output_size = bufs[0].size;
+    buf_release(&bufs[0]);
+    buf_release(&bufs[1]);
+}
+
+bool run_program(struct arena *arena, const struct run *run, struct run_result *ret_result) {
+    int in = input_file(run), out[2] = {-1, -1}, err[2] = {-1, -1};
+    struct buf bufs[2] = {{0}, {0}};
+    pid_t pid;
+
+    *ret_result = (struct run_result){.status = -1, .output = "", .errors = "cannot start: no process or pipe"};
+    if (in < 0 || pipe2(out, O_CLOEXEC) || pipe2(err, O_CLOEXEC) || (pid = fork()) < 0) {
+        int fds[] = {in, out[0], out[1], err[0], err[1]};
+
+        for (int i = 0; i < 5; i++) {
+            if (fds[i] >= 0) {
+                close(fds[i]);
+            }
+        }
+        return false;
+    }
+    if (!pid) {
+        child_exec(run, in, out[1], err[1]);
+    }
+    close(in);
+    close(out[1]);
+    close(err[1]);
+
+    struct pollfd fds[2] = {{.fd = out[0], .events = POLLIN}, {.fd = err[0], .events = POLLIN}};
+    bool in_time = collect(fds, bufs, run);
+
+    if (!in_time) {
+        kill(-pid, SIGKILL);
+        kill(pid, SIGKILL);
+        for (int i = 0; i < 2; i++) {
+            if (fds[i].fd >= 0) {
+                close(fds[i].fd);
+            }
+        }
+        buf_printf(&bufs[1], "%s%s ran out of time", bufs[1].size ? "; " : "", run->argv[0]);
+    }
+    ret_result->status = reap(pid);
+    if (!in_time) {
+        ret_result->status = -1;
+    }
+    finish(arena, bufs, ret_result);
+    return ret_result->status == 0;
+}
+
+pid_t run_daemon(const char *const *argv, const char *const *env, const char *log_path) {
+    int log = open(log_path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    pid_t pid = log < 0 || null < 0 ? -1 : fork();
+
+    if (pid == 0) {
+        child_signals();
+        setsid();
+        dup2(null, 0);
+        dup2(log, 1);
+        dup2(log, 2);
+        close_range(3, ~0U, 0);
+        child_env(env);
+        execvp(argv[0], (char *const *)(uintptr_t)argv);
+        dprintf(2, "cannot run %s: %s\n", argv[0], strerror(errno));
+        _exit(127);
+    }
+    if (log >= 0) {
+        close(log);
+    }
+    if (null >= 0) {
+        close(null);
+    }
+    return pid;
+}

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The HTTP server (on libmicrohttpd) and client (on libcurl). Knows nothing of services.
+ *
+ * The server parses the head, asks 'decide' what to do with the body, collects or streams it, and calls 'answer' on the
+ * thread that received it or on the worker pool. */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "base/buf.h"
+
+struct arena;
+
+enum http_method { HTTP_GET, HTTP_HEAD, HTTP_POST, HTTP_PUT, HTTP_PATCH, HTTP_DELETE, HTTP_OPTIONS, HTTP_COPY,
+                   HTTP_OTHER };
+
+struct http_header {
+    const char *name, *value;
+};
+
+/* What the answerer decided about a request's body and where to answer. */
+enum http_body {
+    HTTP_BUFFER,        /* collect up to request->max_body bytes (over: 413), then answer */
+    HTTP_STREAM,        /* give each piece to request->sink as it comes, then answer; constant memory */
+    HTTP_IGNORE,        /* answer at once (an error): the body is read and thrown away, up to a bound, or the connection closed */
+    HTTP_UPGRADE,       /* 101 with request->upgraded taking over the socket (WebSocket) */
+};
+
+struct http_request {
+    struct arena *arena;                    /* lives until the response is sent */
+    enum http_method method;
+    const char *method_name;
+    const char *target;                     /* as received, before decoding: path and query */
+    const char *path;                       /* decoded; NUL, invalid escapes and invalid UTF-8 are refused with 400 before */
+    const char *raw_path;                   /* not decoded, without the query */
+    const char *query;                      /* not decoded; "" when there is none */
+    const char *client;                     /* address of the peer */
+    bool tls;
+    int64_t received;                       /* clock_monotonic, microseconds */
+    int64_t content_length;                 /* -1: none or chunked */
+    size_t max_body;                        /* set by decide; default 0 */
+    struct buf body;                        /* HTTP_BUFFER */
+
+    /* HTTP_STREAM: takes a piece of the body; false stops it (the answer follows, the rest is thrown away). Set by
+     * decide. */
+    bool (*sink)(struct http_request *request, const void *bytes, size_t size);
+    void *user;                             /* the answerer's own */
+
+    bool on_worker;                         /* set by decide: answer may block, so run it on the worker pool */
+    void (*upgraded)(struct http_request *request, int socket_fd, const void *extra, size_t extra_size);
+
+    struct {
+        int status;
+        struct http_header *headers;        /* in the arena */
+        size_t header_count;
+        struct buf body;                    /* or: */
+        int file;                           /* >= 0: bytes of this file (closed by the server) */
+        int64_t file_offset, file_size;
+        /* or: gives up to 'size' bytes; returns how many, 0 at the end, -1 to break off. 'stream_size' -1: chunked */
+        ssize_t (*stream)(void *user, uint64_t position, char *bytes, size_t size);
+        void (*stream_end)(void *user);
+        void *stream_user;
+        int64_t stream_size;
+    } response;
+    void *server_private;
+};
+
+/* The value of a header (names without case), or null. A header that came twice with different values where only one
+ * may be (Content-Length, Host, X-Auth-Token, ...) was refused with 400 before. */
+const char *http_header(const struct http_request *request, const char *name);
+
+/* Calls fn for each request header. */
+void http_headers_each(const struct http_request *request, void (*fn)(void *user, const char *name, const char *value),
+                       void *user);
+
+/* The decoded value of the first query argument 'name', or null. */
+const char *http_argument(const struct http_request *request, const char *name);
+
+/* All query arguments in order, decoded, parsed once; null when the query is malformed (NUL, bad UTF-8 or escapes). An
+ * argument without '=' has the value "". */
+struct http_arguments {
+    size_t count;
+    struct http_header *at;
+};
+const struct http_arguments *http_arguments(struct http_request *request);
+
+/* Adds a response header; both are copied. Control characters in the value are dropped (no header injection). */
+void http_respond_header(struct http_request *request, const char *name, const char *value);
+
+struct http_server;
+struct http_server_options {
+    const char *address;                    /* "127.0.0.1:8470", "[::1]:8470", "0.0.0.0:0" */
+    const char *certificate, *key;          /* PEM files; null: no TLS */
+    int threads, workers;                   /* 0: as many as cores; 2 x cores + 2 */
+    size_t max_connections;                 /* 0: 20,000 */
+    int idle_seconds;                       /* 0: 75 */
+    size_t max_header;                      /* bytes of all headers; 0: 64 KiB */
+
+    /* Looks at the head; says what to do with the body. Must not block. */
+    enum http_body (*decide)(struct http_request *request, void *user);
+    /* Fills request->response. Called exactly once for each request that decide saw. */
+    void (*answer)(struct http_request *request, void *user);
+    /* Called when the response was sent or the connection broke; frees what the answerer keeps in request->user. */
+    void (*done)(struct http_request *request, void *user);
+    void *user;
+};
+
+/* Null on failure, with a sentence in *ret_error (in the arena). */
+struct http_server *http_server_start(struct arena *arena, const struct http_server_options *options,
+                                      const char **ret_error);
+int http_server_port(const struct http_server *server);
+/* Stops accepting, finishes requests under way (up to 'seconds'), then ends. */
+void http_server_stop(struct http_server *server, int seconds);
+
+struct http_statistics {
+    uint64_t requests, connections, open_connections, bytes_in, bytes_out, busy_workers, queued;
+};
+void http_server_statistics(const struct http_server *server, struct http_statistics *ret);
+
+/* The client. */
+struct http_call {
+    const char *method, *url;
+    const struct http_header *headers;      /* ends with a null name; may be null */
+    const void *body;
+    size_t body_size;
+    int timeout_ms;                         /* 0: 30,000 */
+    size_t max_response;                    /* 0: 16 MiB; more is an error */
+    const char *unix_socket;                /* connect there instead; null: by the URL */
+    const char *ca_file;                    /* null: the system's */
+    int response_file;                      /* > 0: the body goes to this descriptor */
+    bool refuse_private;                    /* refuse loopback, link-local and private addresses (tenant URLs) */
+};
+struct http_reply {
+    int status;                             /* 0: no answer; see error */
+    struct http_header *headers;
+    size_t header_count;
+    const char *body;                       /* NUL-terminated */
+    size_t body_size;
+    const char *error;
+};
+bool http_call(struct arena *arena, const struct http_call *call, struct http_reply *ret_reply);
