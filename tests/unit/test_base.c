@@ -232,7 +232,7 @@ TEST(the_wall_clock_can_be_moved) {
     clock_shift(-3600 * SECOND);
 }
 
-/* The vectors of github.com/fernet/spec: generate.json (also verify.json) and two of invalid.json's kinds. */
+/* The vector of verify.json in github.com/fernet/spec; then the same token cut or changed at every place. */
 TEST(fernet_reads_the_published_vector) {
     static const char token[] = "gAAAAAAdwJ6wAAECAwQFBgcICQoLDA0ODy021cpGVWKZ_eEwCGM4BLLF_5CV9dOPmrhuVUPgJobwOz7Jcbmr"
                                 "R64jVmpU4IwqDA==";
