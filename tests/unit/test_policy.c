@@ -69,7 +69,7 @@ TEST(an_expression_means_what_the_language_says) {
 
         {"role:member", true}, {"role:MEMBER", true}, {"role:Reader", true}, {"role:admin", false}, {"role:", false},
         {"role:membe", false}, {"role:members", false}, {"role:%(role)s", true}, {"role:%(visibility)s", false},
-        {"role:%(absent)s", false}, {"roles:reader", true},
+        {"role:%(absent)s", false}, {"roles:reader", true}, {"role:관리자", false},
 
         {"rule:yes", true}, {"rule:no", false}, {"rule:owner", true}, {"rule:absent", false}, {"not rule:no", true},
 
@@ -90,8 +90,8 @@ TEST(an_expression_means_what_the_language_says) {
 
         {"'public':%(visibility)s", true}, {"\"public\":%(visibility)s", true}, {"'shared':%(visibility)s", false},
         {"'public':%(absent)s", false}, {"'':%(empty)s", true}, {"None:%(parent)s", true},
-        {"None:%(project_id)s", false}, {"None:%(absent)s", false}, {"not None:%(parent)s", false}, {"True:%(shared)s", true},
-        {"False:%(router:external)s", true}, {"1:%(id)s", true}, {"2:%(id)s", false},
+        {"None:%(project_id)s", false}, {"None:%(absent)s", false}, {"not None:%(parent)s", false},
+        {"True:%(shared)s", true}, {"False:%(router:external)s", true}, {"1:%(id)s", true}, {"2:%(id)s", false},
 
         {"field:networks:shared=True", true}, {"field:networks:shared=true", true},
         {"field:networks:shared=False", false}, {"field:networks:router:external=True", false},
@@ -132,6 +132,8 @@ TEST(an_expression_that_makes_no_sense_is_refused_with_its_column) {
         {"admin", "column 1: a check of the form KIND:VALUE was expected"},
         {"'admin'", "column 1: a check of the form KIND:VALUE was expected"},
         {"role:a or :b", "column 11: a check of the form KIND:VALUE was expected"},
+        {"role:\x01", "column 1: control characters are not text"},
+        {"role:\xff", "column 1: not UTF-8"},
         {"rule:", "column 1: the name of a rule was expected"},
         {"a:%(b", "column 3: '%(attribute)s' or '%%' was expected"},
         {"a:%(b)d", "column 3: '%(attribute)s' or '%%' was expected"},
