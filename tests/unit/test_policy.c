@@ -6,7 +6,7 @@
 
 #include "base/arena.h"
 #include "rest/policy.h"
-#include "unit/test.h"
+#include "test.h"
 
 #define COUNT(ARRAY) (sizeof(ARRAY) / sizeof(ARRAY)[0])
 

@@ -6,7 +6,7 @@
 
 #include "base/arena.h"
 #include "rest/policy_defaults.h"
-#include "unit/test.h"
+#include "test.h"
 
 static const struct policy_default identity_policies[] = {
 #include "identity/policy.def"
@@ -42,7 +42,7 @@ static const struct {
     const char *rule, *weakest, *weakest_legacy;
 } facts[] = {
 #define ROLES(SERVICE, RULE, NEW, LEGACY) {SERVICE, RULE, NEW, LEGACY},
-#include "data/policy_roles.def"
+#include "../data/policy_roles.def"
 #undef ROLES
 };
 
