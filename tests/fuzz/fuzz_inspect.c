@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Fuzzes the image inspector. The first byte chooses the sizes of the pieces; whatever they are, the verdict must be the
- * same, and a safe image must tell a disk size in bounds. Inputs are stretched so that small ones reach deep offsets:
- * zeros, as many as the second byte says, stand after the first 4 KiB. */
+ * Fuzzes the image inspector. The first byte chooses the size of the pieces, which must not change the verdict; a safe
+ * image must tell a disk size in bounds. So that small inputs reach deep offsets, zeros, as many pages as the second
+ * byte says, stand after the first 4 KiB. */
 #include <stdlib.h>
 #include <string.h>
 
