@@ -200,7 +200,7 @@ static bool link_frame(void *user, struct bus_link *link, const char *bytes, siz
 
     arena_reset(agent->arena);
     if (!frame_parse(agent->arena, bytes, size, &frame, &error)) {
-        log_error("malformed message from the API, connecting anew: %s", error);
+        log_warn("malformed message from the API, connecting anew: %s", error);
         return false;
     }
     if (frame.type == FRAME_ANSWER) {
