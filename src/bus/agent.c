@@ -30,6 +30,7 @@ enum {
 
 #define SHORTEST_PAUSE (SECOND / 20)    /* between two attempts to connect; doubles */
 #define LONGEST_PAUSE (2 * SECOND)
+#define FIRST_RETRY (2 * SECOND)        /* of a reconciliation that failed; doubles */
 
 static void *keeper(void *argument);
 static void *ticker(void *argument);
@@ -79,6 +80,31 @@ static struct agent *agent_new(const struct agent_options *options, const struct
     return agent;
 }
 
+/* Stops the services of the table before 'end' (null: all), last first. */
+static void services_stop(const struct agent_options *options, const struct agent_service *const *end) {
+    const struct agent_service *const *s = options->services;
+
+    while (s && *s && s != end) {
+        s++;
+    }
+    while (s && s-- > options->services) {
+        if ((*s)->stop) {
+            (*s)->stop();
+        }
+    }
+}
+
+static bool services_start(const struct agent_options *options, struct arena *arena, const char **ret_error) {
+    for (const struct agent_service *const *s = options->services; s && *s; s++) {
+        if ((*s)->start && !(*s)->start(options->hosts)) {
+            *ret_error = arena_printf(arena, "the %s service does not start on this host", (*s)->name);
+            services_stop(options, s);
+            return false;
+        }
+    }
+    return true;
+}
+
 struct agent *agent_start(const struct agent_options *options, struct arena *arena, const char **ret_error) {
     const char *address;
     const struct bus_transport *transport = bus_transport_find(arena, options->url, &address, ret_error);
@@ -89,6 +115,9 @@ struct agent *agent_start(const struct agent_options *options, struct arena *are
     }
     if (!options->host_count) {
         *ret_error = "an agent needs a host";
+        return NULL;
+    }
+    if (!services_start(options, arena, ret_error)) {
         return NULL;
     }
     agent = agent_new(options, transport, address);
@@ -166,6 +195,7 @@ bool agent_stop(struct agent *agent, int seconds) {
     pthread_join(agent->keeper, NULL);
     pthread_join(agent->ticker, NULL);
     pthread_join(agent->reconciler, NULL);
+    services_stop(&agent->options, NULL);
     agent_free(agent);
     return true;
 }
@@ -397,27 +427,37 @@ static void *ticker(void *argument) {
     return NULL;
 }
 
-static void reconcile_all(struct agent *agent) {
+/* True when every service made every host what it should be. */
+static bool reconcile_all(struct agent *agent) {
+    bool ok = true;
+
     for (const struct agent_service *const *s = agent->options.services; s && *s; s++) {
         for (size_t i = 0; (*s)->reconcile && i < agent->options.host_count && !agent->ending; i++) {
             agent_speak_for(&agent->options.hosts[i]);
-            (*s)->reconcile(&agent->options.hosts[i]);
+            ok = (*s)->reconcile(&agent->options.hosts[i]) && ok;
         }
     }
+    return ok;
 }
 
 static void *reconciler(void *argument) {
     struct agent *agent = argument;
+    const int64_t longest = agent->options.reconcile_seconds * SECOND;
     unsigned seen = 0;
-    int64_t next = 0;
+    int64_t next = 0, retry = FIRST_RETRY;
 
     pthread_mutex_lock(&agent->lock);
     while (!agent->ending) {
         if (agent->greeted && (agent->connects != seen || clock_monotonic() >= next)) {
             seen = agent->connects;
             pthread_mutex_unlock(&agent->lock);
-            reconcile_all(agent);
-            next = clock_monotonic() + agent->options.reconcile_seconds * SECOND;
+            if (reconcile_all(agent)) {
+                next = clock_monotonic() + longest;
+                retry = FIRST_RETRY;
+            } else {
+                next = clock_monotonic() + (retry < longest ? retry : longest);
+                retry = retry < longest ? retry * 2 : retry;
+            }
             pthread_mutex_lock(&agent->lock);
         } else {
             wait_until(agent, agent->greeted ? next : clock_monotonic() + 3600 * SECOND);

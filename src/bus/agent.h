@@ -15,12 +15,17 @@ struct agent_service {
     const char *name;                   /* "compute": the key of its facts */
     const struct work_kind *work;       /* tasks and questions that it can do; ends with a null name */
 
+    /* Called once for the agent's first host, before all others. False: the service cannot work on this host. */
+    bool (*start)(const struct host *host);
+    void (*stop)(void);                 /* the last call; only when start was true */
+
     /* Writes members of the open map that is the service's part of the facts: sent at connect and with each heartbeat.
      * False: leave the service out this time. */
     bool (*facts)(const struct host *host, struct json_out *out);
 
-    /* Makes the host what it should be (work_ask tells): after each connect, and again from time to time. */
-    void (*reconcile)(const struct host *host);
+    /* Makes the host what it should be (work_ask tells): after each connect, and again from time to time. False: it
+     * could not, and wants to be called again soon. */
+    bool (*reconcile)(const struct host *host);
 
     /* Called each second, connected or not. */
     void (*tick)(const struct host *host);
@@ -37,8 +42,8 @@ struct agent_options {
     int reconcile_seconds;                      /* at most this long between two passes; 0: 300 */
 };
 
-/* Starts an agent on threads of its own; connects in the background, again and again. Null: the URL or the options are
- * wrong, and *ret_error (in the arena) says what. */
+/* Starts the services and an agent on threads of its own; connects in the background, again and again. Null: the URL or
+ * the options are wrong or a service does not start, and *ret_error (in the arena) says what. */
 struct agent *agent_start(const struct agent_options *options, struct arena *arena, const char **ret_error);
 
 bool agent_is_connected(struct agent *agent);   /* every host has said hello */

@@ -151,8 +151,9 @@ static bool no_facts(const struct host *host, struct json_out *out) {
     return false;
 }
 
-static void reconcile(const struct host *host) {
+static bool reconcile(const struct host *host) {
     reconciles++;
+    return true;
 }
 
 static void tick(const struct host *host) {
@@ -163,8 +164,10 @@ static const struct work_kind kinds[] = {
     {"echo", run_echo}, {"fail", run_fail}, {"ordered", run_ordered}, {"slow", run_slow},
     {"ask", run_ask},   {"deadline", run_deadline, 77}, {0},
 };
-static const struct agent_service test_service = {"test", kinds, facts, reconcile, tick};
-static const struct agent_service broken_service = {"broken", NULL, no_facts};
+static const struct agent_service test_service = {
+    .name = "test", .work = kinds, .facts = facts, .reconcile = reconcile, .tick = tick,
+};
+static const struct agent_service broken_service = {.name = "broken", .facts = no_facts};
 static const struct agent_service *const services[] = {&test_service, &broken_service, NULL};
 static const struct host host_a = {.name = "a"};
 
