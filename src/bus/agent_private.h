@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What the parts of the agent share: agent.c (life, connection, messages), agent_work.c (tasks, questions and what their
- * handlers call). */
+ * What the parts of the agent share: agent.c (life, messages), agent_keeper.c (its own threads), agent_work.c (tasks,
+ * questions, and what their handlers call). */
 #pragma once
 #include <pthread.h>
 #include <stdatomic.h>
@@ -47,6 +47,16 @@ struct agent_task {
     bool done;
     int64_t send_at, pause;             /* clock_monotonic, microseconds: when to send the result again */
 };
+
+extern const struct bus_events agent_events;
+
+/* The agent's own threads. */
+void *agent_keeper(void *agent);
+void *agent_ticker(void *agent);
+void *agent_reconciler(void *agent);
+
+/* Under the lock: waits until something changed or the time 'until' (clock_monotonic) came; true when it came. */
+bool agent_wait(struct agent *agent, int64_t until);
 
 /* Under the lock. */
 void agent_task_came(struct agent *agent, const struct frame *frame, const char *bytes, size_t size);

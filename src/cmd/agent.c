@@ -19,9 +19,10 @@ enum { STOP_SECONDS = 20 };
 
 static const char *api_url(struct cmd *cmd) {
     const char *url = conf_text(cmd->conf, "api", "url", NULL);
+    const char *scheme = conf_text(cmd->conf, "api", "certificate", NULL) ? "https" : "http";
 
     return url ? url
-               : arena_printf(cmd->arena, "%s://%s", conf_text(cmd->conf, "api", "certificate", NULL) ? "https" : "http",
+               : arena_printf(cmd->arena, "%s://%s", scheme,
                               conf_text(cmd->conf, "api", "listen", "127.0.0.1:8470"));
 }
 

@@ -3,6 +3,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "base/arena.h"
+#include "base/conf.h"
 #include "base/log.h"
 #include "cmd/cmd.h"
 #include "cmd/role.h"
@@ -11,21 +13,6 @@
 
 LOG_MODULE("api");
 
-/* Until the engine is linked in. */
-__attribute__((weak)) bool cloud_start(const struct conf *conf, const struct service *const *services,
-                                       struct arena *arena, const char **ret_error) {
-    *ret_error = "this build has no API";
-    return false;
-}
-
-__attribute__((weak)) bool cloud_serve(struct arena *arena, const char **ret_error) {
-    *ret_error = "this build has no API";
-    return false;
-}
-
-__attribute__((weak)) void cloud_stop(void) {
-}
-
 static void *stop_on_signal(void *cmd) {
     role_wait(cmd);
     log_info("stopping");
@@ -33,10 +20,20 @@ static void *stop_on_signal(void *cmd) {
     return NULL;
 }
 
+/* The defaults that follow from where the roles keep things. */
+static void set_defaults(struct cmd *cmd) {
+    if (!conf_text(cmd->conf, "database", "url", NULL)) {
+        conf_set(cmd->conf, "database", "url", arena_printf(cmd->arena, "sqlite:%s/api/haneul.db", role_data(cmd)));
+    }
+    conf_set(cmd->conf, "bus", "url", role_bus_url(cmd));
+    conf_set(cmd->conf, "DEFAULT", "host", role_host_name(cmd));
+}
+
 int cmd_api(struct cmd *cmd) {
     pthread_t thread;
     const char *error;
 
+    set_defaults(cmd);
     if (!role_prepare(cmd) || !role_drop_privileges(cmd) || !role_begin(cmd, "api")) {
         return 1;
     }

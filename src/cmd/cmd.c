@@ -154,9 +154,7 @@ static bool apply_option(struct line *line, const struct option *option, const c
 }
 
 static void add_word(struct line *line, const char *word) {
-    line->words = arena_grow(line->arena, line->words, line->word_count + 1, sizeof *line->words);
     line->words[line->word_count++] = word;
-    line->words[line->word_count] = NULL;
 }
 
 /* Reads the option at argv[0]. Returns how many words it took; 0: it is wrong, which was said. */
@@ -203,6 +201,7 @@ static bool read_word(struct line *line, const char *word) {
 static bool read_line(struct line *line, int argc, char **argv) {
     int taken;
 
+    line->words = ARENA_ARRAY(line->arena, const char *, (size_t)argc + 1);
     for (int i = 0; i < argc; i += taken) {
         taken = argv[i][0] == '-' ? read_option(line, argv + i) : read_word(line, argv[i]);
         if (!taken) {

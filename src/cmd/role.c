@@ -32,7 +32,7 @@ const char *role_run_path(struct cmd *cmd, const char *name) {
 const char *role_bus_url(struct cmd *cmd) {
     const char *url = conf_text(cmd->conf, "bus", "url", NULL);
 
-    return url ? url : arena_printf(cmd->arena, "unix:%s", role_run_path(cmd, "bus"));
+    return url ? url : arena_printf(cmd->arena, "unix:%s", role_run_path(cmd, "bus.sock"));
 }
 
 const char *role_host_name(struct cmd *cmd) {
@@ -61,7 +61,6 @@ bool role_drop_privileges(struct cmd *cmd) {
         }
     }
     prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
-    prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
     return true;
 }
 
@@ -122,6 +121,7 @@ bool role_begin(struct cmd *cmd, const char *name) {
 
     role_log_levels(conf_text(cmd->conf, "log", "levels", "default=info"));
     signal(SIGPIPE, SIG_IGN);
+    prctl(PR_SET_NAME, arena_printf(cmd->arena, "haneul-%s", name), 0, 0, 0);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     end_with_serve();
     if (!control_listen(cmd->arena, role_run_path(cmd, arena_printf(cmd->arena, "%s.ctl", name)), &error)) {

@@ -10,7 +10,7 @@ struct cmd;
 
 const char *role_data(const struct cmd *cmd);               /* [DEFAULT] data */
 const char *role_run_path(struct cmd *cmd, const char *name);       /* DATA/run/NAME */
-const char *role_bus_url(struct cmd *cmd);                  /* [bus] url, or "unix:DATA/run/bus" */
+const char *role_bus_url(struct cmd *cmd);                  /* [bus] url, or "unix:DATA/run/bus.sock" */
 const char *role_host_name(struct cmd *cmd);                /* [DEFAULT] host, or the machine's name */
 
 /* Makes the directories, the API's user (when we are root) and the machine's secrets, so that [metadata] secret is set

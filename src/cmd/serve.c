@@ -95,8 +95,10 @@ static void role_ended(struct role *role, int status) {
     role->start_at = now + role->pause;
     if (WIFSIGNALED(status)) {
         log_warn("%s was ended by signal %d (%s)", role->name, WTERMSIG(status), strsignal(WTERMSIG(status)));
-    } else {
+    } else if (WEXITSTATUS(status)) {
         log_warn("%s ended with status %d", role->name, WEXITSTATUS(status));
+    } else {
+        log_info("%s ended", role->name);
     }
 }
 
@@ -155,7 +157,8 @@ static void serve_loop(struct cmd *cmd) {
 
     for (;;) {
         int64_t left = roles_start_due(cmd);
-        int got = sigtimedwait(&set, NULL, &(struct timespec){.tv_sec = left / SECOND, .tv_nsec = left % SECOND * 1000});
+        struct timespec wait = {.tv_sec = left / SECOND, .tv_nsec = left % SECOND * 1000};
+        int got = sigtimedwait(&set, NULL, &wait);
 
         if (got == SIGTERM || got == SIGINT) {
             return;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Bytes as they may come over the bus: a frame is read, and what was read is printed and read again with the same
- * outcome. libFuzzer: clang -fsanitize=fuzzer,address,undefined -D_GNU_SOURCE -Isrc with src/bus/frame.c and src/base. */
+ * outcome. */
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>

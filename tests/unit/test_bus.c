@@ -202,8 +202,9 @@ static struct bus *listen_at(struct rig *rig) {
 static struct agent *agent_for(struct rig *rig, const struct host *hosts, size_t count) {
     const char *error;
 
-    return agent_start(&(struct agent_options){.url = rig->url, .hosts = hosts, .host_count = count, .services = services},
-                       rig->arena, &error);
+    struct agent_options options = {.url = rig->url, .hosts = hosts, .host_count = count, .services = services};
+
+    return agent_start(&options, rig->arena, &error);
 }
 
 static struct rig rig_start(const struct host *hosts, size_t count) {
