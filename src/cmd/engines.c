@@ -4,10 +4,13 @@
 #include "cmd/engines.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <ftw.h>
+#include <linux/if_tun.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -17,6 +20,7 @@
 #include "base/clock.h"
 #include "base/conf.h"
 #include "base/log.h"
+#include "base/run.h"
 #include "cmd/engine_process.h"
 #include "cmd/engines_private.h"
 
@@ -132,9 +136,23 @@ bool socket_answers(const char *path) {
     return ok;
 }
 
+/* True when a process holds the tap device 'name'; one that is left over from an ended process is free. */
+static bool tap_busy(const char *name) {
+    struct ifreq request = {.ifr_flags = IFF_TAP | IFF_NO_PI};
+    int fd = if_nametoindex(name) ? open("/dev/net/tun", O_RDWR | O_CLOEXEC) : -1;
+    bool busy;
+
+    snprintf(request.ifr_name, sizeof request.ifr_name, "%s", name);
+    busy = fd >= 0 && ioctl(fd, TUNSETIFF, &request) && errno == EBUSY;
+    if (fd >= 0) {
+        close(fd);
+    }
+    return busy;
+}
+
 /* Two ovs-vswitchd cannot share a network namespace: both would own the one userspace datapath. */
 static bool switch_is_free(struct arena *arena, const struct host *host, const char **ret_error) {
-    if (!host->userspace_datapath || !if_nametoindex("ovs-netdev")
+    if (!host->userspace_datapath || !tap_busy("ovs-netdev")
         || process_find(arena_printf(arena, "%s/run/ovs-vswitchd.pid", host->data))) {
         return true;
     }
@@ -362,6 +380,12 @@ void engines_stop(const struct conf *conf, const char *data, int guest_seconds) 
         guests_stop(arena_printf(arena, "qemu+unix:///system?socket=%s/run/libvirt/libvirt-sock", data), guest_seconds);
     }
     for (size_t i = COUNT; i-- > 0;) {
+        if (!strcmp(engines[i].name, "ovs-vswitchd") && engine_answers(arena, data, &engines[i])) {
+            struct run_result result;
+
+            /* Takes its devices along and, where it is the kernel's, the datapath. */
+            RUN(arena, &result, "ovs-appctl", "-t", expand(arena, engines[i].answers, data, ""), "exit", "--cleanup");
+        }
         process_stop(pid_file(arena, data, &engines[i]), 5);
     }
     arena_free(arena);
