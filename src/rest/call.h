@@ -25,6 +25,7 @@ struct caller {
     const char *const *roles;                       /* names, with those that are implied */
     const char *const *role_ids;
     size_t role_count;
+    const char *trust_id, *trustor_id, *trustee_id;
     int64_t expires;                                /* microseconds */
     const void *token;                              /* identity's own */
     bool admin;                                     /* passes the service's admin rule */
@@ -52,20 +53,23 @@ struct call {
     const struct json *body;                        /* whole request body; null: none */
     void *input;                                    /* typed input: struct of operation->input or of the resource */
     uint64_t given[MAX_FIELDS / 64];                /* which fields of the input the body had */
-    const void *row;                                /* the row that the policy was checked against, for engine use */
+    void *row;      /* when the path names a row of the resource ({id} or {server_id}): that row, found and allowed */
 
     int status;                                     /* of the response; starts as the operation's */
     struct buf *response;                           /* out.buf */
     struct json_out out;
     bool answered;                                  /* the handler wrote the whole response (stream, file, upgrade) */
+    bool content_type;                              /* the handler set its own Content-Type */
 
     int error;                                      /* HTTP status of the first error; 0: none */
     const char *error_type;                         /* "PortNotFound"; null: the service's word for the status */
     const char *error_message;
 
+    unsigned statements;                            /* run so far */
     bool wake_tasks;                                /* after commit the dispatcher is told that there is work */
     struct after_commit *after_commit;
-    bool (*policy_rules_seen);
+    struct event *events;
+    struct shown *shown;                            /* which fields of which resource this caller sees */
 };
 
 /* ---- errors: the first one is the error ---- */
@@ -98,11 +102,17 @@ void call_header(struct call *call, const char *name, const char *value);
 /* Runs fn(argument) after the transaction was committed; not at all when it was not. */
 void call_after_commit(struct call *call, void (*fn)(void *), void *argument);
 
+/* Runs 'body' in a transaction of its own, again when the database asks for it. For handlers of operations with
+ * OP_NO_TRANSACTION; the call must not be in a transaction. False when it failed: call->error says why. */
+bool call_transaction(struct call *call, enum db_mode mode, bool (*body)(struct call *call, void *user), void *user);
+
 /* ---- policy ---- */
 
 /* Checks 'rule' of the call's service against a row (null: no target attributes but the caller's own). Fails 403. */
 bool call_allow(struct call *call, const char *rule, const struct resource *resource, const void *row);
-/* The same without failing. */
+/* True when the service has such a rule, of its own or by an override. */
+bool call_has_rule(struct call *call, const char *rule);
+/* The same as call_allow without failing. */
 bool call_allowed(struct call *call, const char *rule, const struct resource *resource, const void *row);
 
 /* ---- rows: typed access to tables; every function works inside the call's transaction ---- */

@@ -74,6 +74,7 @@ enum rights {
     ALLOW_EMPTY = 1 << 13,      /* a required text may be empty */
     NOT_EMPTY = 1 << 14,        /* an optional text must not be empty */
     TRIM = 1 << 15,             /* leading and trailing spaces are refused */
+    OUTER = 1 << 16,            /* stands in the body beside the wrapping key, not inside */
 };
 
 #define MICROVERSION_ANY 0
@@ -108,7 +109,7 @@ enum operation_flags {
     OP_RAW_BODY = 1 << 8,       /* the body is not JSON: the handler reads call->http->body */
     OP_NO_WRAP = 1 << 9,        /* body and response are not wrapped in the singular name */
     OP_ANY_BODY = 1 << 10,      /* unknown members of the body are left alone */
-    OP_UNSCOPED = 1 << 11,      /* a token without project, domain or system is enough */
+    OP_NO_ROW = 1 << 11,        /* the path's {id} is not looked up before the handler runs */
     OP_UPGRADE = 1 << 12,       /* WebSocket */
     OP_NO_BODY = 1 << 13,       /* the response has no body although the status would allow it */
     OP_PATCH_DOCUMENT = 1 << 14,/* the body is a JSON patch (RFC 6902), as image's update takes */
@@ -139,7 +140,7 @@ struct resource_runtime {
     size_t *columns;            /* fields that have a column */
     size_t column_count;
     const struct field *key, *project;
-    const char *select, *insert, *delete_sql;   /* SQL of the common statements */
+    const char *select, *insert, *update, *remove;      /* SQL of the common statements */
     const struct service *service;
 };
 

@@ -31,7 +31,7 @@ struct api_style {
     bool strict_arguments;          /* unknown query arguments are refused */
     bool field_selection;           /* ?fields=id&fields=name */
     bool sort_pairs;                /* sort=key:dir,key:dir beside sort_key and sort_dir */
-    bool error_names_type;
+    bool tenant_id;                 /* project_id is also taken and shown as tenant_id */
     int64_t default_limit, max_limit;   /* of a list; 0: none */
     int quota_status;
     const char *quota_type;
