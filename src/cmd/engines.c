@@ -373,8 +373,22 @@ void engines_watch(void) {
     arena_free(arena);
 }
 
+/* ovs-vswitchd leaves its tap devices behind. */
+static void devices_remove(struct arena *arena, const struct conf *conf) {
+    const char *devices[] = {conf_text(conf, "host", "bridge", "br-int"),
+                             conf_text(conf, "host", "external_bridge", "br-ex"), "ovs-netdev"};
+    struct run_result result;
+
+    for (size_t i = 0; i < 3; i++) {
+        if (if_nametoindex(devices[i]) && !tap_busy(devices[i])) {
+            RUN(arena, &result, "ip", "link", "delete", devices[i]);
+        }
+    }
+}
+
 void engines_stop(const struct conf *conf, const char *data, int guest_seconds) {
     struct arena *arena = arena_new(0);
+    bool own_switch = false;
 
     if (engine_answers(arena, data, &engines[COUNT - 1])) {
         guests_stop(arena_printf(arena, "qemu+unix:///system?socket=%s/run/libvirt/libvirt-sock", data), guest_seconds);
@@ -386,7 +400,11 @@ void engines_stop(const struct conf *conf, const char *data, int guest_seconds) 
             /* Takes its devices along and, where it is the kernel's, the datapath. */
             RUN(arena, &result, "ovs-appctl", "-t", expand(arena, engines[i].answers, data, ""), "exit", "--cleanup");
         }
+        own_switch = own_switch || (engines[i].group == SWITCH && engine_runs(arena, data, &engines[i]));
         process_stop(pid_file(arena, data, &engines[i]), 5);
+    }
+    if (own_switch) {
+        devices_remove(arena, conf);
     }
     arena_free(arena);
 }
