@@ -19,7 +19,7 @@
  *                                         image: the root disk made of "image"; blank, swap: local, made here and
  *                                         empty; volume: made and connected by the volume service
  *       "device": "vda"                   without /dev/; unique in the server
- *       "bus": "virtio"|"scsi"|"ide"|"sata"|"usb" [by image property hw_disk_bus or hw_cdrom_bus, else virtio or ide]
+ *       "bus": "virtio"|"scsi"|"ide"|"sata"|"usb" [by hw_disk_bus or hw_cdrom_bus, else by the name]
  *       "type": "disk" | "cdrom" [disk]
  *       "boot_index": n [-1: not booted from]
  *       "size": bytes                     of blank and swap; of image when it differs from the flavor's root
