@@ -89,6 +89,9 @@ const struct http_arguments *http_arguments(struct http_request *request);
 /* Adds a response header; both are copied. Control characters in the value are dropped (no header injection). */
 void http_respond_header(struct http_request *request, const char *name, const char *value);
 
+/* 'text' with all but unreserved characters percent-encoded (RFC 3986), for a query or a path segment. */
+const char *http_encode(struct arena *arena, const char *text);
+
 struct http_server;
 struct http_server_options {
     const char *address;                    /* "127.0.0.1:8470", "[::1]:8470", "0.0.0.0:0" */
