@@ -236,7 +236,7 @@ static bool link_frame(void *user, struct bus_link *link, const char *bytes, siz
 
     arena_reset(bus->arena);
     if (!frame_parse(bus->arena, bytes, size, &frame, &error)) {
-        log_error("malformed message, closing the connection: %s", error);
+        log_warn("malformed message, closing the connection: %s", error);
         return false;
     }
     if (frame.type == FRAME_ANSWER) {
