@@ -28,7 +28,7 @@ static void connection_release(void *connection) {
     virConnectClose(connection);
 }
 
-virConnectPtr libvirt_connection(struct work *work) {
+virConnectPtr libvirt_connection_ref(void) {
     virConnectPtr connection = NULL;
 
     pthread_mutex_lock(&lock);
@@ -36,11 +36,17 @@ virConnectPtr libvirt_connection(struct work *work) {
         connection = current;
     }
     pthread_mutex_unlock(&lock);
-    if (!connection) {
+    return connection;
+}
+
+virConnectPtr libvirt_connection(struct work *work) {
+    virConnectPtr connection = libvirt_connection_ref();
+
+    if (connection) {
+        arena_defer(work->arena, connection_release, connection);
+    } else {
         work_fail(work, "the hypervisor of host %s does not answer", work->host->name);
-        return NULL;
     }
-    arena_defer(work->arena, connection_release, connection);
     return connection;
 }
 
@@ -114,6 +120,14 @@ enum power_state libvirt_power_state(virDomainPtr domain) {
     default:
         return POWER_NONE;
     }
+}
+
+/* libvirt forgets the reason when it is restarted, and only then. */
+bool libvirt_is_lost(virDomainPtr domain) {
+    int state = VIR_DOMAIN_NOSTATE, reason = 0;
+
+    return !virDomainGetState(domain, &state, &reason, 0) && state == VIR_DOMAIN_SHUTOFF
+           && reason == VIR_DOMAIN_SHUTOFF_UNKNOWN && virDomainHasManagedSaveImage(domain, 0) != 1;
 }
 
 bool libvirt_is_active(virDomainPtr domain) {
@@ -191,13 +205,13 @@ static void on_close(virConnectPtr connection, int reason, void *unused) {
     pthread_mutex_unlock(&lock);
 }
 
-/* Tells the power of all our domains, for what happened while nobody listened. */
+/* Tells the power of our domains, for what happened while nobody listened. Lost ones are for reconcile to mend. */
 static void powers_report(virConnectPtr connection) {
     virDomainPtr *domains = NULL;
     int count = virConnectListAllDomains(connection, &domains, 0);
 
     for (int i = 0; i < count; i++) {
-        if (libvirt_is_ours(this_host, domains[i])) {
+        if (libvirt_is_ours(this_host, domains[i]) && !libvirt_is_lost(domains[i])) {
             power_report(domains[i], libvirt_power_state(domains[i]), "seen on connecting");
         }
         virDomainFree(domains[i]);

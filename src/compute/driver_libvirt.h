@@ -21,6 +21,8 @@ virDomainPtr libvirt_domain(struct work *work);             /* null after work_f
 void libvirt_keep(struct work *work, virDomainPtr domain);   /* released with the arena */
 bool libvirt_fail(struct work *work, const char *what);     /* "server ID: cannot 'what': libvirt's message" */
 const char *libvirt_xml(struct work *work, virDomainPtr domain, unsigned flags);        /* null after work_fail */
+virConnectPtr libvirt_connection_ref(void);                  /* for virConnectClose; null when libvirt is away */
+bool libvirt_is_lost(virDomainPtr domain);                   /* see driver.h, list */
 enum power_state libvirt_power_state(virDomainPtr domain);
 bool libvirt_is_active(virDomainPtr domain);
 bool libvirt_is_ours(const struct host *host, virDomainPtr domain);
@@ -50,7 +52,7 @@ bool libvirt_snapshot(struct work *work, const char *path, const char *format);
 bool libvirt_forget_kept(struct work *work, const struct server *server, virDomainPtr domain);  /* while it runs */
 
 /* driver_libvirt_info.c */
-bool libvirt_facts(struct work *work);
+bool libvirt_facts(const struct host *host, struct json_out *out);
 bool libvirt_console_log(struct work *work, int64_t lines);
 bool libvirt_vnc(struct work *work);
 bool libvirt_diagnostics(struct work *work);

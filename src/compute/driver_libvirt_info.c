@@ -54,23 +54,23 @@ static const char *const cpu_traits[][2] = {
     {"svm", "HW_CPU_X86_SVM"},       {"vmx", "HW_CPU_X86_VMX"},
 };
 
-static void features_put(struct work *work, struct json_out *out, const char *cpu) {
+static void features_put(struct arena *arena, struct json_out *out, const char *cpu) {
     const char *at = NULL, *feature;
 
     json_key(out, "features");
     json_list(out);
-    while ((feature = xml_find(work->arena, cpu, "feature", NULL, &at))) {
-        json_text(out, xml_find_attribute(work->arena, feature, "feature", "name"));
+    while ((feature = xml_find(arena, cpu, "feature", NULL, &at))) {
+        json_text(out, xml_find_attribute(arena, feature, "feature", "name"));
     }
     json_list_end(out);
 }
 
 /* Text inside an element that holds nothing else. */
-static const char *text_of(struct work *work, const char *xml, const char *name) {
-    const char *element = xml_find(work->arena, xml, name, NULL, NULL);
+static const char *text_of(struct arena *arena, const char *xml, const char *name) {
+    const char *element = xml_find(arena, xml, name, NULL, NULL);
     const char *start = element ? strchr(element, '>') : NULL;
 
-    return start ? arena_text_size(work->arena, start + 1, strcspn(start + 1, "<")) : "";
+    return start ? arena_text_size(arena, start + 1, strcspn(start + 1, "<")) : "";
 }
 
 static void topology_put(struct json_out *out, const virNodeInfo *node) {
@@ -83,55 +83,43 @@ static void topology_put(struct json_out *out, const virNodeInfo *node) {
     json_map_end(out);
 }
 
-static void traits_put(struct work *work, struct json_out *out, const char *cpu) {
+static void traits_put(struct arena *arena, struct json_out *out, const char *cpu) {
     json_key(out, "traits");
     json_list(out);
     for (int i = 0; compute_traits[i]; i++) {
         json_text(out, compute_traits[i]);
     }
     for (size_t i = 0; i < sizeof cpu_traits / sizeof *cpu_traits; i++) {
-        if (strstr(cpu, arena_printf(work->arena, "<feature name='%s'/>", cpu_traits[i][0]))) {
+        if (strstr(cpu, arena_printf(arena, "<feature name='%s'/>", cpu_traits[i][0]))) {
             json_text(out, cpu_traits[i][1]);
         }
     }
     json_list_end(out);
 }
 
-static bool cpu_put(struct work *work, virConnectPtr connection, const virNodeInfo *node) {
-    struct json_out *out = &work->result;
-    char *capabilities = virConnectGetCapabilities(connection);
-    const char *cpu = capabilities ? xml_find(work->arena, capabilities, "cpu", "<arch>", NULL) : NULL;
-
-    free(capabilities);
-    if (!cpu) {
-        return libvirt_fail(work, "tell the host's CPU");
-    }
+static void cpu_put(struct arena *arena, struct json_out *out, const char *cpu, const virNodeInfo *node) {
     json_key(out, "cpu_info");
     json_map(out);
-    json_put_text(out, "arch", text_of(work, cpu, "arch"));
-    json_put_text(out, "model", text_of(work, cpu, "model"));
-    json_put_text(out, "vendor", text_of(work, cpu, "vendor"));
-    features_put(work, out, cpu);
+    json_put_text(out, "arch", text_of(arena, cpu, "arch"));
+    json_put_text(out, "model", text_of(arena, cpu, "model"));
+    json_put_text(out, "vendor", text_of(arena, cpu, "vendor"));
+    features_put(arena, out, cpu);
     topology_put(out, node);
     json_map_end(out);
-    traits_put(work, out, cpu);
-    return true;
+    traits_put(arena, out, cpu);
 }
 
-bool libvirt_facts(struct work *work) {
-    virConnectPtr connection = libvirt_connection(work);
-    struct json_out *out = &work->result;
-    const struct host *host = work->host;
+static bool facts_put(struct arena *arena, const struct host *host, virConnectPtr connection, struct json_out *out) {
+    char *capabilities = virConnectGetCapabilities(connection);
+    const char *cpu = capabilities ? xml_find(arena, capabilities, "cpu", "<arch>", NULL) : NULL;
     unsigned long version = 0;
     struct statvfs disk;
     virNodeInfo node;
 
-    if (!connection) {
+    free(capabilities);
+    if (!cpu || virNodeGetInfo(connection, &node) || virConnectGetVersion(connection, &version)
+        || statvfs(arena_printf(arena, "%s/instances", host->data), &disk)) {
         return false;
-    }
-    if (virNodeGetInfo(connection, &node) || virConnectGetVersion(connection, &version)
-        || statvfs(arena_printf(work->arena, "%s/instances", host->data), &disk)) {
-        return libvirt_fail(work, "tell the host's facts");
     }
     json_put_int(out, "vcpus", node.cpus);
     json_put_int(out, "memory_mb", (int64_t)(node.memory / 1024));
@@ -144,7 +132,20 @@ bool libvirt_facts(struct work *work) {
     json_put_raw(out, "supported_instances",
                  host->kvm ? "[[\"x86_64\", \"kvm\", \"hvm\"], [\"x86_64\", \"qemu\", \"hvm\"]]"
                            : "[[\"x86_64\", \"qemu\", \"hvm\"]]");
-    return cpu_put(work, connection, &node);
+    cpu_put(arena, out, cpu, &node);
+    return true;
+}
+
+bool libvirt_facts(const struct host *host, struct json_out *out) {
+    virConnectPtr connection = libvirt_connection_ref();
+    struct arena *arena = arena_new(0);
+    bool ok = connection && facts_put(arena, host, connection, out);
+
+    if (connection) {
+        virConnectClose(connection);
+    }
+    arena_free(arena);
+    return ok;
 }
 
 bool libvirt_console_log(struct work *work, int64_t lines) {
@@ -341,6 +342,7 @@ static void one_put(struct json_out *out, virDomainPtr domain) {
         json_put_text(out, "id", id);
         json_put_text(out, "name", virDomainGetName(domain));
         json_put_int(out, "power_state", libvirt_power_state(domain));
+        json_put_bool(out, "lost", libvirt_is_lost(domain));
         json_map_end(out);
     }
 }
