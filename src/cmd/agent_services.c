@@ -3,7 +3,9 @@
 #include <stddef.h>
 
 #include "bus/agent.h"
+#include "cmd/engines.h"
 #include "cmd/services.h"
+#include "compute/driver.h"
 
 /* What the host itself is; services add what they know under their own names. */
 static bool host_facts(const struct host *host, struct json_out *out) {
@@ -13,9 +15,14 @@ static bool host_facts(const struct host *host, struct json_out *out) {
     return true;
 }
 
-static const struct agent_service service_host = {.name = "host", .facts = host_facts};
+static void host_tick(const struct host *host) {
+    engines_watch();
+}
+
+static const struct agent_service service_host = {.name = "host", .facts = host_facts, .tick = host_tick};
 
 const struct agent_service *const agent_services[] = {
     &service_host,
+    &compute_agent_service,
     NULL,
 };
