@@ -25,17 +25,7 @@ static const struct directory {
     {"", 0755, ROOT},
     {"/run", 01775, SHARED},
     {"/api", 0700, API},
-    {"/fernet-keys", 0700, API},
     {"/images", 0755, API},
-};
-
-/* Files of one random word: root's, and readable by the API. */
-static const struct secret {
-    const char *name;
-    const char *section, *option;       /* set in the configuration; null: whoever needs it reads the file */
-} secrets[] = {
-    {"metadata_secret", "metadata", "secret"},
-    {"admin-password"},
 };
 
 static bool user_make(struct cmd *cmd, const char *name) {
@@ -106,18 +96,18 @@ static bool secret_make(struct cmd *cmd, const char *path, const struct passwd *
     return ok;
 }
 
-/* Makes the secret the first time; puts it into the configuration when it belongs there and is not said. */
-static bool secret_load(struct cmd *cmd, const struct secret *secret, const struct passwd *user) {
-    const char *path = arena_printf(cmd->arena, "%s/%s", role_data(cmd), secret->name);
+/* Reads the secret that both roles need, so that it is in the configuration; makes it the first time. */
+static bool secret_load(struct cmd *cmd, const struct passwd *user) {
+    const char *path = arena_printf(cmd->arena, "%s/metadata_secret", role_data(cmd));
     char text[256];
     FILE *file;
     bool ok;
 
+    if (conf_text(cmd->conf, "metadata", "secret", NULL)) {
+        return true;
+    }
     if (access(path, F_OK) && !secret_make(cmd, path, user)) {
         return cmd_fail(0, "cannot write %s: %s", path, strerror(errno));
-    }
-    if (!secret->section || conf_text(cmd->conf, secret->section, secret->option, NULL)) {
-        return true;
     }
     file = fopen(path, "re");
     ok = file && fgets(text, sizeof text, file);
@@ -128,7 +118,7 @@ static bool secret_load(struct cmd *cmd, const struct secret *secret, const stru
         return cmd_fail(0, "cannot read %s", path);
     }
     text[strcspn(text, "\n")] = 0;
-    conf_set(cmd->conf, secret->section, secret->option, text);
+    conf_set(cmd->conf, "metadata", "secret", text);
     return true;
 }
 
@@ -150,10 +140,5 @@ bool role_prepare(struct cmd *cmd) {
             return false;
         }
     }
-    for (size_t i = 0; i < sizeof secrets / sizeof *secrets; i++) {
-        if (!secret_load(cmd, &secrets[i], user)) {
-            return false;
-        }
-    }
-    return true;
+    return secret_load(cmd, user);
 }

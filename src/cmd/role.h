@@ -2,8 +2,7 @@
  * What the roles share: directories, the unprivileged user, the control socket, signals, secrets of the machine.
  *
  * Below the data directory: run/ (sockets and pids; root's, the user of the API may add but not remove), api/ (the
- * database) and fernet-keys/ (only the API's user), images/ (image data, written by the API, read by everybody);
- * metadata_secret and admin-password (root's, readable by the API). All else is root's. */
+ * database and keys; only the API's user), images/ (image data, written by the API, read by everybody). */
 #pragma once
 #include <stdbool.h>
 

@@ -309,7 +309,6 @@ static bool reconcile(const struct host *host) {
     struct arena *arena = arena_new(0);
     const struct json *wanted = json_get(work_ask(arena, "compute.wanted", host->name, ASK_MS), "servers");
     const struct json *seen = wanted ? servers_seen(host, arena) : NULL;
-    bool ok = seen != NULL;
 
     for (JSON_EACH(server, seen ? wanted : NULL)) {
         const char *id = json_get_text(server, "id");
@@ -319,7 +318,7 @@ static bool reconcile(const struct host *host) {
         }
     }
     arena_free(arena);
-    return ok;
+    return seen != NULL;
 }
 
 const struct agent_service compute_agent_service = {
