@@ -34,8 +34,8 @@ static bool run_stats(void *user, int argc, const char *const *argv, struct buf 
 
 static struct command builtin[] = {
     {&builtin[1], "help", ": lists the commands", run_help, NULL, NULL},
-    {&builtin[2], "log set", "MODULE LEVEL: error, warn, info or debug; MODULE is a prefix, 'default' is all", run_log_set,
-     NULL, NULL},
+    {&builtin[2], "log set", "MODULE LEVEL: error, warn, info or debug; MODULE is a prefix, 'default' is all",
+     run_log_set, NULL, NULL},
     {NULL, "stats", ": figures of this process", run_stats, NULL, NULL},
 };
 static struct command *commands = builtin;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A local socket with small text commands, for whoever runs the program: log levels, figures, and what a module adds. If
- * you added a printf to find something out, add a command instead. */
+ * A local socket with small text commands, for whoever runs the program: log levels, figures, and what a module adds.
+ * If you added a printf to find something out, add a command instead. */
 #pragma once
 #include <stdbool.h>
 

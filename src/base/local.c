@@ -4,6 +4,7 @@
 #include "base/local.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -65,19 +66,22 @@ int local_listen(struct arena *arena, const char *path, const char **ret_error) 
     return fd;
 }
 
-static uid_t directory_owner(const char *path) {
+/* Who made the socket, when only root and those whom root let in can make files where it lies; else nobody. */
+static uid_t socket_owner(const char *path) {
     char directory[sizeof((struct sockaddr_un *)0)->sun_path];
     char *slash;
     struct stat st;
 
-    strncpy(directory, path, sizeof directory - 1);
-    directory[sizeof directory - 1] = 0;
+    snprintf(directory, sizeof directory, "%s", path);
     slash = strrchr(directory, '/');
     if (!slash) {
         return (uid_t)-1;
     }
     slash[slash == directory] = 0;
-    return stat(directory, &st) ? (uid_t)-1 : st.st_uid;
+    if (stat(directory, &st) || st.st_mode & S_IWOTH || lstat(path, &st) || !S_ISSOCK(st.st_mode)) {
+        return (uid_t)-1;
+    }
+    return st.st_uid;
 }
 
 int local_connect(struct arena *arena, const char *path, bool blocking, const char **ret_error) {
@@ -91,7 +95,7 @@ int local_connect(struct arena *arena, const char *path, bool blocking, const ch
     if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof address)) {
         return refuse(arena, fd, "connect to", path, ret_error);
     }
-    if (!local_trusted(fd, directory_owner(path))) {
+    if (!local_trusted(fd, socket_owner(path))) {
         errno = EPERM;
         return refuse(arena, fd, "trust who listens at", path, ret_error);
     }

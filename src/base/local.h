@@ -12,7 +12,7 @@ struct arena;
 int local_listen(struct arena *arena, const char *path, const char **ret_error);
 
 /* Connects to 'path'. Returns a descriptor (not blocking when asked), or -1 with a sentence in *ret_error. Refuses a
- * listener that is neither root, nor our user, nor the owner of the directory in which the socket lies. */
+ * listener that is neither root, nor our user, nor who made the socket in a directory that not everybody may write. */
 int local_connect(struct arena *arena, const char *path, bool blocking, const char **ret_error);
 
 /* True when the process at the other end is root, our own user, or 'also' ((uid_t)-1: nobody else). */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The API's side of the bus. The transport's thread only reads headers, notes which link speaks for which host, and gives
- * acknowledgements and answers their way; handlers run on lanes, one lane a host. */
+ * The API's side of the bus. The transport's thread only reads headers, notes which link speaks for which host, and
+ * gives answers their way; handlers run on lanes, one lane a host. */
 #include "bus/bus.h"
 
 #include <pthread.h>
@@ -236,7 +236,7 @@ static bool link_frame(void *user, struct bus_link *link, const char *bytes, siz
 
     arena_reset(bus->arena);
     if (!frame_parse(bus->arena, bytes, size, &frame, &error)) {
-        log_error("malformed message, closing the connection: %s", error);
+        log_warn("malformed message, closing the connection: %s", error);
         return false;
     }
     if (frame.type == FRAME_ANSWER) {
@@ -353,8 +353,8 @@ static void job_run(void *argument) {
 
     if (frame_parse(d.arena, job->bytes, job->size, &d.frame, &error) && deliveries[d.frame.type]) {
         if (!frame_payload(d.arena, &d.frame, &d.payload, &d.malformed)) {
-            log_warn("host %s: payload of %s %s cannot be read: %s", d.frame.host, d.frame.kind ? d.frame.kind : "a message",
-                     d.frame.id ? d.frame.id : "", d.malformed);
+            log_warn("host %s: payload of %s %s cannot be read: %s", d.frame.host,
+                     d.frame.kind ? d.frame.kind : "a message", d.frame.id ? d.frame.id : "", d.malformed);
         }
         deliveries[d.frame.type](&d);
     }

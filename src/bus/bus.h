@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The API's side of the bus: it hears which hosts are there, sends them tasks, asks them questions, and gets results and
+ * The API's side of the bus: it hears which hosts are there, sends them tasks, asks them questions, gets results and
  * reports. Nothing here is durable: tasks live in the database and are sent again, results live in the agent and are
  * sent again until they are acknowledged. A lost message costs a delay, never a state. */
 #pragma once

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * One message of the bus: a header, which is a small JSON map on one line, and behind the line's end an optional payload,
- * which is JSON of its own. The header is read where the message arrives, the payload only by who works with it, so that
- * a payload that cannot be read spoils one task and not the connection. */
+ * One message of the bus: a header, which is a small JSON map on one line, and behind the line's end an optional
+ * payload, which is JSON of its own. The header is read where the message arrives, the payload only by who works with
+ * it, so that a payload that cannot be read spoils one task and not the connection. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>

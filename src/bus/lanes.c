@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Ordered jobs: a lane is the queue of one key; lanes with work stand in a queue of their own, and a lane whose job runs
- * does not. */
+ * Ordered jobs: a lane is the queue of one key; lanes with work stand in a queue of their own, and a lane whose job
+ * runs does not. */
 #include "bus/lanes.h"
 
 #include <pthread.h>

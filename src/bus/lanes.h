@@ -18,7 +18,7 @@ size_t lanes_count(struct lanes *lanes);
 /* Waits until fewer than 'most' jobs wait or run, or the pool is stopped. */
 void lanes_wait(struct lanes *lanes, size_t most);
 
-/* Takes no more jobs, and waits up to 'seconds' (-1: without limit) for those that run. True when none runs any more. */
+/* Takes no more jobs, and waits up to 'seconds' (-1: without limit) for those that run. True: none runs any more. */
 bool lanes_stop(struct lanes *lanes, int seconds);
 
 /* Drops what still waits and frees the pool; only after lanes_stop was true and when nobody adds any more. */

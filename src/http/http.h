@@ -24,8 +24,8 @@ struct http_header {
 enum http_body {
     HTTP_BUFFER,        /* collect up to request->max_body bytes (over: 413), then answer */
     HTTP_STREAM,        /* give each piece to request->sink as it comes, then answer; constant memory */
-    HTTP_IGNORE,        /* answer at once (an error): the body is read and thrown away, up to a bound, or the connection closed */
-    HTTP_UPGRADE,       /* 101 with request->upgraded taking over the socket (WebSocket) */
+    HTTP_IGNORE,        /* an error: what is left of the body is thrown away, up to a bound, or the connection closed */
+    HTTP_UPGRADE,       /* answer sets status 101 and request->upgraded takes over the socket (WebSocket) */
 };
 
 struct http_request {
@@ -40,6 +40,9 @@ struct http_request {
     bool tls;
     int64_t received;                       /* clock_monotonic, microseconds */
     int64_t content_length;                 /* -1: none or chunked */
+    struct http_header *headers;            /* as received, in order; names are tokens, values UTF-8 without controls */
+    size_t header_count;
+    struct http_arguments *arguments;       /* see http_arguments */
     size_t max_body;                        /* set by decide; default 0 */
     struct buf body;                        /* HTTP_BUFFER */
 
@@ -48,7 +51,11 @@ struct http_request {
     bool (*sink)(struct http_request *request, const void *bytes, size_t size);
     void *user;                             /* the answerer's own */
 
-    bool on_worker;                         /* set by decide: answer may block, so run it on the worker pool */
+    /* Set by decide: answer, sink and response.stream may block, so they run on the worker pool, one at a time. */
+    bool on_worker;
+
+    /* HTTP_UPGRADE: runs on a thread of its own, so it may block; the socket (not blocking) is closed when it returns.
+     * 'extra' is what the client sent after its head already. When the server stops, the socket is shut down. */
     void (*upgraded)(struct http_request *request, int socket_fd, const void *extra, size_t extra_size);
 
     struct {
@@ -58,11 +65,12 @@ struct http_request {
         struct buf body;                    /* or: */
         int file;                           /* >= 0: bytes of this file (closed by the server) */
         int64_t file_offset, file_size;
-        /* or: gives up to 'size' bytes; returns how many, 0 at the end, -1 to break off. 'stream_size' -1: chunked */
+        /* or: gives up to 'size' bytes; returns how many, 0 at the end, -1 to break off. 'stream_size' -1: chunked.
+         * stream_end is called once when the request is over, before 'done', also when nothing was streamed. */
         ssize_t (*stream)(void *user, uint64_t position, char *bytes, size_t size);
         void (*stream_end)(void *user);
         void *stream_user;
-        int64_t stream_size;
+        int64_t stream_size;                /* the answer to HEAD may give this alone, without a stream */
     } response;
     void *server_private;
 };
@@ -75,22 +83,43 @@ const char *http_header(const struct http_request *request, const char *name);
 void http_headers_each(const struct http_request *request, void (*fn)(void *user, const char *name, const char *value),
                        void *user);
 
+/* Decodes %XX ('plus': also '+' to a space) of 'size' bytes into the arena. Null when an escape is malformed or the
+ * result holds NUL or is not UTF-8. */
+char *http_decode(struct arena *arena, const char *text, size_t size, bool plus);
+
+/* Adds 'text' with everything but RFC 3986's unreserved characters, and those in 'keep', as %XX. */
+void http_encode(struct buf *buf, const char *text, const char *keep);
+
 /* The decoded value of the first query argument 'name', or null. */
 const char *http_argument(const struct http_request *request, const char *name);
 
-/* All query arguments in order, decoded, parsed once; null when the query is malformed (NUL, bad UTF-8 or escapes). An
- * argument without '=' has the value "". */
+/* All query arguments in order, decoded, parsed once; null when the query is malformed (NUL, bad UTF-8 or escapes, more
+ * than 1,000 arguments). The server refused such a request before. An argument without '=' has the value "". */
 struct http_arguments {
     size_t count;
     struct http_header *at;
 };
 const struct http_arguments *http_arguments(struct http_request *request);
 
-/* Adds a response header; both are copied. Control characters in the value are dropped (no header injection). */
+/* Adds a response header; both are copied. Control characters in the value are dropped (no header injection); a header
+ * whose name is no token, whose value is empty, or which is the server's own (Content-Length, Transfer-Encoding,
+ * Connection) is left out. */
 void http_respond_header(struct http_request *request, const char *name, const char *value);
 
 /* 'text' with all but unreserved characters percent-encoded (RFC 3986), for a query or a path segment. */
 const char *http_encode(struct arena *arena, const char *text);
+struct http_range {
+    int64_t first, size;
+};
+
+/* The ranges that the request's Range header asks of 'size' bytes (RFC 9110 section 14), up to 'max'. Returns how many;
+ * 0: send everything (none, malformed, not a GET, more than 'max', overlapping past the whole, or If-Range names another
+ * ETag or Last-Modified than the response headers have); -1: none can be satisfied (416). */
+int http_ranges(const struct http_request *request, int64_t size, struct http_range *ret_ranges, int max);
+
+/* Answers with the first 'size' bytes of 'fd' (closed by the server): 200, 206 (one range, or multipart/byteranges) or
+ * 416. Add ETag and Last-Modified first. 'content_type' may be null. */
+void http_respond_file(struct http_request *request, int fd, int64_t size, const char *content_type);
 
 struct http_server;
 struct http_server_options {
@@ -100,12 +129,15 @@ struct http_server_options {
     size_t max_connections;                 /* 0: 20,000 */
     int idle_seconds;                       /* 0: 75 */
     size_t max_header;                      /* bytes of all headers; 0: 64 KiB */
+    size_t max_arena;                       /* ceiling of a request's arena; 0: 64 MiB */
 
     /* Looks at the head; says what to do with the body. Must not block. */
     enum http_body (*decide)(struct http_request *request, void *user);
-    /* Fills request->response. Called exactly once for each request that decide saw. */
+    /* Fills request->response. Called once for each request that decide saw, except when its body was too large (the
+     * server answers 413) or did not come whole (the connection is closed). */
     void (*answer)(struct http_request *request, void *user);
-    /* Called when the response was sent or the connection broke; frees what the answerer keeps in request->user. */
+    /* Called once for each request that decide saw, when the response was sent or the connection broke; frees what the
+     * answerer keeps in request->user. response.status (0: none) and response.body.size are still there. */
     void (*done)(struct http_request *request, void *user);
     void *user;
 };
@@ -114,10 +146,11 @@ struct http_server_options {
 struct http_server *http_server_start(struct arena *arena, const struct http_server_options *options,
                                       const char **ret_error);
 int http_server_port(const struct http_server *server);
-/* Stops accepting, finishes requests under way (up to 'seconds'), then ends. */
+/* Stops accepting, finishes requests under way (up to 'seconds'), then ends. When an answer still runs some seconds
+ * later, the server is left as it is, for the process to end. Null is fine. */
 void http_server_stop(struct http_server *server, int seconds);
 
-struct http_statistics {
+struct http_statistics {                    /* bytes are those of bodies */
     uint64_t requests, connections, open_connections, bytes_in, bytes_out, busy_workers, queued;
 };
 void http_server_statistics(const struct http_server *server, struct http_statistics *ret);

@@ -90,7 +90,15 @@ static struct policy_caller policy_caller_of(const struct caller *caller) {
         .roles = caller->roles,
         .role_count = caller->role_count,
         .is_admin = caller->admin,
+        .is_admin_project = true,
     };
+}
+
+bool caller_is_admin(struct call *call) {
+    struct policy_caller caller = policy_caller_of(&call->caller);
+
+    caller.is_admin = false;
+    return policy_is_admin(policy_of(call->service), &caller);
 }
 
 bool call_has_rule(struct call *call, const char *rule) {

@@ -13,6 +13,7 @@
  * .def files of each service in defs_SERVICE.h, which is included with DECLARE naming one of
  *
  *   rest/declare_types.h    struct network_port, and 'extern const struct resource resource_network_port'
+ *   rest/declare_hooks.h    prototypes of handlers and hooks
  *   rest/declare_tables.h   the tables themselves: once per service, in its service.c
  *   rest/declare_list.h     &resource_network_port, for the service's list
  *

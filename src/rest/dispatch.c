@@ -238,7 +238,7 @@ static bool know_caller(struct call *call) {
         memset(&call->caller, 0, sizeof call->caller);
         return public || unauthorized(call);
     }
-    call->caller.admin = call->service->admin_rule && call_allowed(call, call->service->admin_rule, NULL, NULL);
+    call->caller.admin = caller_is_admin(call);
     return project_of_path(call);
 }
 

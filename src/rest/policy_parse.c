@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "base/arena.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "rest/policy.h"
 #include "rest/policy_check.h"
@@ -328,12 +329,30 @@ static struct check *or_parse(struct parser *parser) {
     return joined_parse(parser, CHECK_OR, TOKEN_OR, and_parse);
 }
 
+/* Whether 'text' can be parsed, and printed later. */
+static bool text_acceptable(const char *text, size_t size, const char **ret_error) {
+    if (size > POLICY_EXPRESSION) {
+        *ret_error = "column 1: longer than 16384 bytes";
+        return false;
+    }
+    for (size_t i = 0; i < size; i++) {
+        if (text[i] == 0x7f || ((unsigned char)text[i] < ' ' && !is_space(text[i]))) {
+            *ret_error = "column 1: control characters are not text";
+            return false;
+        }
+    }
+    if (!utf8_valid(text, size)) {
+        *ret_error = "column 1: not UTF-8";
+        return false;
+    }
+    return true;
+}
+
 struct check *check_parse(struct arena *arena, const char *text, const char **ret_error) {
     struct parser parser = {.arena = arena, .text = text, .at = text};
     struct check *check = NULL;
 
-    if (strlen(text) > POLICY_EXPRESSION) {
-        *ret_error = "column 1: longer than 16384 bytes";
+    if (!text_acceptable(text, strlen(text), ret_error)) {
         return NULL;
     }
     token_next(&parser);
@@ -356,8 +375,7 @@ struct check *check_parse_single(struct arena *arena, const char *text, size_t s
     struct parser parser = {.arena = arena, .text = text, .word = text, .size = size};
     struct check *check;
 
-    if (size > POLICY_EXPRESSION) {
-        *ret_error = "column 1: longer than 16384 bytes";
+    if (!text_acceptable(text, size, ret_error)) {
         return NULL;
     }
     check = leaf_parse(&parser);

@@ -54,6 +54,9 @@ bool fail_field(struct call *call, const struct field *field, const char *format
 /* Rules OP_RULE:FIELD of the fields that the body gave. */
 bool attributes_allowed(struct call *call, const struct resource *resource, const uint64_t *given, const void *row);
 
+/* What the service's rule context_is_admin says of the caller. */
+bool caller_is_admin(struct call *call);
+
 /* Publishes what event_note collected. After commit. */
 void events_publish(struct call *call);
 

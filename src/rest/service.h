@@ -69,7 +69,6 @@ struct service {
     const struct resource *const *resources;    /* ends with null */
     const struct policy_default *policies;
     size_t policy_count;
-    const char *admin_rule;         /* "context_is_admin" */
     const struct quota *quotas;     /* ends with a null name */
     const struct task_kind *tasks;  /* ends with a null name */
     /* Called once at the API's start, in a write transaction: makes what must always be there. Idempotent. */

@@ -7,6 +7,9 @@
 #include "rest/service.h"
 #include "rest/types.h"
 
+#define DECLARE "rest/declare_hooks.h"
+#include "defs_rest.h"
+#undef DECLARE
 #define DECLARE "rest/declare_tables.h"
 #include "defs_rest.h"
 #undef DECLARE

@@ -39,7 +39,8 @@ struct store {
     pthread_mutex_t lock;               /* of what follows */
     pthread_cond_t given_back;
     struct db *idle;                    /* given back last, first */
-    unsigned opened, idle_count;
+    unsigned opened;
+    _Atomic unsigned idle_count;        /* read without the lock too */
 };
 
 struct db {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * PostgreSQL by libpq. Every connection is in pipeline mode: BEGIN, PREPARE and the first run of a statement travel
- * together, so a transaction of n statements costs n + 1 round trips. Results are read whole. */
+ * together, and the end of a read is not waited for: n statements that read cost n round trips, a write one more.
+ * Results are read whole. */
 #include <libpq-fe.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +16,7 @@ struct connection {
     PGconn *pg;
     bool begin_waits;           /* BEGIN goes with the first statement */
     bool stale;                 /* statements must be prepared anew */
+    bool owes;                  /* the answer to the end of the last transaction was not read yet */
     unsigned names;             /* statements named so far */
 
     /* Values of the statement being sent; 'capacity' of each. */
@@ -169,6 +171,25 @@ static bool command(struct db *db, const char *sql) {
     return ok;
 }
 
+/* Ends a transaction that leaves nothing to learn. The answer is read when the connection is used again. */
+static void end_unheard(struct db *db, const char *sql) {
+    struct connection *c = db->native;
+
+    c->owes = PQsendQueryParams(c->pg, sql, 0, NULL, NULL, NULL, NULL, 0) && PQpipelineSync(c->pg);
+    if (!c->owes) {
+        PQfinish(c->pg);
+        c->pg = NULL;
+    }
+}
+
+static void settle(struct connection *c) {
+    if (c->owes) {
+        c->owes = false;
+        PQclear(take(c));
+        take_sync(c);
+    }
+}
+
 static void ignore_notice(void *argument, const char *message) {
 }
 
@@ -185,7 +206,7 @@ static bool connect_server(struct db *db) {
     PQfinish(c->pg);
     c->pg = NULL;
     statements_clear(db);
-    c->stale = false;
+    c->stale = c->owes = false;
     c->pg = PQconnectdbParams(names, values, 1);
     if (PQstatus(c->pg) != CONNECTION_OK || !PQenterPipelineMode(c->pg)) {
         const char *message = PQerrorMessage(c->pg);
@@ -234,6 +255,9 @@ static bool prepare_anew(struct db *db) {
 static bool begin(struct db *db, enum db_mode mode) {
     struct connection *c = db->native;
 
+    if (c) {
+        settle(c);
+    }
     if ((!c || PQstatus(c->pg) != CONNECTION_OK) && !connect_server(db)) {
         return false;
     }
@@ -246,14 +270,14 @@ static bool begin(struct db *db, enum db_mode mode) {
 }
 
 static bool in_transaction(const struct connection *c) {
-    return c->pg && !c->begin_waits && PQstatus(c->pg) == CONNECTION_OK;
+    return !c->begin_waits && PQstatus(c->pg) == CONNECTION_OK;
 }
 
 static void rollback(struct db *db) {
     struct connection *c = db->native;
 
     if (in_transaction(c) && PQtransactionStatus(c->pg) != PQTRANS_IDLE) {
-        command(db, "ROLLBACK");
+        end_unheard(db, "ROLLBACK");
     }
     c->begin_waits = false;
 }
@@ -266,10 +290,14 @@ static bool commit(struct db *db) {
         c->begin_waits = false;
         return true;
     }
+    if (db->mode == DB_READ) {
+        end_unheard(db, "COMMIT");
+        return true;
+    }
     if (command(db, "COMMIT")) {
         return true;
     }
-    if (db->mode == DB_WRITE && (!c->pg || PQstatus(c->pg) != CONNECTION_OK)) {
+    if (PQstatus(c->pg) != CONNECTION_OK) {
         db->failure = DB_OK;
         return db_fail(db, DB_FAILED, "the connection was lost during commit: the outcome is unknown");
     }

@@ -117,13 +117,13 @@ void db_release(struct db *db) {
     db_rollback(db);
     db->failure = DB_OK;
     db->message[0] = 0;
-    if (store->backend->cool && __atomic_load_n(&store->idle_count, __ATOMIC_RELAXED) >= store->backend->most_warm) {
+    if (store->backend->cool && store->idle_count >= store->backend->most_warm) {
         store->backend->cool(db);
     }
     pthread_mutex_lock(&store->lock);
     db->next_idle = store->idle;
     store->idle = db;
-    __atomic_store_n(&store->idle_count, store->idle_count + 1, __ATOMIC_RELAXED);
+    store->idle_count++;
     pthread_cond_signal(&store->given_back);
     pthread_mutex_unlock(&store->lock);
 }

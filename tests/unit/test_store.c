@@ -310,7 +310,8 @@ STORE_TEST(more_statements_than_are_kept) {
 STORE_TEST(question_marks_in_quotes_are_text) {
     db_begin(w->db, DB_READ);
     check_text(db_query_text(w->db, w->arena,
-                             "SELECT '?''?' || /* ? */ \"a?\" || CAST(? AS TEXT) -- ?\n FROM (SELECT 'b' AS \"a?\") AS t",
+                             "SELECT '?''?' || /* ? */ \"a?\" || CAST(? AS TEXT) -- ?\n"
+                             "  FROM (SELECT 'b' AS \"a?\") AS t",
                              SQL_ARGS(sql_text("c"))), "?'?bc");
     check(db_commit(w->db));
 }

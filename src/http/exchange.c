@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The life of a request: head, decision, body, answer, end.
+ *
+ * libmicrohttpd calls exchange_handle when the head is there, for each piece of the body, when the body is whole, and
+ * again when a worker let the connection go on. While a worker has the exchange the connection is suspended. It may be
+ * suspended within a body only when some of the piece at hand is left untaken, else libmicrohttpd would go on calling. */
+#include "http/internal.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+
+/* A body that nobody wants is read to its end when it is no longer than this, so that the client reads the answer. */
+enum { MAX_DISCARDED = 64 * 1024 * 1024, MAX_SPARE = 256, FIRST_BODY = 64 * 1024 };
+
+static struct exchange *take_spare(struct http_server *server) {
+    struct exchange *exchange;
+
+    pthread_mutex_lock(&server->mutex);
+    exchange = server->spare;
+    if (exchange) {
+        server->spare = exchange->next;
+        server->spare_count--;
+    }
+    pthread_mutex_unlock(&server->mutex);
+    return exchange;
+}
+
+static struct exchange *exchange_new(struct http_server *server) {
+    struct exchange *exchange = take_spare(server);
+    struct arena *arena;
+
+    if (!exchange) {
+        exchange = calloc(1, sizeof *exchange);
+        if (!exchange) {
+            abort();
+        }
+        exchange->request.arena = arena_new(server->options.max_arena);
+    }
+    arena = exchange->request.arena;
+    *exchange = (struct exchange){.server = server};
+    exchange->request.arena = arena;
+    exchange->request.response.file = -1;
+    exchange->request.server_private = exchange;
+    exchange->upgrade_fd = -1;
+    return exchange;
+}
+
+static void exchange_reuse(struct exchange *exchange) {
+    struct http_server *server = exchange->server;
+    bool kept;
+
+    arena_reset(exchange->request.arena);
+    pthread_mutex_lock(&server->mutex);
+    kept = server->spare_count < MAX_SPARE;
+    if (kept) {
+        exchange->next = server->spare;
+        server->spare = exchange;
+        server->spare_count++;
+    }
+    pthread_mutex_unlock(&server->mutex);
+    if (!kept) {
+        exchange_free(exchange);
+    }
+}
+
+void exchange_free(struct exchange *exchange) {
+    arena_free(exchange->request.arena);
+    free(exchange);
+}
+
+void *exchange_begin(void *argument, const char *target, struct MHD_Connection *connection) {
+    struct http_server *server = argument;
+    struct exchange *exchange = exchange_new(server);
+    struct http_request *request = &exchange->request;
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+    exchange->connection = connection;
+    exchange->line = target;
+    exchange->line_size = target ? strlen(target) : 0;
+    request->target = arena_text_size(request->arena, target, exchange->line_size);
+    request->path = request->raw_path = request->query = "";
+    request->client = info && info->socket_context ? info->socket_context : "";
+    request->tls = server->certificate != NULL;
+    request->received = clock_monotonic();
+    atomic_fetch_add_explicit(&server->active, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&server->requests, 1, memory_order_relaxed);
+    return exchange;
+}
+
+void exchange_end(void *argument, struct MHD_Connection *connection, void **context,
+                  enum MHD_RequestTerminationCode code) {
+    struct http_server *server = argument;
+    struct exchange *exchange = *context;
+    struct http_request *request;
+
+    if (!exchange) {
+        return;
+    }
+    *context = NULL;
+    request = &exchange->request;
+    if (request->response.stream_end) {
+        request->response.stream_end(request->response.stream_user);
+    }
+    if (exchange->decided && server->options.done) {
+        server->options.done(request, server->options.user);
+    }
+    if (request->response.file >= 0) {
+        close(request->response.file);
+    }
+    if (exchange->upgrade_reserved && !exchange->upgrade) {
+        atomic_fetch_sub(&server->upgraded_count, 1);
+    }
+    free(exchange->pipe.bytes);
+    buf_release(&request->body);
+    buf_release(&request->response.body);
+    exchange_reuse(exchange);
+    atomic_fetch_sub(&server->active, 1);
+}
+
+bool exchange_hand_over(struct exchange *exchange, enum task task) {
+    struct http_server *server = exchange->server;
+
+    atomic_fetch_add(&server->suspended, 1);
+    if (atomic_load(&server->aborted)) {
+        atomic_fetch_sub(&server->suspended, 1);
+        return false;
+    }
+    exchange->task = task;
+    MHD_suspend_connection(exchange->connection);
+    workers_push(server, exchange);
+    return true;
+}
+
+static void pipe_open(struct pipe *pipe) {
+    if (!pipe->bytes) {
+        pipe->bytes = malloc(PIPE_SIZE);
+        if (!pipe->bytes) {
+            abort();
+        }
+    }
+}
+
+/* Gives the sink what was collected. */
+static void pipe_drain(struct exchange *exchange) {
+    struct pipe *pipe = &exchange->pipe;
+
+    if (pipe->size && !exchange->discarding) {
+        exchange->discarding = !exchange->request.sink(&exchange->request, pipe->bytes, pipe->size);
+    }
+    pipe->size = 0;
+}
+
+static void pipe_fill(struct exchange *exchange) {
+    struct http_request *request = &exchange->request;
+    struct pipe *pipe = &exchange->pipe;
+    ssize_t given;
+
+    pipe_open(pipe);
+    given = request->response.stream(request->response.stream_user, pipe->position, pipe->bytes, PIPE_SIZE);
+    pipe->taken = 0;
+    pipe->size = given > 0 ? (size_t)given : 0;
+    pipe->position += pipe->size;
+    pipe->over = given <= 0;
+    pipe->broken = given < 0;
+    assert(pipe->size <= PIPE_SIZE);
+}
+
+static void answer(struct exchange *exchange) {
+    pipe_drain(exchange);
+    exchange->server->options.answer(&exchange->request, exchange->server->options.user);
+    exchange->phase = PHASE_ANSWERED;
+}
+
+void exchange_work(struct exchange *exchange) {
+    struct http_server *server = exchange->server;
+
+    switch (exchange->task) {
+    case TASK_SINK:
+        pipe_drain(exchange);
+        break;
+    case TASK_ANSWER:
+        answer(exchange);
+        break;
+    case TASK_FILL:
+        pipe_fill(exchange);
+        break;
+    }
+    MHD_resume_connection(exchange->connection);
+    atomic_fetch_sub(&server->suspended, 1);
+}
+
+static enum MHD_Result go_on(bool well) {
+    return well ? MHD_YES : MHD_NO;
+}
+
+static enum MHD_Result answer_now(struct exchange *exchange) {
+    if (!exchange->refused && exchange->request.on_worker) {
+        return go_on(exchange_hand_over(exchange, TASK_ANSWER));
+    }
+    if (!exchange->refused) {
+        answer(exchange);
+    }
+    return go_on(response_send(exchange));
+}
+
+/* The server answers this one itself. */
+static void refuse(struct exchange *exchange, int status, const char *title, const char *message) {
+    response_error(&exchange->request, status, title, message);
+    exchange->refused = exchange->discarding = true;
+}
+
+static bool worth_discarding(const struct exchange *exchange) {
+    return !exchange->expects_continue && exchange->request.content_length <= MAX_DISCARDED;
+}
+
+static void decide(struct exchange *exchange) {
+    struct http_request *request = &exchange->request;
+    const struct http_server_options *options = &exchange->server->options;
+
+    exchange->decided = true;
+    exchange->mode = options->decide(request, options->user);
+    exchange->phase = PHASE_BODY;
+    if (exchange->mode == HTTP_BUFFER && request->content_length > 0) {
+        if ((uint64_t)request->content_length > request->max_body) {
+            refuse(exchange, 413, "Request Entity Too Large", "The body of the request is too large.");
+        } else {
+            buf_reserve(&request->body, request->content_length < FIRST_BODY ? (size_t)request->content_length
+                                                                             : FIRST_BODY);
+        }
+    } else if (exchange->mode == HTTP_IGNORE) {
+        exchange->discarding = true;
+    } else if (exchange->mode == HTTP_UPGRADE && exchange->has_body) {
+        refuse(exchange, 400, "Bad Request", "A request to upgrade has no body.");
+    }
+}
+
+static enum MHD_Result take_head(struct exchange *exchange, const char *method, const char *version) {
+    const char *error = request_read(exchange, method, version);
+
+    if (error) {
+        exchange->must_close = true;
+        refuse(exchange, 400, "Bad Request", error);
+        return answer_now(exchange);
+    }
+    decide(exchange);
+    if (exchange->has_body && exchange->discarding && !worth_discarding(exchange)) {
+        exchange->must_close = true;
+        return answer_now(exchange);
+    }
+    return MHD_YES;
+}
+
+/* Collects a piece for the sink that runs on a worker, as much as there is room for. */
+static enum MHD_Result take_into_pipe(struct exchange *exchange, const char *bytes, size_t *size) {
+    struct pipe *pipe = &exchange->pipe;
+    size_t taken = PIPE_SIZE - pipe->size < *size ? PIPE_SIZE - pipe->size : *size;
+
+    pipe_open(pipe);
+    memcpy(pipe->bytes + pipe->size, bytes, taken);
+    pipe->size += taken;
+    *size -= taken;
+    return go_on(*size == 0 || exchange_hand_over(exchange, TASK_SINK));
+}
+
+static enum MHD_Result take_body(struct exchange *exchange, const char *bytes, size_t *size) {
+    struct http_request *request = &exchange->request;
+    size_t all = *size;
+    enum MHD_Result result = MHD_YES;
+
+    if (exchange->mode == HTTP_BUFFER && !exchange->discarding && request->max_body - request->body.size < all) {
+        refuse(exchange, 413, "Request Entity Too Large", "The body of the request is too large.");
+        buf_release(&request->body);
+    }
+    if (exchange->discarding) {
+        exchange->discarded += all;
+        result = go_on(exchange->discarded <= MAX_DISCARDED);
+        *size = 0;
+    } else if (exchange->mode == HTTP_BUFFER) {
+        buf_put(&request->body, bytes, all);
+        *size = 0;
+    } else if (request->on_worker) {
+        result = take_into_pipe(exchange, bytes, size);
+    } else {
+        exchange->discarding = !request->sink(request, bytes, all);
+        *size = 0;
+    }
+    atomic_fetch_add_explicit(&exchange->server->bytes_in, all - *size, memory_order_relaxed);
+    return result;
+}
+
+enum MHD_Result exchange_handle(void *server, struct MHD_Connection *connection, const char *url, const char *method,
+                                const char *version, const char *bytes, size_t *size, void **context) {
+    struct exchange *exchange = *context;
+
+    switch (exchange->phase) {
+    case PHASE_HEAD:
+        return take_head(exchange, method, version);
+    case PHASE_BODY:
+        return *size ? take_body(exchange, bytes, size) : answer_now(exchange);
+    case PHASE_ANSWERED:
+        return go_on(response_send(exchange));
+    case PHASE_SENT:
+        break;
+    }
+    return MHD_NO;
+}

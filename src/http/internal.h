@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What the parts of the HTTP server share: the server, and the exchange (one request and its response).
+ *
+ * An exchange belongs to libmicrohttpd's thread of its connection. While a worker has it, the connection is suspended, so
+ * the two never touch it at once. */
+#pragma once
+#include <microhttpd.h>
+#include <pthread.h>
+#include <stdatomic.h>
+
+#include "http/http.h"
+
+/* The phases of an exchange. */
+enum phase { PHASE_HEAD, PHASE_BODY, PHASE_ANSWERED, PHASE_SENT };
+
+/* What a worker is to do with an exchange. */
+enum task { TASK_SINK, TASK_ANSWER, TASK_FILL };
+
+/* Bytes on their way between the connection and a sink or stream that runs on a worker. */
+struct pipe {
+    char *bytes;
+    size_t size, taken;
+    uint64_t position;                  /* in the stream, of what comes next */
+    bool over, broken;
+};
+
+struct exchange {
+    struct http_request request;
+    struct http_server *server;
+    struct MHD_Connection *connection;
+    const char *line;                   /* the target in libmicrohttpd's own memory, and its size */
+    size_t line_size;
+    enum phase phase;
+    enum http_body mode;
+    enum task task;
+    bool decided, refused, must_close, discarding, has_body, expects_continue, upgrade_reserved;
+    uint64_t discarded;
+    struct pipe pipe;
+    struct MHD_UpgradeResponseHandle *upgrade;
+    int upgrade_fd;
+    const void *extra;
+    size_t extra_size;
+    struct exchange *next;              /* in the queue of work, or among the spare ones */
+    struct exchange *upgraded_next, *upgraded_previous;
+};
+
+struct http_server {
+    struct http_server_options options;
+    struct MHD_Daemon *daemon;
+    int listen_fd, port;
+    char *certificate, *key;            /* contents of the PEM files */
+
+    pthread_mutex_t mutex;              /* guards what follows up to the statistics */
+    pthread_cond_t work;
+    struct exchange *queue_first, **queue_last;
+    struct exchange *spare, *upgraded;
+    int spare_count;
+    bool workers_end;
+    pthread_t *workers;
+    int worker_count;
+
+    atomic_bool stopping;               /* responses close their connections */
+    atomic_bool aborted;                /* nothing is handed to workers any more */
+    atomic_int active;                  /* exchanges, with the upgraded ones */
+    atomic_int suspended;               /* exchanges that a worker has */
+    atomic_int upgraded_count;
+    atomic_uint_fast64_t requests, connections, open_connections, bytes_in, bytes_out, busy_workers, queued;
+};
+
+/* request.c: makes the request out of what libmicrohttpd parsed. Null, or why it is malformed (400). */
+const char *request_read(struct exchange *exchange, const char *method, const char *version);
+
+/* response.c */
+void response_error(struct http_request *request, int status, const char *title, const char *message);
+bool response_send(struct exchange *exchange);
+bool header_is_token(const char *name);
+
+/* exchange.c: the callbacks of libmicrohttpd, and the work of a worker. */
+void *exchange_begin(void *server, const char *target, struct MHD_Connection *connection);
+enum MHD_Result exchange_handle(void *server, struct MHD_Connection *connection, const char *url, const char *method,
+                                const char *version, const char *bytes, size_t *size, void **exchange);
+void exchange_end(void *server, struct MHD_Connection *connection, void **exchange,
+                  enum MHD_RequestTerminationCode code);
+void exchange_work(struct exchange *exchange);
+bool exchange_hand_over(struct exchange *exchange, enum task task);
+void exchange_free(struct exchange *exchange);
+
+/* workers.c */
+bool workers_start(struct http_server *server);
+void workers_push(struct http_server *server, struct exchange *exchange);
+void workers_stop(struct http_server *server);      /* runs what is queued, then ends them */
+
+/* upgrade.c */
+struct MHD_Response *upgrade_response(struct exchange *exchange);   /* null when there are too many */
+void upgrades_shut_down(struct http_server *server);
+
+enum { PIPE_SIZE = 256 * 1024 };
