@@ -44,7 +44,7 @@ static bool database_make(struct arena *arena, const char *file, const char *sch
     return strncmp(result.output, "yes", 3) || DO("ovsdb-tool", "convert", file, schema);
 }
 
-bool databases_make(struct arena *arena, const char *data, const char **ret_error) {
+bool databases_make(struct arena *arena, const char *base, const char **ret_error) {
     static const char *const files[][3] = {
         {"ovn/nb.db", "ovn-nb", "/usr/share/ovn/ovn-nb.ovsschema"},
         {"ovn/sb.db", "ovn-sb", "/usr/share/ovn/ovn-sb.ovsschema"},
@@ -52,11 +52,11 @@ bool databases_make(struct arena *arena, const char *data, const char **ret_erro
     };
 
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-        const char *pid = arena_printf(arena, "%s/run/%s.pid", data, files[i][1]);
+        const char *pid = arena_printf(arena, "%s/run/%s.pid", base, files[i][1]);
 
         /* A server that runs holds the lock of its file, and converted it when it started. */
         if (access(pid, F_OK)
-            && !database_make(arena, arena_printf(arena, "%s/%s", data, files[i][0]), files[i][2], ret_error)) {
+            && !database_make(arena, arena_printf(arena, "%s/%s", base, files[i][0]), files[i][2], ret_error)) {
             return false;
         }
     }
