@@ -3,7 +3,11 @@
 #include <stddef.h>
 
 #include "cmd/services.h"
+#include "identity/identity.h"
+#include "rest/system.h"
 
 const struct service *const api_services[] = {
+    &identity,
+    &rest_service,      /* last: its paths are at the root */
     NULL,
 };

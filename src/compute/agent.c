@@ -6,17 +6,18 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/conf.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/map.h"
-#include "bus/work.h"
+#include "bus/agent.h"
 #include "compute/disks.h"
 #include "compute/driver.h"
 
 LOG_MODULE("compute.agent");
 
-enum { LOCKS = 64, DEFAULT_TIMEOUT = 60, MAX_TIMEOUT = 3600, MAX_PATH = 4096 };
+enum { LOCKS = 64, DEFAULT_TIMEOUT = 60, MAX_TIMEOUT = 3600, MAX_PATH = 4096, ASK_MS = 10000, RECONCILE_SECONDS = 600 };
 
 bool (*compute_plug)(struct work *work, const char *port_id, const struct json *nic);
 
@@ -145,10 +146,6 @@ static bool diagnostics(struct work *work) {
     return driver->diagnostics(work);
 }
 
-static bool facts(struct work *work) {
-    return driver->facts(work);
-}
-
 static bool list(struct work *work) {
     return driver->list(work);
 }
@@ -194,7 +191,6 @@ static bool alone(struct work *work, bool (*effect)(struct work *)) {
     E(console_log, 30)                                                                                                 \
     E(vnc, 30)                                                                                                         \
     E(diagnostics, 30)                                                                                                 \
-    E(facts, 30)                                                                                                       \
     E(list, 60)
 
 /* spawn_alone() and so on: the handler of "compute.spawn". */
@@ -213,7 +209,7 @@ EFFECTS(E)
 LOOKS(E)
 #undef E
 
-const struct work_kind compute_work[] = {
+static const struct work_kind compute_work[] = {
 #define E(NAME, SECONDS) {"compute." #NAME, NAME##_alone, SECONDS},
     EFFECTS(E)
 #undef E
@@ -221,4 +217,112 @@ const struct work_kind compute_work[] = {
     LOOKS(E)
 #undef E
     {NULL, NULL, 0},
+};
+
+static bool facts(const struct host *host, struct json_out *out) {
+    return driver && driver->facts(host, out);
+}
+
+/* What to do about a server whose power is not what it should be. */
+enum remedy { REMEDY_NONE, REMEDY_APPLY, REMEDY_REPORT };
+
+static enum remedy remedy_for(const char *wanted, const struct json *seen) {
+    static const struct {
+        const char *wanted;
+        enum power_state power;
+    } same[] = {{"running", POWER_RUNNING}, {"shutdown", POWER_SHUTDOWN}, {"paused", POWER_PAUSED},
+                {"suspended", POWER_SUSPENDED}, {"shutdown", POWER_CRASHED}};
+    enum power_state power = (enum power_state)json_get_int(seen, "power_state", POWER_NONE);
+
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
+        if (seen && same[i].power == power && !strcmp(same[i].wanted, wanted)) {
+            return REMEDY_NONE;
+        }
+    }
+    return !seen || json_get_bool(seen, "lost") || !strcmp(wanted, "shutdown") ? REMEDY_APPLY : REMEDY_REPORT;
+}
+
+static bool remedy_apply(struct work *work) {
+    work->doc = work_ask(work->arena, "compute.server", work->id, ASK_MS);
+    return !work->doc || work->doc->type != JSON_MAP || spawn(work);
+}
+
+static void remedy_report(struct work *work, const struct json *seen) {
+    work_report("compute.power", work->id,
+                arena_printf(work->arena, "{\"power_state\": %lld, \"reason\": \"seen\"}",
+                             (long long)json_get_int(seen, "power_state", POWER_NONE)));
+}
+
+static const struct json *seen_find(const struct json *servers, const char *id) {
+    for (JSON_EACH(server, servers)) {
+        const char *its = json_get_text(server, "id");
+
+        if (its && !strcmp(its, id)) {
+            return server;
+        }
+    }
+    return NULL;
+}
+
+static void server_reconcile(const struct host *host, const struct json *wanted, const struct json *seen) {
+    struct buf buf = {0};
+    struct work work = {
+        .host = host,
+        .arena = arena_new(0),
+        .kind = "compute.spawn",
+        .id = json_get_text(wanted, "id"),
+        .result = {.buf = &buf},
+        .deadline = clock_monotonic() + RECONCILE_SECONDS * SECOND,
+    };
+    const char *power = json_get_text(wanted, "power");
+    enum remedy remedy = power ? remedy_for(power, seen) : REMEDY_NONE;
+
+    json_map(&work.result);
+    if (remedy == REMEDY_REPORT) {
+        remedy_report(&work, seen);
+    } else if (remedy == REMEDY_APPLY && !alone(&work, remedy_apply)) {
+        log_warn("cannot bring server %s back: %s", work.id, work.error);
+    }
+    buf_release(&buf);
+    arena_free(work.arena);
+}
+
+/* What is on the host, as "compute.list" tells; null when the driver cannot say. */
+static const struct json *servers_seen(const struct host *host, struct arena *arena) {
+    struct buf buf = {0};
+    struct work work = {.host = host, .arena = arena, .kind = "compute.list", .id = host->name,
+                        .result = {.buf = &buf}};
+    const struct json *seen = NULL;
+    const char *error;
+
+    json_map(&work.result);
+    if (driver->list(&work)) {
+        json_map_end(&work.result);
+        seen = json_parse(arena, buf.at, buf.size, &error);
+    }
+    buf_release(&buf);
+    return json_get(seen, "servers");
+}
+
+/* Level-triggered: a message lost, a machine restarted, an agent killed half way cost one more pass. */
+static void reconcile(const struct host *host) {
+    struct arena *arena = arena_new(0);
+    const struct json *wanted = json_get(work_ask(arena, "compute.wanted", host->name, ASK_MS), "servers");
+    const struct json *seen = wanted ? servers_seen(host, arena) : NULL;
+
+    for (JSON_EACH(server, seen ? wanted : NULL)) {
+        const char *id = json_get_text(server, "id");
+
+        if (id) {
+            server_reconcile(host, server, seen_find(seen, id));
+        }
+    }
+    arena_free(arena);
+}
+
+const struct agent_service compute_agent_service = {
+    .name = "compute",
+    .work = compute_work,
+    .facts = facts,
+    .reconcile = reconcile,
 };

@@ -19,7 +19,7 @@
 #include "compute/config_drive.h"
 #include "compute/document.h"
 
-static const char kept[] = "before-resize";     /* name of the internal snapshot that a revert goes back to */
+const char disk_kept_name[] = "before-resize";
 
 const char *server_path(struct arena *arena, const struct host *host, const char *id, const char *name) {
     return arena_printf(arena, "%s/instances/%s%s%s", host->data, id, name ? "/" : "", name ? name : "");
@@ -200,7 +200,7 @@ static bool disk_has_kept(const struct json *info) {
     for (JSON_EACH(snapshot, json_get(info, "snapshots"))) {
         const char *name = json_get_text(snapshot, "name");
 
-        if (name && !strcmp(name, kept)) {
+        if (name && !strcmp(name, disk_kept_name)) {
             return true;
         }
     }
@@ -225,7 +225,7 @@ static bool disk_keep(struct work *work, const struct server *server, const stru
                       const char *path) {
     const struct json *info = disk_info(work, path);
 
-    return info && (disk_has_kept(info) || TOOL(work, "qemu-img", "snapshot", "-c", kept, path));
+    return info && (disk_has_kept(info) || TOOL(work, "qemu-img", "snapshot", "-c", disk_kept_name, path));
 }
 
 static bool disk_grow(struct work *work, const struct server *server, const struct server_disk *disk,
@@ -242,14 +242,14 @@ static bool disk_forget(struct work *work, const struct server *server, const st
                         const char *path) {
     const struct json *info = disk_info(work, path);
 
-    return info && (!disk_has_kept(info) || TOOL(work, "qemu-img", "snapshot", "-d", kept, path));
+    return info && (!disk_has_kept(info) || TOOL(work, "qemu-img", "snapshot", "-d", disk_kept_name, path));
 }
 
 static bool disk_go_back(struct work *work, const struct server *server, const struct server_disk *disk,
                          const char *path) {
     const struct json *info = disk_info(work, path);
 
-    return info && (!disk_has_kept(info) || TOOL(work, "qemu-img", "snapshot", "-a", kept, path));
+    return info && (!disk_has_kept(info) || TOOL(work, "qemu-img", "snapshot", "-a", disk_kept_name, path));
 }
 
 bool disks_keep(struct work *work, const struct server *server) {

@@ -45,6 +45,7 @@ bool disks_remove(struct work *work);
 bool disks_keep(struct work *work, const struct server *server);
 bool disks_grow(struct work *work, const struct server *server);
 bool disks_forget(struct work *work, const struct server *server, bool go_back);
+extern const char disk_kept_name[];     /* of the state inside the file: an internal snapshot of qcow2 */
 
 /* Writes local qcow2 file 'from' to 'to' in 'format' without backing file; 'from' is not in use. */
 bool disk_export(struct work *work, const char *from, const char *to, const char *format);

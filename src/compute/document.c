@@ -3,6 +3,7 @@
  * here, so that the drivers can rely on it. */
 #include "compute/document.h"
 
+#include <ctype.h>
 #include <string.h>
 
 #include "base/arena.h"
@@ -145,6 +146,15 @@ static bool disk_read(struct work *work, const struct json *node, struct server_
     return disk->source != DISK_VOLUME || volume_read(work, node, disk);
 }
 
+static const char *lower_case(struct arena *arena, const char *text) {
+    char *copy = arena_text(arena, text);
+
+    for (char *at = copy; *at; at++) {
+        *at = (char)tolower((unsigned char)*at);
+    }
+    return copy;
+}
+
 static bool nic_read(struct work *work, const struct json *node, struct server_nic *nic) {
     *nic = (struct server_nic){
         .port_id = json_get_text(node, "port_id"),
@@ -158,6 +168,7 @@ static bool nic_read(struct work *work, const struct json *node, struct server_n
         return work_fail(work, "server %s: interface %s: port_id, mac_address, device or vif_model is malformed",
                          work->id, nic->port_id ? nic->port_id : "?");
     }
+    nic->mac = lower_case(work->arena, nic->mac);
     return int_read(work, node, "mtu", 0, 65535, 0, &nic->mtu);
 }
 
@@ -228,6 +239,34 @@ static bool nics_read(struct work *work, struct server *server) {
     return true;
 }
 
+/* The bus that a device name stands for, as the compute service's device names do. */
+static const char *bus_of(const char *device) {
+    return !strncmp(device, "sd", 2) ? "scsi" : !strncmp(device, "hd", 2) ? "ide" : "virtio";
+}
+
+/* What the devices leave open, the image's properties say. */
+static bool defaults_fill(struct work *work, struct server *server) {
+    const char *bus = server_property(server, "hw_disk_bus", NULL);
+    const char *cdrom_bus = server_property(server, "hw_cdrom_bus", NULL);
+    const char *model = server_property(server, "hw_vif_model", "virtio");
+
+    for (struct server_disk *disk = server->disks; disk < server->disks + server->disk_count; disk++) {
+        const char *hint = disk->cdrom ? cdrom_bus : bus;
+
+        disk->bus = disk->bus ? disk->bus : hint ? hint : bus_of(disk->device);
+        if (word_find(buses, disk->bus) < 0) {
+            return work_fail(work, "server %s: the image asks for unknown disk bus %s", work->id, disk->bus);
+        }
+    }
+    for (struct server_nic *nic = server->nics; nic < server->nics + server->nic_count; nic++) {
+        nic->model = nic->model ? nic->model : model;
+        if (word_find(models, nic->model) < 0) {
+            return work_fail(work, "server %s: the image asks for unknown interface model %s", work->id, model);
+        }
+    }
+    return true;
+}
+
 static bool config_drive_read(struct work *work, struct server *server) {
     const struct json *files = json_get(work->doc, "config_drive");
 
@@ -277,7 +316,8 @@ struct server *server_read(struct work *work) {
     return flavor_read(work, json_get(doc, "flavor"), server)
                    && image_read(work, json_get(doc, "image"), &server->image)
                    && image_read(work, json_get(doc, "rescue"), &server->rescue) && disks_read(work, server)
-                   && nics_read(work, server) && config_drive_read(work, server) && power_read(work, server)
+                   && nics_read(work, server) && defaults_fill(work, server) && config_drive_read(work, server)
+                   && power_read(work, server)
                ? server
                : NULL;
 }
@@ -285,13 +325,21 @@ struct server *server_read(struct work *work) {
 struct server_disk *server_disk_read(struct work *work) {
     struct server_disk *disk = ARENA_NEW(work->arena, struct server_disk);
 
-    return disk_read(work, json_get(work->doc, "disk"), disk) ? disk : NULL;
+    if (!disk_read(work, json_get(work->doc, "disk"), disk)) {
+        return NULL;
+    }
+    disk->bus = disk->bus ? disk->bus : bus_of(disk->device);
+    return disk;
 }
 
 struct server_nic *server_nic_read(struct work *work) {
     struct server_nic *nic = ARENA_NEW(work->arena, struct server_nic);
 
-    return nic_read(work, json_get(work->doc, "nic"), nic) ? nic : NULL;
+    if (!nic_read(work, json_get(work->doc, "nic"), nic)) {
+        return NULL;
+    }
+    nic->model = nic->model ? nic->model : "virtio";
+    return nic;
 }
 
 const char *server_property(const struct server *server, const char *name, const char *otherwise) {

@@ -19,7 +19,7 @@
  *                                         image: the root disk made of "image"; blank, swap: local, made here and
  *                                         empty; volume: made and connected by the volume service
  *       "device": "vda"                   without /dev/; unique in the server
- *       "bus": "virtio"|"scsi"|"ide"|"sata"|"usb" [by image property hw_disk_bus or hw_cdrom_bus, else virtio or ide]
+ *       "bus": "virtio"|"scsi"|"ide"|"sata"|"usb" [by hw_disk_bus or hw_cdrom_bus, else by the name]
  *       "type": "disk" | "cdrom" [disk]
  *       "boot_index": n [-1: not booted from]
  *       "size": bytes                     of blank and swap; of image when it differs from the flavor's root
@@ -44,7 +44,6 @@
  * hw_cpu_threads, os_type. Extra specs: hw:watchdog_action, hw:cpu_sockets, hw:cpu_cores, hw:cpu_threads.
  *
  * Tasks (kind: arguments -> what work->result tells)
- *   compute.facts:                        -> see driver.h; id is the host's name
  *   compute.spawn: the document           -> "power_state"
  *   compute.destroy: doc may be null      -> nothing
  *   compute.power: the document, "action": "start"|"stop"|"reboot_soft"|"reboot_hard"|"pause"|"unpause"|"suspend"|
@@ -60,7 +59,7 @@
  *   compute.console_log: "lines": n [0: all that is kept] -> "output": text
  *   compute.vnc:                          -> "host", "port"
  *   compute.diagnostics:                  -> as the API's microversion 2.48
- *   compute.list: id is the host's name   -> "servers": [{"id", "name", "power_state"}]
+ *   compute.list: id is the host's name   -> "servers": [{"id", "name", "power_state", "lost": bool}]
  * and unasked, by work_report: compute.power, id, {"power_state": n, "reason": text}. Reports also come while a task of
  * ours changes the state: the API ignores those of a server that has a task. */
 #pragma once

@@ -11,6 +11,8 @@
 #include "bus/work.h"
 #include "compute/document.h"
 
+struct agent_service;
+
 enum power_action {
     ACTION_START,
     ACTION_STOP,
@@ -29,10 +31,10 @@ struct compute_driver {
      * once, before all others; 'host' outlives the driver. False when the driver can never work here. */
     bool (*start)(const struct host *host);
 
-    /* Result: "vcpus", "memory_mb", "disk_gb", "disk_free_gb", "hypervisor_type", "hypervisor_version" (as 7002022),
-     * "hypervisor_hostname", "host_ip", "cpu_info" (map: arch, model, vendor, features, topology), "traits" (list),
-     * "supported_instances" (list of [arch, type, mode]). */
-    bool (*facts)(struct work *work);
+    /* Writes members of an open map: "vcpus", "memory_mb", "disk_gb", "disk_free_gb", "hypervisor_type",
+     * "hypervisor_version" (as 7002022), "hypervisor_hostname", "host_ip", "cpu_info" (map: arch, model, vendor, features,
+     * topology), "traits" (list), "supported_instances" (list of [arch, type, mode]). False when it cannot tell now. */
+    bool (*facts)(const struct host *host, struct json_out *out);
 
     /* Makes the server be as its document says: directory, disks (those that exist are kept), config drive, taps
      * plugged, domain, power. */
@@ -78,7 +80,8 @@ struct compute_driver {
 
     bool (*diagnostics)(struct work *work);
 
-    /* All servers that this cloud has on this host. */
+    /* All servers that this cloud has on this host. "lost" says of one that is shut down that nobody shut it down: the
+     * machine or the hypervisor was restarted. */
     bool (*list)(struct work *work);
 };
 
@@ -90,8 +93,13 @@ extern const struct compute_driver compute_driver_libvirt;
  * agent's start by who knows both services; null: taps stay unconnected. */
 extern bool (*compute_plug)(struct work *work, const char *port_id, const struct json *nic);
 
-/* The kinds of work that the compute agent does; [compute] driver = libvirt|fake chooses how. */
-extern const struct work_kind compute_work[];
+/* The compute service on a host; [compute] driver = libvirt|fake chooses how. Its reconcile asks
+ *   "compute.wanted", the host's name -> {"servers": [{"id", "power": as in the document}]}: those that should be here
+ *                                        and have no task under way
+ *   "compute.server", a server's id   -> its document; null when it has a task under way or should not be here
+ * and mends what only the host can have caused: brings back servers that were lost, stops those that should not run, and
+ * reports the power of all others that differ. */
+extern const struct agent_service compute_agent_service;
 
-/* Starts the driver that the configuration names. False when it cannot work. */
+/* Starts the driver that the configuration names; once, before the agent. False when it cannot work. */
 bool compute_agent_start(const struct host *host);

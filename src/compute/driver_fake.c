@@ -168,16 +168,14 @@ static bool fake_start(const struct host *host) {
     return ok;
 }
 
-static bool fake_facts(struct work *work) {
-    struct json_out *out = &work->result;
-
+static bool fake_facts(const struct host *host, struct json_out *out) {
     json_put_int(out, "vcpus", 1000);
     json_put_int(out, "memory_mb", 800000);
     json_put_int(out, "disk_gb", 600000);
     json_put_int(out, "disk_free_gb", 600000);
     json_put_text(out, "hypervisor_type", "fake");
     json_put_int(out, "hypervisor_version", 1000);
-    json_put_text(out, "hypervisor_hostname", work->host->name);
+    json_put_text(out, "hypervisor_hostname", host->name);
     json_put_text(out, "host_ip", "127.0.0.1");
     json_put_raw(out, "cpu_info", "{\"arch\": \"x86_64\", \"model\": \"fake\", \"vendor\": \"fake\", \"features\": [], "
                                   "\"topology\": {\"cells\": 1, \"sockets\": 1, \"cores\": 1000, \"threads\": 1}}");
@@ -483,6 +481,7 @@ static bool fake_list(struct work *work) {
             json_put_text(out, "id", entry->d_name);
             json_put_text(out, "name", fake->name);
             json_put_int(out, "power_state", fake->power);
+            json_put_bool(out, "lost", false);
             json_map_end(out);
         }
     }

@@ -140,7 +140,7 @@ static const char *scratch_make(struct work *work, const char *base) {
 
 static bool cached_make(struct work *work, const struct server_image *image, const char *base, const char *cached) {
     const char *scratch, *raw;
-    gid_t gid;
+    gid_t gid = 0;
     bool ok;
 
     if (!image_group(work, image, &gid) || !image_inspect(work, image, gid) || !(scratch = scratch_make(work, base))) {

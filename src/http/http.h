@@ -106,8 +106,6 @@ const struct http_arguments *http_arguments(struct http_request *request);
  * Connection) is left out. */
 void http_respond_header(struct http_request *request, const char *name, const char *value);
 
-/* 'text' with all but unreserved characters percent-encoded (RFC 3986), for a query or a path segment. */
-const char *http_encode(struct arena *arena, const char *text);
 struct http_range {
     int64_t first, size;
 };

@@ -182,6 +182,13 @@ void error_glance(struct call *call, struct json_out *out) {
 
 /* ---- pages ---- */
 
+static void put_argument(struct buf *url, char sep, const char *name, const char *value) {
+    buf_char(url, sep);
+    http_encode(url, name, "");
+    buf_char(url, '=');
+    http_encode(url, value, "");
+}
+
 /* The request's own URL with marker (and without page_reverse) set to 'marker'. */
 static const char *page_url(struct call *call, const char *marker, bool absolute) {
     const struct http_arguments *arguments = http_arguments(call->http);
@@ -194,12 +201,12 @@ static const char *page_url(struct call *call, const char *marker, bool absolute
         const struct http_header *a = &arguments->at[i];
 
         if (strcmp(a->name, "marker") != 0 && strcmp(a->name, "page_reverse") != 0) {
-            buf_printf(&url, "%c%s=%s", sep, http_encode(call->arena, a->name), http_encode(call->arena, a->value));
+            put_argument(&url, sep, a->name, a->value);
             sep = '&';
         }
     }
     if (marker) {
-        buf_printf(&url, "%cmarker=%s", sep, http_encode(call->arena, marker));
+        put_argument(&url, sep, "marker", marker);
     }
     text = arena_text(call->arena, url.at);
     buf_release(&url);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The engine's own service: its rows, and what the cloud says of itself at /healthz, /metrics and /openapi.json. */
+#include "rest/system.h"
+
 #include "http/http.h"
 #include "rest/cloud.h"
 #include "rest/dispatch.h"
