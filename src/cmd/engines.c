@@ -155,10 +155,14 @@ static bool tap_busy(const char *name) {
     return busy;
 }
 
+bool switch_is_taken(void) {
+    return tap_busy("ovs-netdev");
+}
+
 /* Two ovs-vswitchd cannot share a network namespace: both would own the one userspace datapath. */
 static bool switch_is_free(struct arena *arena, const struct host *host, const char **ret_error) {
-    if (!host->userspace_datapath || !tap_busy("ovs-netdev")
-        || process_find(arena_printf(arena, "%s/run/ovs-vswitchd.pid", state.base))) {
+    if (!host->userspace_datapath || process_find(arena_printf(arena, "%s/run/ovs-vswitchd.pid", state.base))
+        || !switch_is_taken()) {
         return true;
     }
     *ret_error = "another Open vSwitch has the userspace datapath (device ovs-netdev): stop it, or run this cloud in a "
@@ -381,26 +385,47 @@ static void devices_remove(struct arena *arena, const struct conf *conf) {
     }
 }
 
-void engines_stop(const struct conf *conf, const char *data, int guest_seconds) {
-    struct arena *arena = arena_new(0);
-    const char *base = base_directory(arena, data);
+/* Stops all own engines, last first. True when the switch was one of them. */
+static bool daemons_stop(struct arena *arena, const char *base) {
+    struct run_result result;
     bool own_switch = false;
 
-    if (engine_answers(arena, base, &engines[COUNT - 1])) {
-        guests_stop(arena_printf(arena, "qemu+unix:///system?socket=%s/run/libvirt/libvirt-sock", base), guest_seconds);
-    }
     for (size_t i = COUNT; i-- > 0;) {
+        own_switch = own_switch || (engines[i].group == SWITCH && engine_runs(arena, base, &engines[i]));
         if (!strcmp(engines[i].name, "ovs-vswitchd") && engine_answers(arena, base, &engines[i])) {
-            struct run_result result;
-
             /* Takes its devices along and, where it is the kernel's, the datapath. */
             RUN(arena, &result, "ovs-appctl", "-t", expand(arena, engines[i].answers, base, ""), "exit", "--cleanup");
         }
-        own_switch = own_switch || (engines[i].group == SWITCH && engine_runs(arena, base, &engines[i]));
         process_stop(pid_file(arena, base, &engines[i]), 5);
     }
-    if (own_switch) {
+    return own_switch;
+}
+
+void engines_stop(const struct conf *conf, const char *data, int guest_seconds, bool remove) {
+    struct arena *arena = arena_new(0);
+    struct host host = {.conf = conf, .data = data};
+    const char *error = NULL;
+
+    state.base = base_directory(arena, data);
+    if (choose(arena, &host, &error)) {
+        guests_stop(host.libvirt_uri, data, guest_seconds, remove);
+        if (remove) {
+            network_remove(arena, conf, host.ovs, state.own[SWITCH]);
+        }
+    }
+    if (daemons_stop(arena, state.base)) {
         devices_remove(arena, conf);
+    }
+    arena_free(arena);
+}
+
+void engines_print(const char *data) {
+    struct arena *arena = arena_new(0);
+
+    for (size_t i = 0; i < COUNT; i++) {
+        pid_t pid = process_find(pid_file(arena, base_directory(arena, data), &engines[i]));
+
+        printf("%-15s %s\n", engines[i].name, pid ? arena_printf(arena, "%d", (int)pid) : "-");
     }
     arena_free(arena);
 }

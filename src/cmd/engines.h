@@ -28,9 +28,12 @@ bool engines_start(struct arena *arena, struct host *host, const char **ret_erro
  * died. */
 void engines_watch(void);
 
-/* Shuts the guests of own engines down (up to 'guest_seconds', then cuts them off) and stops own engines. The system's
- * own are left alone. Needs no engines_start before. */
-void engines_stop(const struct conf *conf, const char *data, int guest_seconds);
+/* Shuts our guests down (up to 'guest_seconds', then cuts them off) and stops own engines; the system's own go on. With
+ * 'remove' the system's engines also forget our guests and bridges. Needs no engines_start before. */
+void engines_stop(const struct conf *conf, const char *data, int guest_seconds, bool remove);
+
+/* Prints a line for each own engine: its name, and its process or "-". */
+void engines_print(const char *data);
 
 /* True when the running kernel has Open vSwitch's datapath. */
 bool kernel_has_openvswitch(void);
@@ -40,3 +43,6 @@ bool kvm_boots(struct arena *arena, const struct conf *conf, const char *data);
 
 /* True when something accepts connections on the Unix socket 'path'. */
 bool socket_answers(const char *path);
+
+/* True when a running Open vSwitch has the userspace datapath of this network namespace; there can be one. */
+bool switch_is_taken(void);

@@ -102,16 +102,30 @@ bool libvirt_prepare(struct arena *arena, const char *base, const char **ret_err
     return true;
 }
 
-static int guests_running(virConnectPtr libvirt, void (*each)(virDomainPtr)) {
+/* A guest is ours when its directory lies below our data directory. */
+static bool guest_is_ours(virDomainPtr domain, const char *data) {
+    char uuid[VIR_UUID_STRING_BUFLEN], path[4096];
+
+    return !virDomainGetUUIDString(domain, uuid)
+           && snprintf(path, sizeof path, "%s/instances/%s", data, uuid) < (int)sizeof path && !access(path, F_OK);
+}
+
+/* Calls 'each' (null: nothing) for our guests that 'flags' (virConnectListAllDomains) select; returns how many. */
+static int guests_each(virConnectPtr libvirt, const char *data, unsigned flags, void (*each)(virDomainPtr)) {
     virDomainPtr *domains = NULL;
-    int count = virConnectListAllDomains(libvirt, &domains, VIR_CONNECT_LIST_DOMAINS_ACTIVE);
+    int count = virConnectListAllDomains(libvirt, &domains, flags), ours = 0;
 
     for (int i = 0; i < count; i++) {
-        each(domains[i]);
+        if (guest_is_ours(domains[i], data)) {
+            ours++;
+            if (each) {
+                each(domains[i]);
+            }
+        }
         virDomainFree(domains[i]);
     }
     free(domains);
-    return count;
+    return ours;
 }
 
 static void guest_shut_down(virDomainPtr domain) {
@@ -123,20 +137,26 @@ static void guest_cut_off(virDomainPtr domain) {
     virDomainDestroy(domain);
 }
 
-static void guest_leave(virDomainPtr domain) {
+static void guest_undefine(virDomainPtr domain) {
+    virDomainUndefineFlags(domain, VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA
+                                       | VIR_DOMAIN_UNDEFINE_NVRAM);
 }
 
-void guests_stop(const char *uri, int seconds) {
+void guests_stop(const char *uri, const char *data, int seconds, bool undefine) {
     virConnectPtr libvirt = virConnectOpen(uri);
+    const unsigned active = VIR_CONNECT_LIST_DOMAINS_ACTIVE;
 
     if (!libvirt) {
         return;
     }
-    guests_running(libvirt, guest_shut_down);
-    for (int i = 0; i < seconds * 10 && guests_running(libvirt, guest_leave) > 0; i++) {
+    guests_each(libvirt, data, active, guest_shut_down);
+    for (int i = 0; i < seconds * 10 && guests_each(libvirt, data, active, NULL); i++) {
         usleep(100000);
     }
-    guests_running(libvirt, guest_cut_off);
+    guests_each(libvirt, data, active, guest_cut_off);
+    if (undefine) {
+        guests_each(libvirt, data, 0, guest_undefine);
+    }
     virConnectClose(libvirt);
 }
 

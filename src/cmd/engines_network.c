@@ -79,8 +79,8 @@ static bool switch_is_ours(struct arena *arena, const struct host *host, const c
     const char *remote = switch_get(arena, host, "ovn-remote");
 
     if (*remote && !strstr(remote, host->ovn_sb)) {
-        *ret_error = arena_printf(arena, "Open vSwitch at %s belongs to another OVN (ovn-remote=%s): free it, or run this "
-                                  "cloud with [host] engines = own in a network namespace of its own",
+        *ret_error = arena_printf(arena, "Open vSwitch at %s belongs to another OVN (ovn-remote=%s): free it, or run "
+                                  "this cloud with [host] engines = own in a network namespace of its own",
                                   host->ovs, remote);
         return false;
     }
@@ -163,6 +163,19 @@ bool network_prepare(struct arena *arena, const struct host *host, bool own_ovs,
     return (!own_ovs || DO("ovs-vsctl", arena_printf(arena, "--db=%s", host->ovs), "--no-wait", "init"))
            && switch_is_ours(arena, host, ret_error) && chassis_set(arena, host, own_ovs, ret_error)
            && bridges_make(arena, host, ret_error) && external_address_set(arena, host, ret_error);
+}
+
+void network_remove(struct arena *arena, const struct conf *conf, const char *ovs, bool own_ovs) {
+    const char *bridge = conf_text(conf, "host", "external_bridge", "br-ex");
+    const char *db = arena_printf(arena, "--db=%s", ovs);
+    struct run_result result;
+
+    RUN(arena, &result, "nft", "delete", "table", "ip", arena_printf(arena, "haneul-%s", bridge));
+    if (!own_ovs) {
+        RUN(arena, &result, "ovs-vsctl", db, "--timeout=10", "--if-exists", "del-br", bridge, "--", "--if-exists",
+            "del-br", conf_text(conf, "host", "bridge", "br-int"), "--", "remove", "open_vswitch", ".",
+            "external_ids", "ovn-remote", "--", "remove", "open_vswitch", ".", "external_ids", "ovn-bridge-mappings");
+    }
 }
 
 /* Asks the kernel for the generic netlink family of Open vSwitch's datapath. */
