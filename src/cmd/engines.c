@@ -361,8 +361,12 @@ static void network_watch(struct arena *arena) {
 }
 
 void engines_watch(void) {
-    struct arena *arena = arena_new(0);
+    struct arena *arena;
 
+    if (!state.host) {
+        return;
+    }
+    arena = arena_new(0);
     for (size_t i = 0; i < COUNT; i++) {
         if (state.own[engines[i].group] && !engine_runs(arena, state.base, &engines[i])) {
             engine_revive(arena, i);

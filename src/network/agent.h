@@ -12,6 +12,10 @@ extern const struct work_kind network_work[];
 bool network_agent_start(const struct host *host);
 void network_agent_stop(void);
 
+/* Plugs or unplugs (null 'plug') the device of a port within another service's work: the function that compute_plug of
+ * compute/driver.h wants. Success when no driver was started. */
+bool network_plug(struct work *work, const char *port_id, const struct json *plug);
+
 /* Makes all be as the API says: asks "network.wanted" with the host's name and gets
  *   {"networks": [document], "security_groups": [...], "ports": [...], "routers": [...], "plugs": [{"id": port, ...}],
  *    "complete": true}
