@@ -83,10 +83,13 @@ static bool read_clock_part(const char **at, struct tm *tm, int64_t *ret_micro) 
         return false;
     }
     if (**at == '.' || **at == ',') {
-        for (++*at; **at >= '0' && **at <= '9'; ++*at) {
+        const char *digits = ++*at;
+
+        for (; **at >= '0' && **at <= '9'; ++*at) {
             unit /= 10;
             *ret_micro += (**at - '0') * unit;
         }
+        return *at > digits;
     }
     return true;
 }
@@ -106,10 +109,7 @@ static bool read_offset(const char **at, int *ret_minutes) {
     if (!read_part(at, 2, 0, 23, &hours)) {
         return false;
     }
-    if (**at == ':') {
-        ++*at;
-    }
-    if (**at && !read_part(at, 2, 0, 59, &minutes)) {
+    if ((read_mark(at, ':') || **at) && !read_part(at, 2, 0, 59, &minutes)) {
         return false;
     }
     *ret_minutes = sign * (hours * 60 + minutes);

@@ -65,8 +65,12 @@ static bool read_file(struct conf *conf, const char *path, char *error, int erro
         return false;
     }
     for (int number = 1; ok && fgets(line, sizeof line, file); number++) {
-        ok = read_line(conf, line, section, sizeof section);
-        if (!ok) {
+        bool whole = strchr(line, '\n') || strlen(line) < sizeof line - 1;
+
+        ok = whole && read_line(conf, line, section, sizeof section);
+        if (!whole) {
+            snprintf(error, (size_t)error_size, "%s line %d is longer than %zu bytes", path, number, sizeof line - 2);
+        } else if (!ok) {
             snprintf(error, (size_t)error_size, "%s line %d: 'option = value' was expected", path, number);
         }
     }

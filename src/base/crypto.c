@@ -110,7 +110,7 @@ static int value64(char c) {
 }
 
 uint8_t *base64_decode(struct arena *arena, const char *text, size_t *ret_size) {
-    size_t size = strlen(text);
+    size_t size = strlen(text), padded = size;
     uint8_t *bytes, *to;
     uint32_t word = 0;
     unsigned bits = 0;
@@ -118,7 +118,7 @@ uint8_t *base64_decode(struct arena *arena, const char *text, size_t *ret_size) 
     while (size && text[size - 1] == '=') {
         size--;
     }
-    if (size % 4 == 1) {
+    if (size % 4 == 1 || padded - size > 2 || (padded > size && padded % 4)) {
         return NULL;
     }
     bytes = to = arena_alloc(arena, size / 4 * 3 + 4);
@@ -134,6 +134,9 @@ uint8_t *base64_decode(struct arena *arena, const char *text, size_t *ret_size) 
             bits -= 8;
             *to++ = (uint8_t)(word >> bits);
         }
+    }
+    if (word & ((1U << bits) - 1)) {
+        return NULL;
     }
     *ret_size = (size_t)(to - bytes);
     return bytes;

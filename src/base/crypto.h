@@ -24,7 +24,7 @@ void hmac_sha256(const void *key, size_t key_size, const void *bytes, size_t siz
 bool equal_secret(const char *a, const char *b);
 
 /* base64url with padding (RFC 4648 section 5) and plain base64 (section 4). Decoding accepts missing padding;
- * returns null when the text is not valid. */
+ * returns null when the text is not valid; bits left over must be zero. */
 char *base64url_encode(struct arena *arena, const void *bytes, size_t size);
 char *base64_encode(struct arena *arena, const void *bytes, size_t size);
 uint8_t *base64_decode(struct arena *arena, const char *text, size_t *ret_size);   /* either alphabet */

@@ -62,7 +62,7 @@ void json_key(struct json_out *out, const char *key);
 void json_text(struct json_out *out, const char *text);                     /* null becomes null */
 void json_text_size(struct json_out *out, const char *text, size_t size);
 void json_int(struct json_out *out, int64_t value);
-void json_real(struct json_out *out, double value);
+void json_real(struct json_out *out, double value);                         /* shortest; null when not finite */
 void json_bool(struct json_out *out, bool value);
 void json_null(struct json_out *out);
 void json_raw(struct json_out *out, const char *json);                      /* JSON text as it is; null becomes null */

@@ -3,6 +3,8 @@
 #include "base/json.h"
 
 #include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
@@ -91,12 +93,24 @@ void json_int(struct json_out *out, int64_t value) {
 }
 
 void json_real(struct json_out *out, double value) {
+    char text[32];
+
     separate(out);
+    if (!isfinite(value)) {
+        BUF_LITERAL(out->buf, "null");
+        return;
+    }
     if (fabs(value) < 1e15 && value == floor(value)) {
         buf_printf(out->buf, "%.1f", value);
-    } else {
-        buf_printf(out->buf, "%.17g", value);
+        return;
     }
+    for (int digits = 15; digits <= 17; digits++) {
+        snprintf(text, sizeof text, "%.*g", digits, value);
+        if (strtod(text, NULL) == value) {
+            break;
+        }
+    }
+    buf_text(out->buf, text);
 }
 
 void json_bool(struct json_out *out, bool value) {

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/pidfd.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -92,8 +93,23 @@ static void read_some(struct pollfd *from, struct buf *into, size_t most) {
     }
 }
 
-/* Reads both pipes until they end or time runs out. False: time ran out. */
-static bool collect(struct pollfd fds[2], struct buf bufs[2], const struct run *run) {
+/* Waits until a process that has closed its outputs ends. False: time ran out. */
+static bool wait_for_end(pid_t pid, int64_t end) {
+    struct pollfd process = {.fd = pidfd_open(pid, 0), .events = POLLIN};
+    int64_t left;
+    int ready = process.fd < 0 ? 1 : 0;
+
+    while (ready <= 0 && (left = (end - clock_monotonic()) / 1000) > 0) {
+        ready = poll(&process, 1, (int)left);
+    }
+    if (process.fd >= 0) {
+        close(process.fd);
+    }
+    return ready > 0;
+}
+
+/* Reads both pipes until they end and so did the process, or time runs out. False: time ran out. */
+static bool collect(pid_t pid, struct pollfd fds[2], struct buf bufs[2], const struct run *run) {
     int64_t end = clock_monotonic() + (run->timeout_ms ? run->timeout_ms : 60000) * 1000LL;
     size_t most = run->max_output ? run->max_output : 1024 * 1024;
 
@@ -109,7 +125,7 @@ static bool collect(struct pollfd fds[2], struct buf bufs[2], const struct run *
             }
         }
     }
-    return true;
+    return wait_for_end(pid, end);
 }
 
 static int reap(pid_t pid) {
@@ -155,7 +171,7 @@ bool run_program(struct arena *arena, const struct run *run, struct run_result *
     close(err[1]);
 
     struct pollfd fds[2] = {{.fd = out[0], .events = POLLIN}, {.fd = err[0], .events = POLLIN}};
-    bool in_time = collect(fds, bufs, run);
+    bool in_time = collect(pid, fds, bufs, run);
 
     if (!in_time) {
         kill(-pid, SIGKILL);

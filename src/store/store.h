@@ -5,6 +5,13 @@
  * microseconds, everything else is TEXT (or BLOB). Values are always bound. Statements are prepared once per connection
  * and text, kept, and counted.
  *
+ * The same on both, so free to use: ON CONFLICT DO NOTHING / DO UPDATE, RETURNING, WITH (RECURSIVE), CASE, EXISTS,
+ * coalesce, nullif, lower and upper (ASCII only), substr, length, replace, trim, ||, abs, count, sum, min, max,
+ * CAST(x AS BIGINT / TEXT), LIMIT ? OFFSET ?, NULLS FIRST / LAST (without it they differ). Text compares and LIKE
+ * matches by bytes; a truth value as a result is 0 or 1. Mind: a lone '?' as a result column and a '?' compared with
+ * an expression want CAST(? AS ...); a value bound to an integer column is an integer; reserved words as names are in
+ * double quotes, texts in single ones; a text has no NUL and is valid UTF-8.
+ *
  * A connection is in one transaction at a time. The first error of a transaction stays: later statements do nothing,
  * and commit refuses. So a caller may check once, at the end. */
 #pragma once
@@ -40,7 +47,9 @@ enum db_mode { DB_READ, DB_WRITE };
 /* Begins a transaction. SQLite: writers wait for each other here, in order; readers see a snapshot and never wait.
  * PostgreSQL: SERIALIZABLE. */
 bool db_begin(struct db *db, enum db_mode mode);
-bool db_commit(struct db *db);              /* false: nothing was done; see db_failure */
+/* False: nothing was done, see db_failure. (The one exception: when the connection to PostgreSQL is lost during the
+ * commit, nobody knows; that is DB_FAILED, so that it is not run a second time unasked.) */
+bool db_commit(struct db *db);
 void db_rollback(struct db *db);
 enum db_error db_failure(const struct db *db);      /* of the current or just ended transaction */
 const char *db_message(const struct db *db);

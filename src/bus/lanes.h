@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A pool of threads that does jobs of the same key strictly in order, one at a time, and others side by side. */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+
+struct lanes;
+
+/* 'run' does and frees a job; 'drop' frees one that will not be done. */
+struct lanes *lanes_new(int threads, void (*run)(void *job), void (*drop)(void *job));
+
+/* Adds a job. 'key' null: no order. After lanes_stop it is dropped at once. Never blocks. */
+void lanes_add(struct lanes *lanes, const char *key, void *job);
+
+/* Jobs that wait or run. */
+size_t lanes_count(struct lanes *lanes);
+
+/* Waits until fewer than 'most' jobs wait or run, or the pool is stopped. */
+void lanes_wait(struct lanes *lanes, size_t most);
+
+/* Takes no more jobs, and waits up to 'seconds' (-1: without limit) for those that run. True: none runs any more. */
+bool lanes_stop(struct lanes *lanes, int seconds);
+
+/* Drops what still waits and frees the pool; only after lanes_stop was true and when nobody adds any more. */
+void lanes_free(struct lanes *lanes);

@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The services of the API role. */
+#include <stddef.h>
+
+#include "cmd/services.h"
+#include "identity/identity.h"
+#include "rest/system.h"
+
+const struct service *const api_services[] = {
+    &identity,
+    &rest_service,      /* last: its paths are at the root */
+    NULL,
+};

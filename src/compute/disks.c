@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Making, keeping and removing the local files of servers. */
+#include "compute/disks.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/run.h"
+#include "bus/work.h"
+#include "compute/config_drive.h"
+#include "compute/document.h"
+
+const char disk_kept_name[] = "before-resize";
+
+const char *server_path(struct arena *arena, const struct host *host, const char *id, const char *name) {
+    return arena_printf(arena, "%s/instances/%s%s%s", host->data, id, name ? "/" : "", name ? name : "");
+}
+
+const char *path_partial(struct arena *arena, const char *path) {
+    return arena_printf(arena, "%s.part", path);
+}
+
+/* Others may pass through a directory, but not look into it. */
+static bool directory_make(const char *path) {
+    return (!mkdir(path, 0711) || errno == EEXIST) && !chmod(path, 0711);
+}
+
+bool disks_prepare(const struct host *host) {
+    struct arena *arena = arena_new(0);
+    bool ok = directory_make(arena_printf(arena, "%s/instances", host->data))
+              && directory_make(server_path(arena, host, "_base", NULL));
+
+    arena_free(arena);
+    return ok;
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *where) {
+    return remove(path);
+}
+
+bool tree_remove(const char *path) {
+    return !nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS) || errno == ENOENT;
+}
+
+bool tool_run(struct work *work, const char *const *argv) {
+    int64_t left = work->deadline ? (work->deadline - clock_monotonic()) / 1000 : 3600 * 1000;
+    struct run_result result;
+
+    if (!run_program(work->arena, &(struct run){.argv = argv, .timeout_ms = left < 1 ? 1 : (int)left}, &result)) {
+        return work_fail(work, "server %s: %s %s failed: %s", work->id, argv[0], argv[1], result.errors);
+    }
+    return true;
+}
+
+const char *disk_path(struct work *work, const struct server_disk *disk) {
+    switch (disk->source) {
+    case DISK_IMAGE:
+        return server_path(work->arena, work->host, work->id, disk->cdrom ? "base" : "disk");
+    case DISK_BLANK:
+    case DISK_SWAP:
+        return server_path(work->arena, work->host, work->id, arena_printf(work->arena, "disk.%s", disk->device));
+    case DISK_VOLUME:
+        break;
+    }
+    return NULL;
+}
+
+static const char *size_text(struct work *work, int64_t bytes) {
+    return arena_printf(work->arena, "%lld", (long long)bytes);
+}
+
+/* Bytes that the root disk should have, 0 when it should be as large as its image. */
+static int64_t root_size(const struct server *server, const struct server_disk *disk) {
+    return disk && disk->size ? disk->size : server->root << 30;
+}
+
+/* A qcow2 over the raw file 'base_name' in the same directory. */
+static bool overlay_make(struct work *work, const struct server_image *image, const char *path, const char *base_name,
+                         int64_t size) {
+    const char *base = server_path(work->arena, work->host, work->id, base_name);
+    const char *partial = path_partial(work->arena, path);
+    struct stat st;
+
+    if (!image_link(work, image, base)) {
+        return false;
+    }
+    if (stat(base, &st) || (size && st.st_size > size)) {
+        return work_fail(work, "image %s of %lld bytes is larger than the flavor's root disk of %lld bytes", image->id,
+                         (long long)st.st_size, (long long)size);
+    }
+    return TOOL(work, "qemu-img", "create", "-q", "-f", "qcow2", "-b", base_name, "-F", "raw", partial,
+                size_text(work, size ? size : st.st_size))
+           && !rename(partial, path);
+}
+
+/* A local disk with an empty file system or swap area, by way of a sparse raw file. */
+static bool blank_make(struct work *work, const struct server_disk *disk, const char *path) {
+    const char *raw = arena_printf(work->arena, "%s.raw", path), *partial = path_partial(work->arena, path);
+    int fd = open(raw, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    bool ok = fd >= 0 && !ftruncate(fd, disk->size);
+
+    if (fd >= 0) {
+        close(fd);
+    }
+    if (!ok) {
+        work_fail(work, "server %s: cannot make disk %s: %s", work->id, disk->device, strerror(errno));
+    }
+    ok = ok
+         && (disk->source == DISK_SWAP ? TOOL(work, "mkswap", "-q", raw)
+                                       : TOOL(work, "mkfs.ext4", "-q", "-F", "-L", "ephemeral0", raw))
+         && TOOL(work, "qemu-img", "convert", "-f", "raw", "-O", "qcow2", raw, partial) && !rename(partial, path);
+    unlink(raw);
+    return ok;
+}
+
+static bool disk_make(struct work *work, const struct server *server, const struct server_disk *disk) {
+    const char *path = disk_path(work, disk);
+
+    if (!path || !access(path, F_OK)) {
+        return true;
+    }
+    if (disk->source != DISK_IMAGE) {
+        return blank_make(work, disk, path);
+    }
+    if (!server->image.id) {
+        return work_fail(work, "server %s: disk %s has no image", work->id, disk->device);
+    }
+    return disk->cdrom ? image_link(work, &server->image, path)
+                       : overlay_make(work, &server->image, path, "base", root_size(server, disk));
+}
+
+static bool rescue_make(struct work *work, const struct server *server) {
+    const char *path = server_path(work->arena, work->host, work->id, "disk.rescue");
+
+    if (!server->rescue.id) {
+        return (!unlink(path) || errno == ENOENT)
+               && (!unlink(server_path(work->arena, work->host, work->id, "base.rescue")) || errno == ENOENT);
+    }
+    return !access(path, F_OK) || overlay_make(work, &server->rescue, path, "base.rescue", 0);
+}
+
+bool disks_make(struct work *work, const struct server *server) {
+    const char *directory = server_path(work->arena, work->host, work->id, NULL);
+
+    if (!directory_make(directory)) {
+        return work_fail(work, "server %s: cannot make %s: %s", work->id, directory, strerror(errno));
+    }
+    for (int i = 0; i < server->disk_count; i++) {
+        if (!disk_make(work, server, &server->disks[i])) {
+            return work_fail(work, "server %s: cannot make disk %s", work->id, server->disks[i].device);
+        }
+    }
+    return (!server->config_drive || config_drive_make(work, server)) && rescue_make(work, server);
+}
+
+bool disks_discard(struct work *work, const struct server *server) {
+    bool ok = true;
+
+    for (int i = 0; i < server->disk_count; i++) {
+        const char *path = disk_path(work, &server->disks[i]);
+
+        ok = (!path || !unlink(path) || errno == ENOENT) && ok;
+    }
+    ok = (!unlink(server_path(work->arena, work->host, work->id, "disk.config")) || errno == ENOENT) && ok;
+    return ok || work_fail(work, "server %s: cannot remove its disks: %s", work->id, strerror(errno));
+}
+
+bool disks_remove(struct work *work) {
+    const char *directory = server_path(work->arena, work->host, work->id, NULL);
+
+    return tree_remove(directory)
+           || work_fail(work, "server %s: cannot remove %s: %s", work->id, directory, strerror(errno));
+}
+
+/* What qemu-img tells of one of our own qcow2 files; null after work_fail. */
+static const struct json *disk_info(struct work *work, const char *path) {
+    const char *error = NULL;
+    struct run_result result;
+    const struct json *info = NULL;
+
+    if (RUN(work->arena, &result, "qemu-img", "info", "-f", "qcow2", "--output=json", path)) {
+        info = json_parse(work->arena, result.output, result.output_size, &error);
+    }
+    if (!info) {
+        work_fail(work, "server %s: cannot inspect %s: %s", work->id, path, error ? error : result.errors);
+    }
+    return info;
+}
+
+static bool disk_has_kept(const struct json *info) {
+    for (JSON_EACH(snapshot, json_get(info, "snapshots"))) {
+        const char *name = json_get_text(snapshot, "name");
+
+        if (name && !strcmp(name, disk_kept_name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Calls 'each' on every local disk that can be written. */
+static bool disks_each(struct work *work, const struct server *server,
+                       bool (*each)(struct work *, const struct server *, const struct server_disk *, const char *)) {
+    for (int i = 0; i < server->disk_count; i++) {
+        const struct server_disk *disk = &server->disks[i];
+        const char *path = disk->cdrom ? NULL : disk_path(work, disk);
+
+        if (path && !access(path, F_OK) && !each(work, server, disk, path)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool disk_keep(struct work *work, const struct server *server, const struct server_disk *disk,
+                      const char *path) {
+    const struct json *info = disk_info(work, path);
+
+    return info && (disk_has_kept(info) || TOOL(work, "qemu-img", "snapshot", "-c", disk_kept_name, path));
+}
+
+static bool disk_grow(struct work *work, const struct server *server, const struct server_disk *disk,
+                      const char *path) {
+    const struct json *info = disk_info(work, path);
+    int64_t want = disk->source == DISK_IMAGE ? root_size(server, disk) : disk->size;
+
+    return info
+           && (json_get_int(info, "virtual-size", 0) >= want
+               || TOOL(work, "qemu-img", "resize", "-q", "-f", "qcow2", path, size_text(work, want)));
+}
+
+static bool disk_forget(struct work *work, const struct server *server, const struct server_disk *disk,
+                        const char *path) {
+    const struct json *info = disk_info(work, path);
+
+    return info && (!disk_has_kept(info) || TOOL(work, "qemu-img", "snapshot", "-d", disk_kept_name, path));
+}
+
+static bool disk_go_back(struct work *work, const struct server *server, const struct server_disk *disk,
+                         const char *path) {
+    const struct json *info = disk_info(work, path);
+
+    return info && (!disk_has_kept(info) || TOOL(work, "qemu-img", "snapshot", "-a", disk_kept_name, path));
+}
+
+bool disks_keep(struct work *work, const struct server *server) {
+    return disks_each(work, server, disk_keep);
+}
+
+bool disks_grow(struct work *work, const struct server *server) {
+    return disks_each(work, server, disk_grow);
+}
+
+bool disks_forget(struct work *work, const struct server *server, bool go_back) {
+    return (!go_back || disks_each(work, server, disk_go_back)) && disks_each(work, server, disk_forget);
+}
+
+bool disk_export(struct work *work, const char *from, const char *to, const char *format) {
+    return TOOL(work, "qemu-img", "convert", "-f", "qcow2", "-O", format, from, to);
+}
+
+bool file_give(struct work *work, const char *path) {
+    char *parent = arena_text(work->arena, path);
+    struct stat st;
+
+    *strrchr(parent, '/') = 0;
+    return (!stat(*parent ? parent : "/", &st) && !chmod(path, 0640)
+            && (geteuid() || !chown(path, st.st_uid, st.st_gid)))
+           || work_fail(work, "server %s: cannot hand over %s: %s", work->id, path, strerror(errno));
+}
+
+bool disk_deliver(struct work *work, const char *path, const char *format) {
+    struct run_result result;
+    const struct json *info;
+    const char *error = NULL;
+    struct stat st;
+
+    if (!file_give(work, path)) {
+        return false;
+    }
+    if (stat(path, &st)
+        || !RUN(work->arena, &result, "qemu-img", "info", "-f", format, "--output=json", path)) {
+        return work_fail(work, "server %s: cannot inspect %s", work->id, path);
+    }
+    info = json_parse(work->arena, result.output, result.output_size, &error);
+    json_put_int(&work->result, "size", st.st_size);
+    json_put_int(&work->result, "virtual_size", json_get_int(info, "virtual-size", st.st_size));
+    return true;
+}

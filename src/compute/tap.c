@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Persistent tap devices by the kernel's TUN/TAP interface (Documentation/networking/tuntap.rst). */
+#include "compute/tap.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "bus/work.h"
+#include "compute/document.h"
+#include "compute/driver.h"
+
+static struct ifreq request_for(const char *device) {
+    struct ifreq request = {0};
+
+    snprintf(request.ifr_name, sizeof request.ifr_name, "%s", device);
+    return request;
+}
+
+/* Makes the device persistent, or lets it go. */
+static bool tap_persist(const char *device, int persistent) {
+    struct ifreq request = request_for(device);
+    int fd = open("/dev/net/tun", O_RDWR | O_CLOEXEC);
+    bool ok;
+
+    request.ifr_flags = IFF_TAP | IFF_NO_PI;
+    ok = fd >= 0 && !ioctl(fd, TUNSETIFF, &request) && !ioctl(fd, TUNSETPERSIST, persistent);
+    if (fd >= 0) {
+        int error = errno;
+
+        close(fd);
+        errno = error;
+    }
+    return ok;
+}
+
+static bool tap_up(const char *device, int mtu) {
+    struct ifreq request = request_for(device);
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    bool ok = fd >= 0;
+
+    if (ok && mtu) {
+        request.ifr_mtu = mtu;
+        ok = !ioctl(fd, SIOCSIFMTU, &request);
+    }
+    request.ifr_flags = 0;
+    if (ok && !ioctl(fd, SIOCGIFFLAGS, &request)) {
+        request.ifr_flags |= IFF_UP;
+        ok = !ioctl(fd, SIOCSIFFLAGS, &request);
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    return ok;
+}
+
+/* The host must not answer on a guest's wire. */
+static void tap_silence(struct arena *arena, const char *device) {
+    int fd = open(arena_printf(arena, "/proc/sys/net/ipv6/conf/%s/disable_ipv6", device), O_WRONLY | O_CLOEXEC);
+
+    if (fd >= 0) {
+        if (write(fd, "1", 1) < 0) {
+            errno = 0;      /* a kernel without IPv6 does not answer either */
+        }
+        close(fd);
+    }
+}
+
+bool tap_plug(struct work *work, const struct server_nic *nic) {
+    if (!if_nametoindex(nic->device) && !tap_persist(nic->device, 1)) {
+        return work_fail(work, "server %s: cannot make tap %s: %s", work->id, nic->device, strerror(errno));
+    }
+    tap_silence(work->arena, nic->device);
+    if (!tap_up(nic->device, (int)nic->mtu)) {
+        return work_fail(work, "server %s: cannot bring tap %s up: %s", work->id, nic->device, strerror(errno));
+    }
+    return !compute_plug || compute_plug(work, nic->port_id, nic->plug)
+           || work_fail(work, "server %s: cannot plug %s", work->id, nic->device);
+}
+
+bool tap_unplug(struct work *work, const char *port_id, const char *device) {
+    if (port_id && compute_plug && !compute_plug(work, port_id, NULL)) {
+        return work_fail(work, "server %s: cannot unplug %s", work->id, device);
+    }
+    return !if_nametoindex(device) || tap_persist(device, 0)
+           || work_fail(work, "server %s: cannot remove tap %s: %s", work->id, device, strerror(errno));
+}

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The token's body and the catalog in it. */
+#pragma once
+#include "identity/token.h"
+
+/* Writes {"token": {...}} into the response. In a transaction. */
+void token_write(struct call *call, const struct token *token, const struct caller *caller, bool with_catalog);
+
+/* Writes the catalog as a list, with the URLs for the caller's project. */
+void catalog_write(struct call *call, const struct caller *caller, struct json_out *out);

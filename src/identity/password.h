@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Checking passwords: bcrypt is slow by design, so a password that was right is remembered for a short while as a keyed
+ * hash, in memory only. */
+#pragma once
+#include <stdbool.h>
+
+/* True when 'password' is the one that 'hash' was made of. A null hash takes as long as a wrong password, so that time
+ * does not tell whether the user exists. Blocks; outside transactions. */
+bool password_check(const char *user_id, const char *password, const char *hash);

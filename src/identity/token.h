@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Tokens: what is inside one, issuing, and validating from memory. */
+#pragma once
+#include <stdint.h>
+
+#include "rest/call.h"
+
+enum token_scope { SCOPE_NONE, SCOPE_PROJECT, SCOPE_DOMAIN, SCOPE_SYSTEM };
+enum token_method { METHOD_PASSWORD = 1, METHOD_TOKEN = 2 };
+
+/* What the token itself says; everything else is looked up. */
+struct token {
+    const char *user_id;
+    enum token_scope scope;
+    const char *scope_id;           /* project or domain */
+    unsigned methods;               /* enum token_method */
+    int64_t issued, expires;        /* microseconds, whole seconds */
+    const char *audit_id, *parent_audit_id;     /* 22 characters of base64url; the parent may be null */
+};
+
+/* The token as text. */
+char *token_seal(struct arena *arena, const struct token *token);
+/* Opens a sealed token; null when it is not ours, or expired ('allow_expired' false), or revoked. */
+struct token *token_open(struct arena *arena, const char *sealed, bool allow_expired);
+
+/* A fresh audit id. */
+char *token_audit_id(struct arena *arena);
+
+/* Remembers a revocation in memory; the row is the caller's business. */
+void token_revoke(const char *audit_id);
+
+/* Fills 'caller' from what the token says and the rows as they are. False when the user, project, domain or the last role
+ * is gone or disabled. In a transaction. */
+bool caller_load(struct call *call, const struct token *token, struct caller *caller);
+
+/* cloud_authenticate: validates from memory, or by caller_load. */
+bool token_authenticate(struct call *call, const char *sealed);

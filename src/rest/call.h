@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The context of one request (or of one task's completion): memory, transaction, caller, typed input, response, and the
+ * first error. It is an argument everywhere; there is no current call. */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "rest/field.h"
+#include "store/store.h"
+
+struct http_request;
+struct policy_rule;
+struct service;
+
+/* Who calls. Filled by identity from the token; texts are null when they do not apply. */
+struct caller {
+    const char *user_id, *user_name, *user_domain_id, *user_domain_name;
+    const char *project_id, *project_name, *project_domain_id, *project_domain_name;
+    const char *domain_id, *domain_name;            /* of a token scoped to a domain */
+    const char *system;                             /* "all" with system scope */
+    const char *const *roles;                       /* names, with those that are implied */
+    const char *const *role_ids;
+    size_t role_count;
+    const char *trust_id, *trustor_id, *trustee_id;
+    int64_t expires;                                /* microseconds */
+    const void *token;                              /* identity's own */
+    bool admin;                                     /* passes the service's admin rule */
+    bool internal;                                  /* the cloud itself: a task, the bootstrap; every policy passes */
+};
+
+struct parameter {
+    const char *name, *value;
+};
+
+enum { MAX_PARAMETERS = 8, MAX_FIELDS = 128 };
+
+struct call {
+    struct arena *arena;
+    struct db *db;
+    struct http_request *http;                      /* null in tasks */
+    const char *request_id;
+    const struct service *service;
+    const struct resource *resource;                /* that declares the operation */
+    const struct operation *operation;
+    struct caller caller;
+    int minor;                                      /* microversion asked for: 2.93 is 93 */
+    struct parameter parameters[MAX_PARAMETERS];    /* from the path */
+    size_t parameter_count;
+    const struct json *body;                        /* whole request body; null: none */
+    void *input;                                    /* typed input: struct of operation->input or of the resource */
+    uint64_t given[MAX_FIELDS / 64];                /* which fields of the input the body had */
+    void *row;      /* when the path names a row of the resource ({id} or {server_id}): that row, found and allowed */
+
+    int status;                                     /* of the response; starts as the operation's */
+    struct buf *response;                           /* out.buf */
+    struct json_out out;
+    bool answered;                                  /* the handler wrote the whole response (stream, file, upgrade) */
+    bool content_type;                              /* the handler set its own Content-Type */
+
+    int error;                                      /* HTTP status of the first error; 0: none */
+    const char *error_type;                         /* "PortNotFound"; null: the service's word for the status */
+    const char *error_message;
+
+    unsigned statements;                            /* run so far */
+    bool wake_tasks;                                /* after commit the dispatcher is told that there is work */
+    struct after_commit *after_commit;
+    struct event *events;
+    struct shown *shown;                            /* which fields of which resource this caller sees */
+};
+
+/* ---- errors: the first one is the error ---- */
+
+/* Records an error and returns false, so that callers write: return fail(c, 404, "Port %s could not be found.", id). */
+bool fail(struct call *call, int status, const char *format, ...) __attribute__((format(printf, 3, 4)));
+bool fail_type(struct call *call, int status, const char *type, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+/* 'resource' with 'id' is not there (or not for this caller): 404 in the service's own words. */
+bool fail_not_found(struct call *call, const struct resource *resource, const char *id);
+/* The database failed: sets 409 for a UNIQUE constraint, 507 for a full disk, 500 else; always false. */
+bool fail_database(struct call *call);
+
+/* ---- request ---- */
+
+/* Value of the path parameter, or null. */
+const char *call_parameter(const struct call *call, const char *name);
+/* First value of the query argument, decoded, or null. */
+const char *call_argument(const struct call *call, const char *name);
+/* True when the body had this field of the input. */
+bool call_given(const struct call *call, const char *field);
+/* For operations without declared fields: true when the argument is there and says yes (1, true, t, yes, on, y). */
+bool call_argument_true(const struct call *call, const char *name);
+/* "http://host:port" as the client reached us (Host header, X-Forwarded-Proto from trusted proxies). */
+const char *call_base_url(struct call *call);
+
+/* ---- response ---- */
+void call_header(struct call *call, const char *name, const char *value);
+
+/* Runs fn(argument) after the transaction was committed; not at all when it was not. */
+void call_after_commit(struct call *call, void (*fn)(void *), void *argument);
+
+/* Runs 'body' in a transaction of its own, again when the database asks for it. For handlers of operations with
+ * OP_NO_TRANSACTION; the call must not be in a transaction. False when it failed: call->error says why. */
+bool call_transaction(struct call *call, enum db_mode mode, bool (*body)(struct call *call, void *user), void *user);
+
+/* ---- policy ---- */
+
+/* Checks 'rule' of the call's service against a row (null: no target attributes but the caller's own). Fails 403. */
+bool call_allow(struct call *call, const char *rule, const struct resource *resource, const void *row);
+/* True when the service has such a rule, of its own or by an override. */
+bool call_has_rule(struct call *call, const char *rule);
+/* The same as call_allow without failing. */
+bool call_allowed(struct call *call, const char *rule, const struct resource *resource, const void *row);
+
+/* ---- rows: typed access to tables; every function works inside the call's transaction ---- */
+
+/* Finds the row whose key is 'id' and that the caller may see; fails 404 otherwise. '*ret_row' is in the arena. */
+bool row_get(struct call *call, const struct resource *resource, const char *id, void *ret_row);
+/* The same for the cloud itself: no project filter, no error; null when it is absent. 'ret_row' points to a pointer. */
+bool row_find(struct call *call, const struct resource *resource, const char *id, void *ret_row);
+/* Rows that match 'where' ("network_id = ? AND status = ?", may end with ORDER BY and LIMIT), whatever the project.
+ * '*ret_rows' is an array of the C struct. */
+bool rows_find(struct call *call, const struct resource *resource, const char *where, const struct value *args,
+               size_t count, void *ret_rows, size_t *ret_count);
+/* First such row, or null in '*ret_row'. False only when the database failed. */
+bool row_first(struct call *call, const struct resource *resource, const char *where, const struct value *args,
+               size_t count, void *ret_row);
+bool row_insert(struct call *call, const struct resource *resource, const void *row);
+/* Writes all columns of 'row' by its key. */
+bool row_update(struct call *call, const struct resource *resource, const void *row);
+bool row_delete(struct call *call, const struct resource *resource, const void *row);
+/* Fills in the declared defaults of a zeroed row, as a create without a body does. */
+void row_defaults(struct call *call, const struct resource *resource, void *row);
+/* Writes 'row' as a JSON map with the fields that the call's version and policy show. */
+void row_write(struct call *call, const struct resource *resource, const void *row, unsigned view,
+               struct json_out *out);
+/* The key of a row; its project, or null. */
+const char *row_key(const struct resource *resource, const void *row);
+const char *row_project(const struct resource *resource, const void *row);
+
+/* Shorthands that fail the call when the database does. */
+bool call_exec(struct call *call, const char *sql, const struct value *args, size_t count);
+int64_t call_count(struct call *call, const char *sql, const struct value *args, size_t count);
+
+/* ---- typed input ---- */
+
+/* Parses a JSON map into 'out' (struct of 'resource', zeroed). 'right' is CREATE or UPDATE; with UPDATE only the fields
+ * given change. Sets bits in 'given'. Fails 400 with the field's name. */
+bool input_parse(struct call *call, const struct resource *resource, const struct json *body, unsigned right, void *out,
+                 uint64_t *given);
+/* Parses one value into the field's slot, with all the declaration's checks. */
+bool input_value(struct call *call, const struct field *field, const struct json *value, void *slot);
+
+/* ---- lists ---- */
+
+/* Adds "AND (sql)" with its arguments; texts must live as long as the call. */
+void query_where(struct query *query, const char *sql, const struct value *args, size_t count);
+/* Says that 'argument' was dealt with by the hook, so that the engine neither filters by it nor refuses it. */
+void query_take(struct query *query, const char *argument);
+/* Replaces the order; must be "column [DESC], ..." */
+void query_order(struct query *query, const char *order);
+/* Shows every project's rows although the style asks for an argument, or only the caller's although it is admin. */
+void query_all_projects(struct query *query, bool all);
+
+/* ---- generic operations, named in OP lines ---- */
+bool op_list(struct call *call);
+bool op_show(struct call *call);
+bool op_create(struct call *call);
+bool op_update(struct call *call);          /* PUT or PATCH of some fields */
+bool op_delete(struct call *call);
+bool op_not_implemented(struct call *call); /* 501, and a gap in docs/coverage.md */
+
+/* Creates, updates, deletes as the operations do (defaults, hooks, quota, event), for handlers and other services.
+ * 'row' is complete but for defaults. Policy was checked by the caller. */
+bool resource_create(struct call *call, const struct resource *resource, void *row);
+bool resource_update(struct call *call, const struct resource *resource, const void *old, void *row);
+bool resource_delete(struct call *call, const struct resource *resource, void *row);
+
+/* ---- quota ---- */
+/* Fails in the service's words when 'project' would have more than its limit with 'more' added. */
+bool quota_check(struct call *call, const struct service *service, const char *project, const char *name, int64_t more);
+int64_t quota_limit(struct call *call, const struct service *service, const char *project, const char *name);
+int64_t quota_used(struct call *call, const struct service *service, const char *project, const char *name);
+/* Sets a project's limit; 'limit' NO_INT goes back to the default. */
+bool quota_set(struct call *call, const struct service *service, const char *project, const char *name, int64_t limit);
+
+/* ---- events ---- */
+/* Notes "port.create" with the resource's id; published after commit. */
+void event_note(struct call *call, const char *what, const char *id);

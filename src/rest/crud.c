@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The generic operations: create, show, update, delete, out of the declaration. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "http/http.h"
+#include "rest/resource.h"
+#include "rest/service.h"
+
+static bool expand_one(struct call *call, const struct resource *resource, void *row) {
+    return !resource->expand || resource->expand(call, row, 1);
+}
+
+static void respond_row(struct call *call, const struct resource *resource, const void *row) {
+    bool wrapped = !call->service->style->bare && !(call->operation->flags & OP_NO_WRAP);
+
+    if (wrapped) {
+        json_map(&call->out);
+        json_key(&call->out, resource->singular);
+    }
+    row_write(call, resource, row, READ, &call->out);
+    if (wrapped) {
+        json_map_end(&call->out);
+    }
+}
+
+static void note(struct call *call, const struct resource *resource, const char *what, const void *row) {
+    if (!resource->silent) {
+        event_note(call, arena_printf(call->arena, "%s.%s", resource->singular, what), row_key(resource, row));
+    }
+}
+
+bool resource_create(struct call *call, const struct resource *resource, void *row) {
+    const struct service *service = resource->runtime->service;
+
+    if (resource->quota && !quota_check(call, service, row_project(resource, row), resource->quota, 1)) {
+        return false;
+    }
+    if (resource->on_create && !resource->on_create(call, row)) {
+        return false;
+    }
+    if (!row_insert(call, resource, row)) {
+        return false;
+    }
+    note(call, resource, "create", row);
+    return true;
+}
+
+static void touch(const struct resource *resource, void *row) {
+    const struct field *updated = resource_field(resource, "updated_at");
+    const struct field *revision = resource_field(resource, "revision_number");
+
+    if (updated && updated->type == TYPE_TIME && !(updated->rights & VIRTUAL)) {
+        *(int64_t *)field_slot(updated, row) = clock_now();
+    }
+    if (revision && revision->type == TYPE_INT) {
+        ++*(int64_t *)field_slot(revision, row);
+    }
+}
+
+bool resource_update(struct call *call, const struct resource *resource, const void *old, void *row) {
+    if (resource->on_update && !resource->on_update(call, old, row)) {
+        return false;
+    }
+    touch(resource, row);
+    if (!row_update(call, resource, row)) {
+        return false;
+    }
+    note(call, resource, "update", row);
+    return true;
+}
+
+bool resource_delete(struct call *call, const struct resource *resource, void *row) {
+    if (resource->on_delete && !resource->on_delete(call, row)) {
+        return false;
+    }
+    if (!row_delete(call, resource, row)) {
+        return false;
+    }
+    note(call, resource, "delete", row);
+    return true;
+}
+
+/* Where the rows' parent is named by the path, the field is set from there. */
+static void set_parents(struct call *call, const struct resource *resource, void *row) {
+    for (size_t i = 0; i < call->parameter_count; i++) {
+        const struct field *field = resource_field(resource, call->parameters[i].name);
+
+        if (field && field != resource->runtime->project && field_is_text(field)) {
+            *(const char **)field_slot(field, row) = call->parameters[i].value;
+        }
+    }
+}
+
+static bool create_one(struct call *call, const struct json *body, void *row) {
+    const struct resource *resource = call->resource;
+    uint64_t given[MAX_FIELDS / 64] = {0};
+
+    if (body->type != JSON_MAP) {
+        return fail(call, 400, "Invalid input: %s is not of type 'object'", resource->singular);
+    }
+    if (!input_parse(call, resource, body, CREATE, row, given)) {
+        return false;
+    }
+    set_parents(call, resource, row);
+    memcpy(call->given, given, sizeof given);
+    return (!call->operation->policy || call_allow(call, call->operation->policy, resource, row)) &&
+           attributes_allowed(call, resource, given, row) && resource_create(call, resource, row);
+}
+
+static bool create_many(struct call *call, const struct json *bodies) {
+    const struct resource *resource = call->resource;
+    char *rows = arena_alloc(call->arena, resource->size * (bodies->count + 1));
+    size_t n = 0;
+
+    if (!bodies->count) {
+        return fail(call, 400, "Resource body required");
+    }
+    for (JSON_EACH(body, bodies)) {
+        if (!create_one(call, body, rows + n++ * resource->size)) {
+            return false;
+        }
+    }
+    if (resource->expand && !resource->expand(call, rows, n)) {
+        return false;
+    }
+    json_map(&call->out);
+    json_key(&call->out, resource->plural);
+    json_list(&call->out);
+    for (size_t i = 0; i < n; i++) {
+        row_write(call, resource, rows + i * resource->size, READ, &call->out);
+    }
+    json_list_end(&call->out);
+    json_map_end(&call->out);
+    return true;
+}
+
+/* The body's map: under the resource's name, or bare. */
+static const struct json *unwrapped(struct call *call) {
+    const struct json *body = call->body;
+    const char *key = call->operation->input_key ? call->operation->input_key : call->resource->singular;
+
+    if (!body || body->type != JSON_MAP) {
+        fail(call, 400, "Invalid input: a JSON object was expected as the body");
+        return NULL;
+    }
+    if (call->service->style->bare || call->operation->flags & OP_NO_WRAP) {
+        return body;
+    }
+    if (!json_get(body, key)) {
+        fail(call, 400, "Invalid input: '%s' is a required property", key);
+        return NULL;
+    }
+    if (body->count != 1 && !(call->operation->flags & OP_ANY_BODY)) {
+        fail(call, 400, "Additional properties are not allowed beside '%s'", key);
+        return NULL;
+    }
+    return json_get(body, key);
+}
+
+bool op_create(struct call *call) {
+    const struct resource *resource = call->resource;
+    const struct json *many = call->operation->flags & OP_BULK ? json_get(call->body, resource->plural) : NULL;
+    const struct json *body;
+    void *row;
+
+    if (many && many->type == JSON_LIST) {
+        return create_many(call, many);
+    }
+    body = unwrapped(call);
+    row = arena_alloc(call->arena, resource->size);
+    if (!body || !create_one(call, body, row) || !expand_one(call, resource, row)) {
+        return false;
+    }
+    call->row = row;
+    respond_row(call, resource, row);
+    return true;
+}
+
+static const char *last_parameter(const struct call *call) {
+    return call->parameter_count ? call->parameters[call->parameter_count - 1].value : NULL;
+}
+
+/* A row below another is found only under its own parent. */
+static bool under_parent(struct call *call, const struct resource *resource, const void *row) {
+    for (size_t i = 0; i + 1 < call->parameter_count; i++) {
+        const struct field *field = resource_field(resource, call->parameters[i].name);
+
+        if (field && field != resource->runtime->project && field_is_text(field)) {
+            const char *text = field_text(field, row);
+
+            if (!text || strcmp(text, call->parameters[i].value) != 0) {
+                return fail_not_found(call, resource, last_parameter(call));
+            }
+        }
+    }
+    return true;
+}
+
+static bool get_named(struct call *call, void *ret_row) {
+    return row_get(call, call->resource, last_parameter(call), ret_row) &&
+           under_parent(call, call->resource, *(void **)ret_row);
+}
+
+bool op_show(struct call *call) {
+    void *row = NULL;
+
+    if (!get_named(call, &row) || !expand_one(call, call->resource, row) ||
+        (call->operation->policy && !call_allow(call, call->operation->policy, call->resource, row))) {
+        return false;
+    }
+    call->row = row;
+    respond_row(call, call->resource, row);
+    return true;
+}
+
+bool op_update(struct call *call) {
+    const struct resource *resource = call->resource;
+    const struct json *body = unwrapped(call);
+    void *old = NULL, *row = arena_alloc(call->arena, resource->size);
+
+    if (!body || !get_named(call, &old) || !expand_one(call, resource, old) ||
+        (call->operation->policy && !call_allow(call, call->operation->policy, resource, old))) {
+        return false;
+    }
+    if (body->type != JSON_MAP) {
+        return fail(call, 400, "Invalid input: %s is not of type 'object'", resource->singular);
+    }
+    memcpy(row, old, resource->size);
+    memset(call->given, 0, sizeof call->given);
+    if (!input_parse(call, resource, body, UPDATE, row, call->given) ||
+        !attributes_allowed(call, resource, call->given, old) || !resource_update(call, resource, old, row) ||
+        !expand_one(call, resource, row)) {
+        return false;
+    }
+    call->row = row;
+    respond_row(call, resource, row);
+    return true;
+}
+
+bool op_delete(struct call *call) {
+    void *row = NULL;
+
+    if (!get_named(call, &row) || !expand_one(call, call->resource, row) ||
+        (call->operation->policy && !call_allow(call, call->operation->policy, call->resource, row))) {
+        return false;
+    }
+    call->row = row;
+    return resource_delete(call, call->resource, row);
+}
+
+bool op_not_implemented(struct call *call) {
+    return fail(call, 501, "%s %s is not available in this cloud yet.", call->http->method_name,
+                call->operation->path);
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The way of a request: from its head to its answer. Given to the HTTP server as its callbacks. */
+#pragma once
+#include "http/http.h"
+#include "rest/call.h"
+
+enum http_body dispatch_decide(struct http_request *request, void *user);
+void dispatch_answer(struct http_request *request, void *user);
+void dispatch_done(struct http_request *request, void *user);
+
+/* The call of a request, for sinks. */
+struct call *dispatch_call(struct http_request *request);
+
+/* Runs 'body' in transactions until it is committed or failed for good; the engine of every transaction. */
+bool transaction_run(struct call *call, enum db_mode mode, bool (*body)(struct call *call, void *user), void *user);
+
+/* Counters for /metrics. */
+void metrics_count(const struct service *service, int status, int64_t microseconds, unsigned statements);
+void metrics_write(struct buf *out);

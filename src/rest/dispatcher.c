@@ -1,0 +1,474 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The dispatcher: claims waiting tasks, prepares and sends them, records how they ended.
+ *
+ * The rows are the only truth. A claim marks the row as running; what is in flight when a process or host dies waits
+ * again when it comes back. */
+#include <errno.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/id.h"
+#include "bus/bus.h"
+#include "rest/cloud.h"
+#include "rest/crash.h"
+#include "rest/dispatch.h"
+#include "rest/kinds.h"
+#include "rest/service.h"
+#include "rest/tasks.h"
+#include "rest/types.h"
+
+LOG_MODULE("rest.tasks");
+
+enum { BATCH = 64, WORKERS = 4, MAX_BACKOFF = 60 };
+
+/* A claimed task on its way: its row, and what the agent should make true. */
+struct claim {
+    struct task task;
+    const struct task_kind *kind;
+    const struct service *service;
+    const char *doc;            /* null: must not exist */
+    const char *failed;         /* preparing it failed with this cause */
+    bool needless;              /* there is nothing to do any more */
+};
+
+struct job {
+    struct job *next;
+    struct arena *arena;
+    struct claim claim;
+};
+
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t work, jobs;
+    bool awake, stopping;
+    pthread_t thread, workers[WORKERS];
+    struct job *first, **last;
+    char owner[40];
+} state = {.lock = PTHREAD_MUTEX_INITIALIZER, .last = &state.first};
+
+const struct task_kind *task_kind_find(const char *name, const struct service **ret_service) {
+    for (size_t s = 0; cloud.services[s]; s++) {
+        for (const struct task_kind *kind = cloud.services[s]->tasks; kind && kind->name; kind++) {
+            if (!strcmp(kind->name, name)) {
+                if (ret_service) {
+                    *ret_service = cloud.services[s];
+                }
+                return kind;
+            }
+        }
+    }
+    return NULL;
+}
+
+void tasks_wake(void) {
+    pthread_mutex_lock(&state.lock);
+    state.awake = true;
+    pthread_cond_signal(&state.work);
+    pthread_mutex_unlock(&state.lock);
+}
+
+/* A call as the cloud itself, in the name of the request that added the task. */
+static struct call *call_for(struct arena *arena, const struct service *service, const char *request_id, struct buf *out) {
+    struct call *call = ARENA_NEW(arena, struct call);
+
+    *call = (struct call){.arena = arena, .service = service, .request_id = request_id, .response = out,
+                          .caller = {.internal = true, .admin = true}};
+    call->out = (struct json_out){.buf = out};
+    return call;
+}
+
+static struct task task_of(const struct rest_task *row) {
+    return (struct task){
+        .id = row->id, .kind = row->kind, .resource_id = row->resource_id, .host = row->host, .args = row->args,
+        .request_id = row->request_id, .project_id = row->project_id, .attempts = (int)row->attempts,
+        .created = row->created_at, .deadline = row->deadline,
+    };
+}
+
+/* ---- how a task ends ---- */
+
+struct outcome {
+    int64_t id;
+    bool ok;
+    const char *error;
+    const struct json *result;
+};
+
+static bool task_remove(struct call *call, const struct rest_task *row) {
+    call->wake_tasks = true;
+    return row_delete(call, &resource_rest_task, row);
+}
+
+static bool try_again(struct call *call, struct rest_task *row, const char *error) {
+    int64_t wait = row->attempts >= 6 ? MAX_BACKOFF : 1LL << row->attempts;
+
+    row->running = false;
+    row->error = error;
+    row->not_before = clock_now() + wait * SECOND / 2;
+    log_info("%s of %s failed, try %" PRId64 ": %s", row->kind, row->resource_id, row->attempts, error);
+    return row_update(call, &resource_rest_task, row);
+}
+
+static bool record_failure(struct call *call, struct rest_task *row, const struct task_kind *kind, const char *error) {
+    struct task task = task_of(row);
+    bool again = kind->tries ? row->attempts < kind->tries : true;
+
+    if (again && clock_now() < row->deadline) {
+        return try_again(call, row, error);
+    }
+    log_warn("%s of %s failed for good: %s", row->kind, row->resource_id, error);
+    return (!kind->failed || kind->failed(call, &task, error)) && task_remove(call, row);
+}
+
+static bool record_success(struct call *call, struct rest_task *row, const struct task_kind *kind,
+                           const struct json *result) {
+    struct task task = task_of(row);
+
+    return (!kind->done || kind->done(call, &task, result)) && task_remove(call, row);
+}
+
+static bool find_task(struct call *call, int64_t id, struct rest_task **ret_row) {
+    return row_first(call, &resource_rest_task, "id = ?", SQL_ARGS(sql_int(id)), ret_row) && *ret_row;
+}
+
+static bool record_outcome(struct call *call, void *user) {
+    const struct outcome *outcome = user;
+    const struct task_kind *kind;
+    struct rest_task *row;
+
+    if (!find_task(call, outcome->id, &row)) {
+        return !call->error;
+    }
+    kind = task_kind_find(row->kind, &call->service);
+    call->request_id = row->request_id;
+    if (!kind) {
+        return task_remove(call, row);
+    }
+    return outcome->ok ? record_success(call, row, kind, outcome->result)
+                       : record_failure(call, row, kind, outcome->error ? outcome->error : "it failed without a cause");
+}
+
+static bool record(struct arena *arena, const struct outcome *outcome) {
+    struct buf out = {0};
+    struct call *call = call_for(arena, cloud.services[0], NULL, &out);
+    bool ok = transaction_run(call, DB_WRITE, record_outcome, (void *)(uintptr_t)outcome);
+
+    crash_point("task");
+    if (!ok && outcome->ok && call->error != 503) {
+        struct outcome failure = {outcome->id, false, call->error_message, NULL};
+
+        log_error("recording the end of task %" PRId64 ": %s", outcome->id, call->error_message);
+        call = call_for(arena, cloud.services[0], NULL, &out);
+        ok = transaction_run(call, DB_WRITE, record_outcome, &failure);
+    }
+    buf_release(&out);
+    return ok;
+}
+
+bool tasks_result(int64_t id, bool ok, const char *error, const struct json *result) {
+    struct arena *arena = arena_new(0);
+    bool recorded = record(arena, &(struct outcome){id, ok, error, result});
+
+    arena_free(arena);
+    return recorded;
+}
+
+/* ---- claiming ---- */
+
+static const char sql_ready[] =
+    "running = 0 AND not_before <= ?"
+    "   AND NOT EXISTS (SELECT 1 FROM rest_task earlier"
+    "                    WHERE earlier.resource_id = rest_task.resource_id AND earlier.id < rest_task.id)"
+    " ORDER BY id LIMIT 64";
+
+static bool host_there(const struct rest_task *row) {
+    return !row->host || (cloud.bus && bus_connected(cloud.bus, row->host));
+}
+
+static bool prepare_claim(struct call *call, struct claim *claim) {
+    struct buf doc = {0};
+    struct json_out out = {.buf = &doc};
+    bool wanted = true;
+
+    if (claim->kind->prepare) {
+        wanted = claim->kind->prepare(call, &claim->task, &out);
+        claim->doc = doc.size ? arena_text_size(call->arena, doc.at, doc.size) : NULL;
+    } else {
+        claim->doc = claim->task.args;
+    }
+    buf_release(&doc);
+    if (!wanted && call->error) {
+        claim->failed = call->error_message;
+        call->error = 0;
+    } else if (!wanted) {
+        claim->needless = true;
+    }
+    return db_failure(call->db) == DB_OK;
+}
+
+struct claims {
+    struct claim at[BATCH];
+    size_t count;
+    int64_t next_due;
+};
+
+static bool claim_one(struct call *call, struct claims *claims, struct rest_task *row) {
+    struct claim *claim = &claims->at[claims->count];
+
+    if (!host_there(row)) {
+        if (clock_now() < row->deadline) {
+            row->not_before = clock_now() + SECOND;
+            return row_update(call, &resource_rest_task, row);
+        }
+        *claim = (struct claim){.failed = arena_printf(call->arena, "host %s is not connected", row->host)};
+    } else {
+        *claim = (struct claim){0};
+    }
+    row->running = true;
+    row->owner = state.owner;
+    row->attempts++;
+    claim->task = task_of(row);
+    claim->kind = task_kind_find(row->kind, &claim->service);
+    if (!claim->kind) {
+        log_error("task %" PRId64 " has the unknown kind %s", row->id, row->kind);
+        return row_delete(call, &resource_rest_task, row);
+    }
+    claims->count++;
+    call->service = claim->service;
+    call->request_id = row->request_id;
+    return row_update(call, &resource_rest_task, row) && (claim->failed || prepare_claim(call, claim));
+}
+
+static bool claim_ready(struct call *call, void *user) {
+    struct claims *claims = user;
+    struct rest_task *rows;
+    size_t count;
+
+    claims->count = 0;
+    if (!rows_find(call, &resource_rest_task, sql_ready, SQL_ARGS(sql_int(clock_now())), &rows, &count)) {
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (!claim_one(call, claims, &rows[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool any_ready(struct call *call, void *user) {
+    *(bool *)user = call_count(call, "SELECT count(*) FROM (SELECT 1 FROM rest_task WHERE running = 0 AND not_before <= ?"
+                                     " LIMIT 1) AS ready", SQL_ARGS(sql_int(clock_now()))) > 0;
+    return true;
+}
+
+/* ---- running ---- */
+
+static const char *keep(struct arena *arena, const char *text) {
+    return text ? arena_text(arena, text) : NULL;
+}
+
+static void run_here(const struct claim *claim) {
+    struct arena *arena = arena_new(0);
+    struct job *job = ARENA_NEW(arena, struct job);
+
+    *job = (struct job){.arena = arena, .claim = *claim};
+    job->claim.doc = keep(arena, claim->doc);
+    job->claim.task.kind = claim->kind->name;
+    job->claim.task.resource_id = keep(arena, claim->task.resource_id);
+    job->claim.task.args = keep(arena, claim->task.args);
+    job->claim.task.request_id = keep(arena, claim->task.request_id);
+    job->claim.task.project_id = keep(arena, claim->task.project_id);
+    pthread_mutex_lock(&state.lock);
+    *state.last = job;
+    state.last = &job->next;
+    pthread_cond_signal(&state.jobs);
+    pthread_mutex_unlock(&state.lock);
+}
+
+static void run_job(struct job *job) {
+    struct buf result = {0}, response = {0};
+    struct json_out out = {.buf = &result};
+    const struct claim *claim = &job->claim;
+    struct call *call = call_for(job->arena, claim->service, claim->task.request_id, &response);
+    bool ok;
+
+    log_request(claim->task.request_id);
+    json_map(&out);
+    ok = claim->kind->run && claim->kind->run(call, &claim->task, &out) && !call->error;
+    json_map_end(&out);
+    record(job->arena, &(struct outcome){claim->task.id, ok, call->error_message,
+                                         json_parse(job->arena, result.at, result.size, NULL)});
+    log_request(NULL);
+    buf_release(&result);
+    buf_release(&response);
+}
+
+static void *worker_main(void *unused) {
+    for (;;) {
+        struct job *job;
+
+        pthread_mutex_lock(&state.lock);
+        while (!state.first && !state.stopping) {
+            pthread_cond_wait(&state.jobs, &state.lock);
+        }
+        job = state.first;
+        if (job) {
+            state.first = job->next;
+            state.last = state.first ? state.last : &state.first;
+        }
+        pthread_mutex_unlock(&state.lock);
+        if (!job) {
+            return NULL;
+        }
+        run_job(job);
+        arena_free(job->arena);
+    }
+}
+
+static bool put_back(struct call *call, void *user) {
+    return call_exec(call, "UPDATE rest_task SET running = 0, attempts = attempts - 1, not_before = ? WHERE id = ?",
+                     SQL_ARGS(sql_int(clock_now() + SECOND / 2), sql_int(*(const int64_t *)user)));
+}
+
+static void send_claim(struct arena *arena, const struct claim *claim) {
+    const struct task *task = &claim->task;
+
+    if (claim->failed || claim->needless) {
+        record(arena, &(struct outcome){task->id, claim->needless, claim->failed, NULL});
+        return;
+    }
+    if (!task->host) {
+        run_here(claim);
+        return;
+    }
+    crash_point("send");
+    if (!bus_send_task(cloud.bus, task->host, task->id, task->kind, task->resource_id, task->request_id, 0, claim->doc)) {
+        int64_t id = task->id;
+
+        cloud_transaction(claim->service, DB_WRITE, task->request_id, put_back, &id);
+    }
+}
+
+/* One round: true when it may be worth another at once. */
+static bool dispatch_round(void) {
+    struct arena *arena = arena_new(0);
+    struct claims *claims = ARENA_NEW(arena, struct claims);
+    struct buf out = {0};
+    struct call *call = call_for(arena, cloud.services[0], NULL, &out);
+    bool ready = false;
+
+    if (transaction_run(call, DB_READ, any_ready, &ready) && ready) {
+        call = call_for(arena, cloud.services[0], NULL, &out);
+        if (!transaction_run(call, DB_WRITE, claim_ready, claims)) {
+            log_error("claiming tasks: %s", call->error_message);
+            claims->count = 0;
+        }
+        for (size_t i = 0; i < claims->count; i++) {
+            send_claim(arena, &claims->at[i]);
+        }
+    }
+    ready = claims->count > 0;
+    buf_release(&out);
+    arena_free(arena);
+    return ready;
+}
+
+static bool run_periodic(struct call *call, void *user) {
+    const struct service *service = user;
+    int64_t now = clock_now();
+
+    if (!call_exec(call, "INSERT INTO rest_periodic (service, next_at) VALUES (?, 0) ON CONFLICT DO NOTHING",
+                   SQL_ARGS(sql_text(service->type))) ||
+        !call_exec(call, "UPDATE rest_periodic SET next_at = ? WHERE service = ? AND next_at <= ?",
+                   SQL_ARGS(sql_int(now + service->period * SECOND), sql_text(service->type), sql_int(now)))) {
+        return false;
+    }
+    return db_changes(call->db) == 0 || service->periodic(call);
+}
+
+static void periodics(void) {
+    static int64_t next[64];
+    int64_t now = clock_monotonic();
+
+    for (size_t i = 0; cloud.services[i] && i < 64; i++) {
+        if (cloud.services[i]->periodic && now >= next[i]) {
+            next[i] = now + cloud.services[i]->period * SECOND;
+            cloud_transaction(cloud.services[i], DB_WRITE, NULL, run_periodic, (void *)(uintptr_t)cloud.services[i]);
+        }
+    }
+}
+
+static void wait_for_work(void) {
+    struct timespec until;
+
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += 500 * 1000 * 1000;
+    until.tv_sec += until.tv_nsec / 1000000000;
+    until.tv_nsec %= 1000000000;
+    pthread_mutex_lock(&state.lock);
+    while (!state.awake && !state.stopping &&
+           pthread_cond_timedwait(&state.work, &state.lock, &until) != ETIMEDOUT) {
+    }
+    state.awake = false;
+    pthread_mutex_unlock(&state.lock);
+}
+
+static void *dispatcher_main(void *unused) {
+    while (!state.stopping) {
+        while (!state.stopping && dispatch_round()) {
+        }
+        periodics();
+        wait_for_work();
+    }
+    return NULL;
+}
+
+/* ---- life ---- */
+
+static bool requeue_all(struct call *call, void *user) {
+    return call_exec(call, "UPDATE rest_task SET running = 0 WHERE running = 1", SQL_NO_ARGS);
+}
+
+static bool requeue_host(struct call *call, void *user) {
+    return call_exec(call, "UPDATE rest_task SET running = 0, not_before = 0 WHERE running = 1 AND host = ?",
+                     SQL_ARGS(sql_text(user))) &&
+           call_exec(call, "UPDATE rest_task SET not_before = 0 WHERE running = 0 AND host = ? AND attempts = 0",
+                     SQL_ARGS(sql_text(user)));
+}
+
+void tasks_host_up(const char *host) {
+    cloud_transaction(cloud.services[0], DB_WRITE, NULL, requeue_host, (void *)(uintptr_t)host);
+    tasks_wake();
+}
+
+void tasks_start(void) {
+    struct arena *arena = arena_new(0);
+
+    pthread_cond_init(&state.work, NULL);
+    pthread_cond_init(&state.jobs, NULL);
+    state.stopping = false;
+    strcpy(state.owner, id_uuid(arena));
+    arena_free(arena);
+    cloud_transaction(cloud.services[0], DB_WRITE, NULL, requeue_all, NULL);
+    pthread_create(&state.thread, NULL, dispatcher_main, NULL);
+    for (int i = 0; i < WORKERS; i++) {
+        pthread_create(&state.workers[i], NULL, worker_main, NULL);
+    }
+}
+
+void tasks_stop(int seconds) {
+    pthread_mutex_lock(&state.lock);
+    state.stopping = true;
+    pthread_cond_broadcast(&state.work);
+    pthread_cond_broadcast(&state.jobs);
+    pthread_mutex_unlock(&state.lock);
+    pthread_join(state.thread, NULL);
+    for (int i = 0; i < WORKERS; i++) {
+        pthread_join(state.workers[i], NULL);
+    }
+}

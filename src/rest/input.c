@@ -1,0 +1,632 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Typed input: a JSON body becomes the struct that its declaration describes, or a 400 that names the field. */
+#include <ctype.h>
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/clock.h"
+#include "base/id.h"
+#include "base/ip.h"
+#include "rest/resource.h"
+#include "rest/service.h"
+
+enum { DEFAULT_LENGTH = 255, DEFAULT_ITEMS = 1024, JSON_BYTES = 262144 };
+
+static const char *const type_words[] = {
+    [TYPE_TEXT] = "string", [TYPE_UUID] = "string", [TYPE_ENUM] = "string", [TYPE_MAC] = "string",
+    [TYPE_IP] = "string", [TYPE_CIDR] = "string", [TYPE_URL] = "string", [TYPE_BOOL] = "boolean",
+    [TYPE_INT] = "integer", [TYPE_REAL] = "number", [TYPE_TIME] = "string", [TYPE_JSON] = "object",
+    [TYPE_MAP] = "object", [TYPE_TEXTS] = "array", [TYPE_TREE] = "object", [TYPE_OBJECT] = "object",
+    [TYPE_OBJECTS] = "array"};
+
+bool fail_field(struct call *call, const struct field *field, const char *format, ...) {
+    va_list args;
+    const char *reason;
+
+    va_start(args, format);
+    reason = arena_vprintf(call->arena, format, args);
+    va_end(args);
+    return fail(call, 400, "Invalid input for field/attribute %s: %s", field_json_name(field), reason);
+}
+
+static const char *shorten(struct call *call, const char *text) {
+    return strlen(text) <= 80 ? text : arena_printf(call->arena, "%.60s...", text);
+}
+
+static bool wrong_type(struct call *call, const struct field *field, const struct json *value) {
+    if (value->type == JSON_NULL) {
+        return fail_field(call, field, "None is not of type '%s'", type_words[field->type]);
+    }
+    return fail_field(call, field, "%s is not of type '%s'", shorten(call, json_print(call->arena, value)),
+                      type_words[field->type]);
+}
+
+int truth_of(const char *text) {
+    static const char *const yes[] = {"true", "1", "yes", "on", "t", "y"}, *const no[] = {"false", "0", "no", "off", "f", "n"};
+
+    for (size_t i = 0; i < sizeof yes / sizeof *yes; i++) {
+        if (!strcasecmp(text, yes[i])) {
+            return 1;
+        }
+        if (!strcasecmp(text, no[i])) {
+            return 0;
+        }
+    }
+    return -1;
+}
+
+static bool in_values(const char *values, const char *text) {
+    size_t size = strlen(text);
+
+    for (const char *at = values; at; at = strchr(at, '|')) {
+        at += *at == '|';
+        if (!strncmp(at, text, size) && (at[size] == '|' || !at[size])) {
+            return true;
+        }
+        if (!strchr(at, '|')) {
+            break;
+        }
+    }
+    return false;
+}
+
+static bool check_length(struct call *call, const struct field *field, const char *text) {
+    size_t length = utf8_length(text), most = field->max ? (size_t)field->max : DEFAULT_LENGTH;
+    size_t least = field->min > 0 ? (size_t)field->min : 0;
+
+    if (!least && ((field->rights & NOT_EMPTY) || ((field->rights & REQUIRED) && !(field->rights & ALLOW_EMPTY)))) {
+        least = 1;
+    }
+    if (length > most) {
+        return fail_field(call, field, "'%s' is too long, at most %zu characters", shorten(call, text), most);
+    }
+    if (length < least) {
+        return fail_field(call, field, "'%s' is too short, at least %zu characters", text, least);
+    }
+    if ((field->rights & TRIM) && length && (isspace((unsigned char)text[0]) || isspace((unsigned char)text[strlen(text) - 1]))) {
+        return fail_field(call, field, "'%s' begins or ends with a space", shorten(call, text));
+    }
+    for (const char *at = text; *at; at++) {
+        if ((unsigned char)*at < 0x20 && *at != '\n' && *at != '\r' && *at != '\t') {
+            return fail_field(call, field, "it has a control character");
+        }
+    }
+    return true;
+}
+
+/* Checks the form of text types, and makes it canonical. */
+static bool check_form(struct call *call, const struct field *field, const char **text) {
+    switch (field->type) {
+    case TYPE_UUID:
+        return id_is_uuid(*text) || fail_field(call, field, "'%s' is not a UUID", shorten(call, *text));
+    case TYPE_ENUM:
+        return in_values(field->values, *text) ||
+               fail_field(call, field, "'%s' is not one of [%s]", shorten(call, *text), field->values);
+    case TYPE_MAC: {
+        struct mac mac;
+
+        if (!mac_parse(*text, &mac)) {
+            return fail_field(call, field, "'%s' is not a valid MAC address", shorten(call, *text));
+        }
+        *text = mac_print(mac, arena_alloc(call->arena, MAC_TEXT_SIZE));
+        return true;
+    }
+    case TYPE_IP: {
+        struct ip ip;
+
+        if (!ip_parse(*text, &ip)) {
+            return fail_field(call, field, "'%s' is not a valid IP address", shorten(call, *text));
+        }
+        *text = ip_print(ip, arena_alloc(call->arena, IP_TEXT_SIZE));
+        return true;
+    }
+    case TYPE_CIDR: {
+        struct ip_net net;
+
+        if (!ip_net_parse(*text, &net)) {
+            return fail_field(call, field, "'%s' is not a valid IP subnet", shorten(call, *text));
+        }
+        *text = ip_net_print(net, arena_alloc(call->arena, IP_NET_TEXT_SIZE));
+        return true;
+    }
+    case TYPE_URL:
+        return strstr(*text, "://") || fail_field(call, field, "'%s' is not a valid URL", shorten(call, *text));
+    default:
+        return true;
+    }
+}
+
+static bool take_text(struct call *call, const struct field *field, const struct json *value, void *slot) {
+    const char *text;
+
+    if (value->type == JSON_TEXT) {
+        text = value->text;
+    } else if ((field->rights & LENIENT) && (value->type == JSON_INT || json_is_bool(value))) {
+        text = json_print(call->arena, value);
+    } else {
+        return wrong_type(call, field, value);
+    }
+    if (!check_length(call, field, text) || !check_form(call, field, &text)) {
+        return false;
+    }
+    *(const char **)slot = text;
+    return true;
+}
+
+static bool take_bool(struct call *call, const struct field *field, const struct json *value, void *slot) {
+    int truth = -1;
+
+    if (json_is_bool(value)) {
+        truth = value->type == JSON_TRUE;
+    } else if ((field->rights & LENIENT) && value->type == JSON_TEXT) {
+        truth = truth_of(value->text);
+    } else if ((field->rights & LENIENT) && value->type == JSON_INT && (value->integer | 1) == 1) {
+        truth = (int)value->integer;
+    }
+    if (truth < 0) {
+        return wrong_type(call, field, value);
+    }
+    *(bool *)slot = truth == 1;
+    return true;
+}
+
+static bool take_int(struct call *call, const struct field *field, const struct json *value, void *slot) {
+    int64_t integer;
+
+    if (value->type == JSON_INT) {
+        integer = value->integer;
+    } else if (value->type == JSON_REAL && value->real == floor(value->real) && fabs(value->real) < 9e18) {
+        integer = (int64_t)value->real;
+    } else if ((field->rights & LENIENT) && value->type == JSON_TEXT) {
+        char *end;
+
+        errno = 0;
+        integer = strtoll(value->text, &end, 10);
+        if (end == value->text || *end || errno) {
+            return wrong_type(call, field, value);
+        }
+    } else {
+        return wrong_type(call, field, value);
+    }
+    int64_t most = field->max || field->min ? field->max : INT32_MAX;
+
+    if (!field->max && field->min < 0) {
+        most = INT32_MAX;
+    }
+    if (integer < field->min || integer > most) {
+        return fail_field(call, field, "%lld is not between %lld and %lld", (long long)integer, (long long)field->min,
+                          (long long)most);
+    }
+    *(int64_t *)slot = integer;
+    return true;
+}
+
+static bool take_real(struct call *call, const struct field *field, const struct json *value, void *slot) {
+    double real;
+    char *end = NULL;
+
+    if (value->type == JSON_INT || value->type == JSON_REAL) {
+        real = value->type == JSON_INT ? (double)value->integer : value->real;
+    } else if ((field->rights & LENIENT) && value->type == JSON_TEXT) {
+        real = strtod(value->text, &end);
+        if (end == value->text || *end || !isfinite(real)) {
+            return wrong_type(call, field, value);
+        }
+    } else {
+        return wrong_type(call, field, value);
+    }
+    if (real < (double)field->min || (field->max && real > (double)field->max)) {
+        return fail_field(call, field, "%g is out of range", real);
+    }
+    *(double *)slot = real;
+    return true;
+}
+
+static bool take_time(struct call *call, const struct field *field, const struct json *value, void *slot) {
+    if (value->type != JSON_TEXT) {
+        return wrong_type(call, field, value);
+    }
+    return time_parse(value->text, slot) || fail_field(call, field, "'%s' is not a time", shorten(call, value->text));
+}
+
+static bool check_items(struct call *call, const struct field *field, const struct json *value) {
+    int64_t most = field->max ? field->max : DEFAULT_ITEMS;
+
+    if (value->count < field->min || value->count > most) {
+        return fail_field(call, field, "%u items where %lld to %lld may be", value->count, (long long)field->min,
+                          (long long)most);
+    }
+    return true;
+}
+
+static bool short_text(const char *text, size_t least) {
+    size_t length = utf8_length(text);
+
+    return length >= least && length <= DEFAULT_LENGTH;
+}
+
+static bool take_map(struct call *call, const struct field *field, const struct json *value, void *slot) {
+    if (value->type != JSON_MAP) {
+        return wrong_type(call, field, value);
+    }
+    for (JSON_EACH(item, value)) {
+        if (item->type != JSON_TEXT) {
+            return fail_field(call, field, "the value of '%s' is not of type 'string'", shorten(call, item->key));
+        }
+        if (!short_text(item->key, 1) || !short_text(item->text, 0)) {
+            return fail_field(call, field, "the name or value of '%s' is too long or empty", shorten(call, item->key));
+        }
+    }
+    *(const char **)slot = json_print(call->arena, value);
+    return check_items(call, field, value);
+}
+
+static bool take_texts(struct call *call, const struct field *field, const struct json *value, void *slot) {
+    if (value->type != JSON_LIST) {
+        return wrong_type(call, field, value);
+    }
+    for (JSON_EACH(item, value)) {
+        if (item->type != JSON_TEXT || !short_text(item->text, 0)) {
+            return fail_field(call, field, "%s is not a string of at most %d characters",
+                              shorten(call, json_print(call->arena, item)), DEFAULT_LENGTH);
+        }
+    }
+    *(const char **)slot = json_print(call->arena, value);
+    return check_items(call, field, value);
+}
+
+static bool take_json(struct call *call, const struct field *field, const struct json *value, void *slot) {
+    const char *text = json_print(call->arena, value);
+
+    if (strlen(text) > (size_t)(field->max ? field->max : JSON_BYTES)) {
+        return fail_field(call, field, "it is too large");
+    }
+    *(const char **)slot = text;
+    return true;
+}
+
+static bool take_objects(struct call *call, const struct field *field, const struct json *value, void *slot) {
+    struct objects *objects = slot;
+    char *at;
+
+    if (value->type != JSON_LIST) {
+        return wrong_type(call, field, value);
+    }
+    if (!check_items(call, field, value)) {
+        return false;
+    }
+    at = objects->at = arena_alloc(call->arena, field->of->size * (value->count + 1));
+    objects->count = value->count;
+    for (JSON_EACH(item, value)) {
+        uint64_t given[MAX_FIELDS / 64] = {0};
+
+        if (item->type != JSON_MAP) {
+            return fail_field(call, field, "%s is not of type 'object'", shorten(call, json_print(call->arena, item)));
+        }
+        if (!input_parse(call, field->of, item, CREATE, at, given)) {
+            return false;
+        }
+        at += field->of->size;
+    }
+    return true;
+}
+
+static bool take_object(struct call *call, const struct field *field, const struct json *value, void *slot) {
+    uint64_t given[MAX_FIELDS / 64] = {0};
+    void *object = arena_alloc(call->arena, field->of->size);
+
+    if (value->type != JSON_MAP) {
+        return wrong_type(call, field, value);
+    }
+    *(void **)slot = object;
+    return input_parse(call, field->of, value, CREATE, object, given);
+}
+
+static void set_null(const struct field *field, void *slot) {
+    switch (field->type) {
+    case TYPE_BOOL:
+        *(bool *)slot = false;
+        break;
+    case TYPE_INT:
+        *(int64_t *)slot = NO_INT;
+        break;
+    case TYPE_REAL:
+    case TYPE_TIME:
+        memset(slot, 0, 8);
+        break;
+    case TYPE_OBJECTS:
+        *(struct objects *)slot = (struct objects){0};
+        break;
+    default:
+        *(void **)slot = NULL;
+    }
+}
+
+static bool take(struct call *call, const struct field *field, const struct json *value, void *slot) {
+    switch (field->type) {
+    case TYPE_BOOL:
+        return take_bool(call, field, value, slot);
+    case TYPE_INT:
+        return take_int(call, field, value, slot);
+    case TYPE_REAL:
+        return take_real(call, field, value, slot);
+    case TYPE_TIME:
+        return take_time(call, field, value, slot);
+    case TYPE_JSON:
+        return take_json(call, field, value, slot);
+    case TYPE_MAP:
+        return take_map(call, field, value, slot);
+    case TYPE_TEXTS:
+        return take_texts(call, field, value, slot);
+    case TYPE_TREE:
+        *(const struct json **)slot = value;
+        return true;
+    case TYPE_OBJECT:
+        return take_object(call, field, value, slot);
+    case TYPE_OBJECTS:
+        return take_objects(call, field, value, slot);
+    default:
+        return take_text(call, field, value, slot);
+    }
+}
+
+static bool check_reference(struct call *call, const struct field *field, const char *id) {
+    void *found = NULL;
+    int status = field->refers->missing_status;
+
+    if (row_get(call, field->refers, id, &found)) {
+        return true;
+    }
+    if (call->error == 404) {
+        call->error = status ? status : call->service->style->missing_reference ? call->service->style->missing_reference : 400;
+    }
+    return false;
+}
+
+bool input_value(struct call *call, const struct field *field, const struct json *value, void *slot) {
+    if (value->type == JSON_NULL && ((field->rights & NULLABLE) || field->type == TYPE_JSON || field->type == TYPE_TREE)) {
+        set_null(field, slot);
+    } else if (!take(call, field, value, slot)) {
+        return false;
+    } else if (field->refers && field_is_text(field) && !check_reference(call, field, *(const char **)slot)) {
+        return false;
+    }
+    return !field->check || field->check(call, field, slot);
+}
+
+static size_t find_field(const struct call *call, const struct resource *resource, const char *key, unsigned right) {
+    const struct resource_runtime *run = resource->runtime;
+    size_t none = run->field_count, fallback = none;
+
+    if (!strcmp(key, "tenant_id") && call->service->style->tenant_id && !resource_field(resource, key)) {
+        key = "project_id";
+    }
+    for (size_t i = 0; i < run->field_count; i++) {
+        const struct field *field = &run->fields[i];
+
+        if (!strcmp(field_json_name(field), key) && field_in_version(call, field)) {
+            if (field->rights & right) {
+                return i;
+            }
+            fallback = i;
+        }
+    }
+    return fallback;
+}
+
+static bool unknown_member(struct call *call, const struct resource *resource, const struct json *member,
+                           struct json_out *extra) {
+    if (resource->extra) {
+        json_key(extra, member->key);
+        json_tree(extra, member);
+        return true;
+    }
+    if (resource->lax || (call->operation && call->operation->flags & OP_ANY_BODY)) {
+        return true;
+    }
+    return fail(call, 400, "Additional properties are not allowed ('%s' was unexpected)", shorten(call, member->key));
+}
+
+static bool take_member(struct call *call, const struct resource *resource, const struct json *member, unsigned right,
+                        void *out, uint64_t *given, struct json_out *extra) {
+    const struct resource_runtime *run = resource->runtime;
+    size_t i = find_field(call, resource, member->key, right);
+    const struct field *field = &run->fields[i];
+
+    if (i == run->field_count) {
+        return unknown_member(call, resource, member, extra);
+    }
+    if (!(field->rights & right)) {
+        return resource->lax ||
+               fail(call, 400, "Attribute '%s' not allowed in %s", member->key, right == CREATE ? "POST" : "PUT");
+    }
+    if (bit_get(given, i)) {
+        return fail_field(call, field, "it was given twice");
+    }
+    bit_set(given, i);
+    return input_value(call, field, member, field_slot(field, out));
+}
+
+static const char *default_word(struct call *call, const char *word) {
+    switch (word[1]) {
+    case 'p':
+        return call->caller.project_id;
+    case 'u':
+        return !strcmp(word, "$uuid") ? id_uuid(call->arena) : call->caller.user_id;
+    case 'h':
+        return id_hex(call->arena);
+    case 'd':
+        return call->caller.domain_id ? call->caller.domain_id : call->caller.project_domain_id;
+    default:
+        return NULL;
+    }
+}
+
+static void set_default(struct call *call, const struct field *field, void *slot) {
+    const char *dflt = field->dflt;
+
+    set_null(field, slot);
+    if (!dflt) {
+        return;
+    }
+    switch (field->type) {
+    case TYPE_BOOL:
+        *(bool *)slot = !strcmp(dflt, "true");
+        break;
+    case TYPE_INT:
+        *(int64_t *)slot = strtoll(dflt, NULL, 10);
+        break;
+    case TYPE_REAL:
+        *(double *)slot = strtod(dflt, NULL);
+        break;
+    case TYPE_TIME:
+        *(int64_t *)slot = !strcmp(dflt, "$now") ? clock_now() : 0;
+        break;
+    default:
+        *(const char **)slot = dflt[0] == '$' && dflt[1] ? default_word(call, dflt) : dflt;
+    }
+}
+
+void input_defaults(struct call *call, const struct resource *resource, const uint64_t *given, void *row) {
+    const struct resource_runtime *run = resource->runtime;
+
+    for (size_t i = 0; i < run->field_count; i++) {
+        if (!bit_get(given, i)) {
+            set_default(call, &run->fields[i], field_slot(&run->fields[i], row));
+        }
+    }
+}
+
+void row_defaults(struct call *call, const struct resource *resource, void *row) {
+    const uint64_t none[MAX_FIELDS / 64] = {0};
+
+    input_defaults(call, resource, none, row);
+}
+
+static bool required_given(struct call *call, const struct resource *resource, const uint64_t *given) {
+    const struct resource_runtime *run = resource->runtime;
+
+    for (size_t i = 0; i < run->field_count; i++) {
+        const struct field *field = &run->fields[i];
+
+        if ((field->rights & REQUIRED) && !bit_get(given, i) && field_in_version(call, field)) {
+            return fail(call, 400, "Invalid input: '%s' is a required property", field_json_name(field));
+        }
+    }
+    return true;
+}
+
+/* With UPDATE, members given are laid over those that the row has; null removes one. */
+static void keep_extra(struct call *call, const struct resource *resource, unsigned right, struct buf *given, void *out) {
+    const char **slot = field_slot(resource_field(resource, resource->extra), out);
+    struct buf merged = {0};
+    struct json_out json = {.buf = &merged};
+    const struct json *fresh = json_parse(call->arena, given->at, given->size, NULL);
+    const struct json *old = right == UPDATE && *slot ? json_parse(call->arena, *slot, strlen(*slot), NULL) : NULL;
+
+    json_map(&json);
+    for (JSON_EACH(item, old)) {
+        if (!json_get(fresh, item->key)) {
+            json_key(&json, item->key);
+            json_tree(&json, item);
+        }
+    }
+    for (JSON_EACH(item, fresh)) {
+        if (item->type != JSON_NULL || right == CREATE) {
+            json_key(&json, item->key);
+            json_tree(&json, item);
+        }
+    }
+    json_map_end(&json);
+    *slot = arena_text_size(call->arena, merged.at, merged.size);
+    buf_release(&merged);
+}
+
+bool input_parse(struct call *call, const struct resource *resource, const struct json *body, unsigned right, void *out,
+                 uint64_t *given) {
+    struct buf extra_text = {0};
+    struct json_out extra = {.buf = &extra_text};
+    bool ok = true;
+
+    json_map(&extra);
+    for (const struct json *member = body->first; ok && member; member = member->next) {
+        ok = take_member(call, resource, member, right, out, given, &extra);
+    }
+    json_map_end(&extra);
+    if (ok && right == CREATE) {
+        ok = required_given(call, resource, given);
+        if (ok) {
+            input_defaults(call, resource, given, out);
+        }
+    }
+    if (ok && resource->extra) {
+        keep_extra(call, resource, right, &extra_text, out);
+    }
+    buf_release(&extra_text);
+    return ok;
+}
+
+static const char *input_key(const struct call *call) {
+    const struct operation *op = call->operation;
+
+    if (op->flags & OP_NO_WRAP) {
+        return NULL;
+    }
+    if (op->input_key) {
+        return op->input_key;
+    }
+    if (op->action) {
+        return op->action;
+    }
+    return call->service->style->bare ? NULL : call->resource->singular;
+}
+
+/* Members beside the wrapping key: only fields declared OUTER. */
+static bool take_outer(struct call *call, const struct resource *input, const char *key) {
+    for (const struct json *member = call->body->first; member; member = member->next) {
+        size_t i = find_field(call, input, member->key, OUTER);
+        bool known = i < input->runtime->field_count && input->runtime->fields[i].rights & OUTER;
+
+        if (strcmp(member->key, key) == 0 || (!known && call->operation->flags & OP_ANY_BODY)) {
+            continue;
+        }
+        if (!known) {
+            return fail(call, 400, "Additional properties are not allowed ('%s' was unexpected)",
+                        shorten(call, member->key));
+        }
+        if (!take_member(call, input, member, OUTER, call->input, call->given, NULL)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool input_body(struct call *call) {
+    static const struct json empty = {.type = JSON_MAP};
+    const struct resource *input = call->operation->input;
+    const char *key = input_key(call);
+    const struct json *body = call->body;
+
+    call->input = arena_alloc(call->arena, input->size);
+    memset(call->given, 0, sizeof call->given);
+    if (key) {
+        body = json_get(body, key);
+        if (!body) {
+            return fail(call, 400, "Invalid input: '%s' is a required property", key);
+        }
+        if (!take_outer(call, input, key)) {
+            return false;
+        }
+    }
+    if (!body || body->type == JSON_NULL) {
+        body = &empty;
+    }
+    if (body->type != JSON_MAP) {
+        return fail(call, 400, "Invalid input: %s is not of type 'object'", key ? key : "the body");
+    }
+    return input_parse(call, input, body, CREATE, call->input, call->given);
+}

@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * From declarations to SQL: what is computed once at start, and the tables in the database. */
+#include "rest/resource.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "rest/service.h"
+
+const char *field_json_name(const struct field *field) {
+    return field->json ? field->json : field->name;
+}
+
+const struct field *resource_field(const struct resource *resource, const char *name) {
+    const struct resource_runtime *run = resource->runtime;
+
+    for (size_t i = 0; i < run->field_count; i++) {
+        if (!strcmp(run->fields[i].name, name)) {
+            return &run->fields[i];
+        }
+    }
+    return NULL;
+}
+
+static bool has_column(const struct field *field) {
+    return !(field->rights & VIRTUAL) && field->type < TYPE_TREE;
+}
+
+static const char *keep(struct arena *arena, struct buf *buf) {
+    const char *text = arena_text_size(arena, buf->at, buf->size);
+
+    buf_release(buf);
+    return text;
+}
+
+static void put_keys(const struct resource_runtime *run, struct buf *sql) {
+    const char *sep = " WHERE ";
+
+    for (size_t i = 0; i < run->field_count; i++) {
+        if (run->fields[i].rights & KEY) {
+            buf_printf(sql, "%s%s = ?", sep, run->fields[i].name);
+            sep = " AND ";
+        }
+    }
+}
+
+static void make_sql(const struct resource *resource, struct arena *arena) {
+    struct resource_runtime *run = resource->runtime;
+    struct buf select = {0}, insert = {0}, update = {0}, remove = {0};
+
+    buf_text(&select, "SELECT ");
+    buf_printf(&insert, "INSERT INTO %s (", resource->table);
+    buf_printf(&update, "UPDATE %s SET ", resource->table);
+    buf_printf(&remove, "DELETE FROM %s", resource->table);
+    for (size_t i = 0; i < run->column_count; i++) {
+        const char *name = run->fields[run->columns[i]].name, *sep = i ? ", " : "";
+
+        buf_printf(&select, "%s%s", sep, name);
+        buf_printf(&insert, "%s%s", sep, name);
+        buf_printf(&update, "%s%s = ?", sep, name);
+    }
+    buf_printf(&select, " FROM %s", resource->table);
+    buf_text(&insert, ") VALUES (");
+    for (size_t i = 0; i < run->column_count; i++) {
+        buf_text(&insert, i ? ", ?" : "?");
+    }
+    buf_char(&insert, ')');
+    put_keys(run, &update);
+    put_keys(run, &remove);
+    run->select = keep(arena, &select);
+    run->insert = keep(arena, &insert);
+    run->update = keep(arena, &update);
+    run->remove = keep(arena, &remove);
+}
+
+void resource_prepare(const struct resource *resource, const struct service *service, struct arena *arena) {
+    struct resource_runtime *run = resource->runtime;
+
+    run->service = service;
+    run->fields = resource->fields_of(&run->field_count);
+    run->operations = resource->operations_of(&run->operation_count);
+    assert(run->field_count <= MAX_FIELDS);
+    run->columns = ARENA_ARRAY(arena, size_t, run->field_count + 1);
+    for (size_t i = 0; i < run->field_count; i++) {
+        const struct field *field = &run->fields[i];
+
+        if (has_column(field)) {
+            run->columns[run->column_count++] = i;
+        }
+        if ((field->rights & KEY) && !run->key) {
+            run->key = field;
+        }
+        if (!strcmp(field->name, "project_id") && has_column(field)) {
+            run->project = field;
+        }
+    }
+    if (resource->table) {
+        assert(run->key);
+        make_sql(resource, arena);
+    }
+}
+
+static enum column_type column_type_of(enum field_type type) {
+    switch (type) {
+    case TYPE_BOOL:
+    case TYPE_INT:
+    case TYPE_TIME:
+        return COLUMN_INT;
+    case TYPE_REAL:
+        return COLUMN_REAL;
+    default:
+        return COLUMN_TEXT;
+    }
+}
+
+/* What old rows get when a column is added: the declared default, when it is a plain one. */
+static const char *column_otherwise(const struct field *field, struct arena *arena) {
+    if (!field->dflt || field->dflt[0] == '$') {
+        return column_type_of(field->type) == COLUMN_INT && !(field->rights & NULLABLE) ? "0" : NULL;
+    }
+    if (field->type == TYPE_BOOL) {
+        return !strcmp(field->dflt, "true") ? "1" : "0";
+    }
+    if (column_type_of(field->type) != COLUMN_TEXT) {
+        return field->dflt;
+    }
+    return strchr(field->dflt, '\'') ? NULL : arena_printf(arena, "'%s'", field->dflt);
+}
+
+bool resource_table(const struct resource *resource, struct db *db, struct arena *arena) {
+    const struct resource_runtime *run = resource->runtime;
+    struct column *columns = ARENA_ARRAY(arena, struct column, run->column_count);
+    struct table table = {
+        .name = resource->table, .columns = columns, .count = run->column_count, .unique = resource->unique};
+
+    for (size_t i = 0; i < run->column_count; i++) {
+        const struct field *field = &run->fields[run->columns[i]];
+
+        columns[i] = (struct column){
+            .name = field->name,
+            .type = column_type_of(field->type),
+            .key = (field->rights & KEY) != 0,
+            .index = (field->rights & INDEX) != 0 || field == run->project,
+            .otherwise = column_otherwise(field, arena),
+        };
+    }
+    return table_ensure(db, arena, &table);
+}

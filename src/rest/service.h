@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * A service: one entry in the cloud's table. Everything that differs between OpenStack's APIs is said here, once. */
+#pragma once
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/clock.h"
+#include "rest/call.h"
+
+struct conf;
+struct policy_default;
+struct task_kind;
+
+/* The page that a list is: what the links to its neighbours are made of. */
+struct page {
+    size_t count;
+    const char *first, *last;       /* keys of the first and last row; null when empty */
+    int64_t limit;                  /* asked for; 0: none */
+    bool more;                      /* there are rows after the last */
+    bool has_marker;
+};
+
+struct api_style {
+    enum time_format time;
+    bool bare;                      /* bodies are not wrapped in the singular name */
+    bool admin_sees_all;            /* lists show every project's rows to an admin */
+    const char *all_projects;       /* argument by which an admin asks for every project's rows: "all_tenants" */
+    bool attribute_policy;          /* rules "OP_RULE:FIELD" guard single fields */
+    bool inexact_filters;           /* name__contains and so on */
+    bool strict_arguments;          /* unknown query arguments are refused */
+    bool field_selection;           /* ?fields=id&fields=name */
+    bool sort_pairs;                /* sort=key:dir,key:dir beside sort_key and sort_dir */
+    bool tenant_id;                 /* project_id is also taken and shown as tenant_id */
+    int64_t default_limit, max_limit;   /* of a list; 0: none */
+    int quota_status;
+    const char *quota_type;
+    int missing_reference;          /* status when a referenced row is absent; 0: 400 */
+    int conflict_status;            /* UNIQUE; 0: 409 */
+    const char *request_id_header;  /* besides x-openstack-request-id */
+    void (*write_error)(struct call *call, struct json_out *out);
+    void (*write_page)(struct call *call, const struct resource *resource, const struct page *page,
+                       struct json_out *out);
+};
+
+/* A name that a project may have only so many of. */
+struct quota {
+    const char *name;
+    int64_t limit;                  /* default; -1: unlimited */
+    const char *count;              /* SQL with one '?', the project: how much it has */
+};
+
+struct microversions {
+    const char *type;               /* in OpenStack-API-Version: "compute" */
+    const char *legacy_header;      /* X-OpenStack-Nova-API-Version; null: none */
+    int major, least, most, dflt;   /* minors */
+};
+
+struct service {
+    const char *type;               /* in the catalog: "network" */
+    const char *name;               /* "neutron" */
+    const char *description;
+    const char *prefix;             /* of its paths: "/network" */
+    const char *endpoint;           /* path of its endpoint: "/compute/v2.1", "/volume/v3/$(project_id)s" */
+    const char *project_after;      /* a project id may stand in the path after this: "/v2.1"; null: never */
+    bool project_required;          /* and must */
+    struct microversions versions;  /* type null: none */
+    const struct api_style *style;
+    const struct resource *const *resources;    /* ends with null */
+    const struct policy_default *policies;
+    size_t policy_count;
+    const struct quota *quotas;     /* ends with a null name */
+    const struct task_kind *tasks;  /* ends with a null name */
+    /* Called once at the API's start, in a write transaction: makes what must always be there. Idempotent. */
+    bool (*bootstrap)(struct call *call);
+    /* Called about every 'period' seconds by one API process, in a write transaction. */
+    bool (*periodic)(struct call *call);
+    int period;
+    /* Something happened on a host without being asked (a guest shut down, a port came up); in a write transaction. */
+    bool (*report)(struct call *call, const char *host, const char *kind, const char *id, const struct json *doc);
+    /* Writes the wanted state that an agent asks for. In a read transaction. */
+    bool (*ask)(struct call *call, const char *host, const char *kind, const char *id);
+    /* A host's agent connected (first = it was not known) with its facts, or went away. In a write transaction. */
+    bool (*host_up)(struct call *call, const char *host, const struct json *facts);
+    bool (*host_down)(struct call *call, const char *host);
+};
+
+/* Error bodies and page links in the words of each API family. */
+void error_keyed(struct call *call, struct json_out *out);      /* {"itemNotFound": {"code", "message"}}  compute, volume */
+void error_plain(struct call *call, struct json_out *out);      /* {"error": {"code", "message", "title"}}  identity */
+void error_neutron(struct call *call, struct json_out *out);    /* {"NeutronError": {"type", "message", "detail"}} */
+void error_list(struct call *call, struct json_out *out);       /* {"errors": [{...}]}  placement */
+void error_glance(struct call *call, struct json_out *out);     /* {"message", "code", "title"} */
+void page_named(struct call *call, const struct resource *, const struct page *, struct json_out *);  /* ports_links */
+void page_identity(struct call *call, const struct resource *, const struct page *, struct json_out *);
+void page_glance(struct call *call, const struct resource *, const struct page *, struct json_out *);
+
+/* The reason phrase of a status, as titles in errors use it. */
+const char *status_title(int status);

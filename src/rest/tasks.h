@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The dispatcher of tasks, for the engine's own files. */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+struct json;
+
+/* Starts the dispatcher's thread and its workers; what was running when the last process ended waits again. */
+void tasks_start(void);
+/* Stops them; running work ends first, up to 'seconds'. */
+void tasks_stop(int seconds);
+/* There is work. Cheap; any thread. */
+void tasks_wake(void);
+
+/* The outcome of a task, from the bus. True when it is recorded or of no interest. */
+bool tasks_result(int64_t id, bool ok, const char *error, const struct json *result);
+/* A host connected: what it was sent before waits again, and is sent again. */
+void tasks_host_up(const char *host);

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The fake hypervisor against the contract of all drivers, and the documents that must not reach any. */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/conf.h"
+#include "base/json.h"
+#include "bus/agent.h"
+#include "compute/driver.h"
+#include "compute/xml.h"
+#include "compute_conformance.h"
+#include "test.h"
+
+static const char image_id[] = "99999999-2222-4333-8444-555555555555";
+static const char id[] = "22222222-2222-4333-8444-555555555555";
+
+static struct conf *conf;
+static struct host host;
+
+static struct conformance fake(void) {
+    char error[256];
+
+    conf = conf_read(NULL, error, sizeof error);
+    conf_set(conf, "compute", "driver", "fake");
+    host = (struct host){.conf = conf, .name = "host-1", .data = test_directory()};
+    check(compute_agent_start(&host));
+    return (struct conformance){
+        .host = &host, .image = "/image", .format = "raw", .image_id = image_id, .volume = "/volume",
+        .scratch = test_directory()};
+}
+
+static void fake_end(void) {
+    conformance_release();
+    conf_free(conf);
+}
+
+TEST(fake_hypervisor_keeps_the_contract_of_drivers) {
+    struct conformance with = fake();
+
+    conformance_life(&with);
+    fake_end();
+}
+
+TEST(fake_hypervisor_spawns_a_thousand_servers_a_second) {
+    struct conformance with = fake();
+    int64_t start = clock_monotonic();
+
+    for (int i = 0; i < 500; i++) {
+        char one[40];
+
+        snprintf(one, sizeof one, "%08x-2222-4333-8444-555555555555", i);
+        check(conformance_run(&with, "compute.spawn", one, conformance_document(&with, one, 160, 0, "")));
+    }
+    check(clock_monotonic() - start < SECOND / 2);
+    check_int(json_get(conformance_run(&with, "compute.list", host.name, NULL), "servers")->count, 500);
+    fake_end();
+}
+
+TEST(hosts_of_one_process_are_different_hosts) {
+    struct conformance with = fake(), other = with;
+    struct host second = host;
+
+    second.name = "host-2";
+    other.host = &second;
+    check(conformance_run(&with, "compute.spawn", id, conformance_document(&with, id, 160, 0, "")));
+    check_int(json_get(conformance_run(&other, "compute.list", "host-2", NULL), "servers")->count, 0);
+    check(!conformance_run(&other, "compute.vnc", id, NULL));
+    check(conformance_run(&other, "compute.destroy", id, NULL));
+    check(conformance_run(&with, "compute.vnc", id, NULL));
+    fake_end();
+}
+
+TEST(paused_or_suspended_servers_refuse_what_makes_no_sense) {
+    struct conformance with = fake();
+    const char *doc = conformance_document(&with, id, 160, 0, "\"power\": \"shutdown\", \"action\": \"pause\"");
+
+    check_int(json_get_int(conformance_run(&with, "compute.spawn", id, doc), "power_state", 0), POWER_SHUTDOWN);
+    check(!conformance_run(&with, "compute.power", id, doc));
+    check(strstr(conformance_error(), id));
+    fake_end();
+}
+
+/* A member of the document and what it must not be. */
+TEST(documents_that_do_not_fit_are_refused) {
+    static const char *const wrong[][2] = {
+        {"\"name\": \"instance-", "\"name\": \"../"},
+        {"\"name\": \"instance-", "\"name\": \"a b"},
+        {"\"device\": \"vda\"", "\"device\": \"../vda\""},
+        {"\"device\": \"vda\"", "\"device\": \"vdb\""},
+        {"\"device\": \"vda\"", "\"device\": \"vda\", \"bus\": \"floppy\""},
+        {"\"source\": \"image\"", "\"source\": \"moon\""},
+        {"\"source\": \"image\"", "\"source\": \"volume\""},
+        {"\"source\": \"image\"", "\"source\": \"volume\", \"path\": \"relative\""},
+        {"\"source\": \"image\"", "\"source\": \"volume\", \"nbd\": {\"socket\": \"relative\"}"},
+        {"\"source\": \"swap\"", "\"source\": \"volume\", \"path\": \"/x\", \"format\": \"vmdk\""},
+        {"\"vcpus\": 1", "\"vcpus\": 0"},
+        {"\"vcpus\": 1", "\"vcpus\": \"1\""},
+        {"\"ram\": 160", "\"ram\": -1"},
+        {"\"mac_address\": \"fa:", "\"mac_address\": \"f':"},
+        {"\"device\": \"taph", "\"device\": \"tap with a name that is too long"},
+        {"\"device\": \"taph", "\"device\": \"tap/"},
+        {"\"port_id\": \"0000aaaa", "\"port_id\": \"zzzzaaaa"},
+        {"\"format\": \"raw\"", "\"format\": \"floppy\""},
+        {"\"path\": \"/image\"", "\"path\": \"image\""},
+        {"openstack/latest/meta_data.json", "../meta_data.json"},
+        {"openstack/latest/meta_data.json", "/etc/passwd"},
+        {"openstack/latest/meta_data.json", "a//b"},
+        {"\"properties\": {}", "\"properties\": {\"hw_vif_model\": \"'/>\"}"},
+        {"\"properties\": {}", "\"properties\": {\"hw_disk_bus\": \"lots\"}"},
+        {"\"project_id\": \"p\"", "\"power\": \"on\""},
+    };
+    struct conformance with = fake();
+
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        const char *doc = conformance_document(&with, id, 160, 0, ""), *at = strstr(doc, wrong[i][0]);
+        char changed[4096];
+
+        test_context(wrong[i][1]);
+        check(at);
+        snprintf(changed, sizeof changed, "%.*s%s%s", (int)(at - doc), doc, wrong[i][1], at + strlen(wrong[i][0]));
+        check(!conformance_run(&with, "compute.spawn", id, changed));
+        check(strstr(conformance_error(), id));
+    }
+    test_context(NULL);
+    check(!conformance_run(&with, "compute.destroy", "../x", NULL));
+    check_int(json_get(conformance_run(&with, "compute.list", host.name, NULL), "servers")->count, 0);
+    fake_end();
+}
+
+TEST(xml_says_any_text_and_finds_it_again) {
+    struct arena *arena = arena_new(0);
+    struct buf buf = {0};
+    struct xml xml = {.buf = &buf};
+    const char *found;
+
+    xml_begin(&xml, "a");
+    XML_LEAF(&xml, "b", "k", "1");
+    xml_begin(&xml, "b");
+    xml_attribute(&xml, "k", "<'&\">\x01\xef\xbf\xbf");
+    xml_text(&xml, "]]>&amp;");
+    xml_end(&xml);
+    xml_end(&xml);
+    check_text(buf.at, "<a><b k='1'/><b k='&lt;&apos;&amp;&quot;&gt; \xef\xbf\xbd'>]]&gt;&amp;amp;</b></a>");
+    found = xml_find(arena, buf.at, "b", "amp;", NULL);
+    check_text(xml_find_attribute(arena, found, "b", "k"), "<'&\"> \xef\xbf\xbd");
+    check(!xml_find(arena, buf.at, "c", NULL, NULL));
+    check(!xml_find_attribute(arena, "<b", "b", "k"));
+    buf_release(&buf);
+    arena_free(arena);
+}
