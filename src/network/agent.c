@@ -16,7 +16,7 @@ enum { ASK_MS = 30000 };
 static const struct network_driver *const drivers[] = {&network_driver_ovn, &network_driver_fake};
 static const struct network_driver *driver;
 
-bool network_agent_start(const struct host *host) {
+static bool start(const struct host *host) {
     const char *name = conf_text(host->conf, "network", "driver", "ovn");
 
     for (size_t i = 0; i < sizeof drivers / sizeof drivers[0]; i++) {
@@ -30,7 +30,7 @@ bool network_agent_start(const struct host *host) {
     return false;
 }
 
-void network_agent_stop(void) {
+static void stop(void) {
     if (driver) {
         driver->stop();
         driver = NULL;
@@ -72,19 +72,13 @@ bool network_plug(struct work *work, const char *port_id, const struct json *plu
     return good || work_fail(work, "%s", own.error ? own.error : "the port could not be plugged");
 }
 
-static bool run_converge(struct work *work) {
-    return network_agent_converge(work->host) ||
-           work_fail(work, "host %s: not everything could be made as it should be", work->host->name);
-}
-
-const struct work_kind network_work[] = {
+static const struct work_kind work_kinds[] = {
     {"network.network", run_network, 60},
     {"network.port", run_port, 60},
     {"network.router", run_router, 60},
     {"network.security_group", run_security_group, 60},
     {"network.plug", run_plug, 60},
     {"network.list", run_list, 60},
-    {"network.converge", run_converge, 300},
     {0},
 };
 
@@ -147,7 +141,7 @@ static bool remove_unwanted(const struct host *host, struct arena *arena, const 
         for (JSON_EACH(item, json_get(exists, parts[i].name))) {
             const char *id = item->key ? item->key : item->text;
 
-            if (!is_wanted(json_get(wanted, parts[i].name), id)) {
+            if (json_get(wanted, parts[i].name) && !is_wanted(json_get(wanted, parts[i].name), id)) {
                 log_info("%s: %s is not wanted any more", parts[i].name, id);
                 good = apply_one(host, &parts[i], id, NULL) && good;
             }
@@ -173,7 +167,7 @@ static const struct json *list_all(const struct host *host, struct arena *arena)
     return all;
 }
 
-bool network_agent_converge(const struct host *host) {
+static bool reconcile(const struct host *host) {
     struct arena *arena = arena_new(0);
     const struct json *exists = list_all(host, arena);
     const struct json *wanted = exists ? work_ask(arena, "network.wanted", host->name, ASK_MS) : NULL;
@@ -185,3 +179,20 @@ bool network_agent_converge(const struct host *host) {
     arena_free(arena);
     return good;
 }
+
+static bool facts(const struct host *host, struct json_out *out) {
+    json_put_text(out, "driver", driver->name);
+    json_put_text(out, "bridge", host->bridge);
+    json_put_text(out, "bridge_external", host->bridge_external);
+    json_put_bool(out, "userspace_datapath", host->userspace_datapath);
+    return true;
+}
+
+const struct agent_service network_agent_service = {
+    .name = "network",
+    .work = work_kinds,
+    .start = start,
+    .stop = stop,
+    .facts = facts,
+    .reconcile = reconcile,
+};
