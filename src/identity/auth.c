@@ -239,7 +239,7 @@ static bool may_see(struct call *call, const char *rule, const struct token *tok
 }
 
 bool identity_token_show(struct call *call) {
-    const struct token *token;
+    const struct token *token = NULL;
     struct caller caller;
 
     if (!subject(call, &token, &caller, call_argument_true(call, "allow_expired")) ||
@@ -251,7 +251,7 @@ bool identity_token_show(struct call *call) {
 }
 
 bool identity_token_revoke(struct call *call) {
-    const struct token *token;
+    const struct token *token = NULL;
     struct caller caller;
 
     if (!subject(call, &token, &caller, false) || !may_see(call, "identity:revoke_token", token)) {
