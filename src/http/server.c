@@ -197,7 +197,7 @@ static bool daemon_start(struct http_server *server) {
         (unsigned)options->max_connections, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)options->idle_seconds,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, options->max_header, MHD_OPTION_URI_LOG_CALLBACK, exchange_begin, server,
         MHD_OPTION_UNESCAPE_CALLBACK, keep_escaped, NULL, MHD_OPTION_NOTIFY_COMPLETED, exchange_end, server,
-        MHD_OPTION_NOTIFY_CONNECTION, connection_notify, server, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY,
+        MHD_OPTION_NOTIFY_CONNECTION, connection_notify, server, MHD_OPTION_ARRAY,
         server->certificate ? tls : &tls[2], MHD_OPTION_END);
     if (!server->daemon && fcntl(server->listen_fd, F_GETFD) < 0) {
         server->listen_fd = -1;     /* libmicrohttpd closes it on some failures only */
