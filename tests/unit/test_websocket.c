@@ -212,6 +212,7 @@ TEST(https_serves_requests_and_consoles) {
                               .timeout_ms = 5000},
                 &result);
     check(strstr(result.output, "HTTP/1.1 101"));
+    check_int(result.status, 0);
     fixture_stop(&fixture);
     close(pair[0]);
     close(pair[1]);
