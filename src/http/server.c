@@ -29,7 +29,7 @@ static void set_defaults(struct http_server_options *options) {
     options->workers = options->workers > 0 ? options->workers : (int)cores * 2 + 2;
     options->max_connections = options->max_connections ? options->max_connections : 20000;
     options->idle_seconds = options->idle_seconds > 0 ? options->idle_seconds : 75;
-    options->max_header = options->max_header ? options->max_header : 64 * 1024;
+    options->max_header = options->max_header ? options->max_header : 32 * 1024;
     options->max_arena = options->max_arena ? options->max_arena : 64 * 1024 * 1024;
 }
 
