@@ -22,9 +22,6 @@ static void *stop_on_signal(void *cmd) {
 
 /* The defaults that follow from where the roles keep things. */
 static void set_defaults(struct cmd *cmd) {
-    if (!conf_text(cmd->conf, "database", "url", NULL)) {
-        conf_set(cmd->conf, "database", "url", arena_printf(cmd->arena, "sqlite:%s/api/haneul.db", role_data(cmd)));
-    }
     conf_set(cmd->conf, "bus", "url", role_bus_url(cmd));
     conf_set(cmd->conf, "DEFAULT", "host", role_host_name(cmd));
 }

@@ -305,7 +305,7 @@ static const struct json *servers_seen(const struct host *host, struct arena *ar
 }
 
 /* Level-triggered: a message lost, a machine restarted, an agent killed half way cost one more pass. */
-static void reconcile(const struct host *host) {
+static bool reconcile(const struct host *host) {
     struct arena *arena = arena_new(0);
     const struct json *wanted = json_get(work_ask(arena, "compute.wanted", host->name, ASK_MS), "servers");
     const struct json *seen = wanted ? servers_seen(host, arena) : NULL;
@@ -318,11 +318,13 @@ static void reconcile(const struct host *host) {
         }
     }
     arena_free(arena);
+    return seen != NULL;
 }
 
 const struct agent_service compute_agent_service = {
     .name = "compute",
     .work = compute_work,
+    .start = compute_agent_start,
     .facts = facts,
     .reconcile = reconcile,
 };

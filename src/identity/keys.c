@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The Fernet key repository: DATA/fernet-keys/0, 1, 2...: the highest number seals, 0 is the next one, all open. */
+ * The Fernet key repository: DATA/api/fernet-keys/0, 1, 2...: the highest number seals, 0 is the next one, all open. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>

@@ -7,7 +7,7 @@
 
 struct arena;
 
-/* Reads DATA/fernet-keys, making two keys when there are none. */
+/* Reads DATA/api/fernet-keys, making two keys when there are none. */
 bool keys_load(const char *data, struct arena *arena);
 /* Seals with the primary key; 'now' in seconds. */
 char *keys_seal(struct arena *arena, const void *bytes, size_t size, int64_t now);

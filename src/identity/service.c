@@ -57,9 +57,9 @@ static bool count_rows(struct call *call, const char *table) {
     return call_count(call, arena_printf(call->arena, "SELECT count(*) FROM %s", table), SQL_NO_ARGS) > 0;
 }
 
-/* DATA/admin-password, made when absent; readable by its owner alone. */
+/* DATA/api/admin-password, made when absent; readable by its owner alone. */
 static const char *admin_password(struct call *call) {
-    const char *path = arena_printf(call->arena, "%s/admin-password", cloud.data);
+    const char *path = arena_printf(call->arena, "%s/admin-password", cloud.state);
     char text[256] = "";
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     ssize_t size = fd < 0 ? 0 : read(fd, text, sizeof text - 1);
@@ -207,8 +207,8 @@ static void load_revocations(struct call *call) {
 
 static bool bootstrap(struct call *call) {
     cloud_authenticate = token_authenticate;
-    if (!keys_load(cloud.data, call->arena)) {
-        return fail(call, 500, "The keys of tokens cannot be read or made below %s.", cloud.data);
+    if (!keys_load(cloud.state, call->arena)) {
+        return fail(call, 500, "The keys of tokens cannot be read or made below %s.", cloud.state);
     }
     if (!count_rows(call, "identity_role")) {
         make_directory(call);

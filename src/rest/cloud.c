@@ -205,7 +205,7 @@ static bool load_policies(struct arena *arena, const char **ret_error) {
 }
 
 static const char *default_database(struct arena *arena) {
-    return arena_printf(arena, "sqlite:%s/haneul.db", cloud.data);
+    return arena_printf(arena, "sqlite:%s/haneul.db", cloud.state);
 }
 
 bool cloud_start(const struct conf *conf, const struct service *const *services, struct arena *arena,
@@ -220,7 +220,9 @@ bool cloud_start(const struct conf *conf, const struct service *const *services,
     cloud.host = arena_text(arena, conf_text(conf, "DEFAULT", "host", host));
     cloud.url = conf_text(conf, "api", "url",
                           arena_printf(arena, "http://%s", conf_text(conf, "api", "listen", "127.0.0.1:8470")));
+    cloud.state = arena_printf(arena, "%s/api", cloud.data);
     mkdir(cloud.data, 0755);
+    mkdir(cloud.state, 0700);
     cloud.store = store_open(arena, conf_text(conf, "database", "url", default_database(arena)), ret_error);
     if (!cloud.store) {
         return false;

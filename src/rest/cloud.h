@@ -18,7 +18,8 @@ struct cloud {
     const struct service *const *services;      /* ends with null */
     struct store *store;
     struct bus *bus;                            /* null: no agents */
-    const char *data;                           /* data directory */
+    const char *data;                           /* data directory, shared with the agent */
+    const char *state;                          /* DATA/api: this role's own, nobody else reads it: database, keys */
     const char *url;                            /* "http://127.0.0.1:8470": what the catalog says */
     const char *region;
     const char *host;                           /* this host's name */

@@ -1,0 +1,435 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Which engines this host uses, and the life of our own ones: a table of daemons, started in its order, found again by
+ * pid files, restarted when they die. */
+#include "cmd/engines.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/conf.h"
+#include "base/log.h"
+#include "base/run.h"
+#include "cmd/engine_process.h"
+#include "cmd/engines_private.h"
+
+LOG_MODULE("host.engines");
+
+enum group { CENTRAL, SWITCH, CONTROLLER, LIBVIRT, GROUPS };
+
+/* In all texts '@' is the directory of the engines, DATA/engines: only root writes there. */
+static const struct engine {
+    const char *name;
+    enum group group;
+    const char *answers;            /* socket that accepts connections when it is up; null: none */
+    const char *argv[10];
+} engines[] = {
+    {"ovn-nb", CENTRAL, "@/run/ovn/nb.sock",
+     {"ovsdb-server", "@/ovn/nb.db", "--remote=punix:@/run/ovn/nb.sock", "--unixctl=@/run/ovn/nb.ctl",
+      "-vconsole:warn", "-vsyslog:off"}},
+    {"ovn-sb", CENTRAL, "@/run/ovn/sb.sock",
+     {"ovsdb-server", "@/ovn/sb.db", "--remote=punix:@/run/ovn/sb.sock", "--unixctl=@/run/ovn/sb.ctl",
+      "-vconsole:warn", "-vsyslog:off"}},
+    {"ovn-northd", CENTRAL, "@/run/ovn/northd.ctl",
+     {"ovn-northd", "--ovnnb-db=unix:@/run/ovn/nb.sock", "--ovnsb-db=unix:@/run/ovn/sb.sock",
+      "--unixctl=@/run/ovn/northd.ctl", "-vconsole:warn", "-vsyslog:off"}},
+    {"ovsdb", SWITCH, "@/run/ovs/db.sock",
+     {"ovsdb-server", "@/ovs/conf.db", "--remote=punix:@/run/ovs/db.sock", "--unixctl=@/run/ovs/ovsdb.ctl",
+      "-vconsole:warn", "-vsyslog:off"}},
+    {"ovs-vswitchd", SWITCH, "@/run/ovs/vswitchd.ctl",
+     {"ovs-vswitchd", "unix:@/run/ovs/db.sock", "--unixctl=@/run/ovs/vswitchd.ctl", "-vconsole:warn", "-vsyslog:off"}},
+    {"ovn-controller", CONTROLLER, NULL,
+     {"ovn-controller", "@ovs", "-vconsole:warn", "-vsyslog:off"}},
+    {"virtlogd", LIBVIRT, "@/run/libvirt/virtlogd-sock", {"virtlogd", "-p", "@/run/virtlogd.lock"}},
+    {"libvirtd", LIBVIRT, "@/run/libvirt/libvirt-sock", {"libvirtd", "-p", "@/run/libvirtd.lock"}},
+};
+#define COUNT (sizeof engines / sizeof *engines)
+
+/* State of the one host of this process, set by engines_start. */
+static struct {
+    const struct host *host;
+    const char *base;               /* DATA/engines */
+    bool own[GROUPS];
+    unsigned external_index;        /* of the external bridge's device: a new one needs its address again */
+    int64_t next_try[COUNT];        /* clock_monotonic */
+    int delay[COUNT];               /* seconds to the try after that */
+} state;
+
+static const char *base_directory(struct arena *arena, const char *data);
+static bool choose(struct arena *arena, struct host *host, const char **ret_error);
+static bool directories_make(struct arena *arena, const char *base, const char **ret_error);
+static bool switch_is_free(struct arena *arena, const struct host *host, const char **ret_error);
+static bool engines_up(struct arena *arena, const struct host *host, enum group group, const char **ret_error);
+
+bool engines_start(struct arena *arena, struct host *host, const char **ret_error) {
+    state.host = host;
+    state.base = base_directory(arena, host->data);
+    host->bridge = conf_text(host->conf, "host", "bridge", "br-int");
+    host->bridge_external = conf_text(host->conf, "host", "external_bridge", "br-ex");
+    host->userspace_datapath = !kernel_has_openvswitch();
+    if (!directories_make(arena, state.base, ret_error) || !choose(arena, host, ret_error)) {
+        return false;
+    }
+    if ((state.own[CENTRAL] || state.own[SWITCH]) && !databases_make(arena, state.base, ret_error)) {
+        return false;
+    }
+    if (state.own[LIBVIRT] && !libvirt_prepare(arena, state.base, ret_error)) {
+        return false;
+    }
+    for (enum group group = CENTRAL; group < GROUPS; group++) {
+        if (group == SWITCH && state.own[SWITCH] && !switch_is_free(arena, host, ret_error)) {
+            return false;
+        }
+        if (state.own[group] && !engines_up(arena, host, group, ret_error)) {
+            return false;
+        }
+        if (group == SWITCH && !network_prepare(arena, host, state.own[SWITCH], ret_error)) {
+            return false;
+        }
+    }
+    state.external_index = if_nametoindex(host->bridge_external);
+    host->kvm = kvm_boots(arena, host->conf, host->data);
+    log_info("libvirt %s, OVN %s, %s datapath, guests run with %s", host->libvirt_uri, host->ovn_nb,
+             host->userspace_datapath ? "userspace" : "kernel", host->kvm ? "KVM" : "TCG");
+    return true;
+}
+
+static const char *base_directory(struct arena *arena, const char *data) {
+    return arena_printf(arena, "%s/engines", data);
+}
+
+/* 'text' with '@' replaced: "@ovs" by the switch's database, any other by the directory of the engines. */
+static const char *expand(struct arena *arena, const char *text, const char *base, const char *ovs) {
+    const char *at = strchr(text, '@');
+
+    if (!at) {
+        return text;
+    }
+    if (!strcmp(text, "@ovs")) {
+        return ovs;
+    }
+    return arena_printf(arena, "%.*s%s%s", (int)(at - text), text, base, at + 1);
+}
+
+static const char *pid_file(struct arena *arena, const char *base, const struct engine *engine) {
+    return arena_printf(arena, "%s/run/%s.pid", base, engine->name);
+}
+
+bool socket_answers(const char *path) {
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    bool ok = strlen(path) < sizeof address.sun_path;
+
+    if (ok) {
+        memcpy(address.sun_path, path, strlen(path));
+    }
+    ok = ok && fd >= 0 && !connect(fd, (struct sockaddr *)&address, sizeof address);
+    if (fd >= 0) {
+        close(fd);
+    }
+    return ok;
+}
+
+/* True when a process holds the tap device 'name'; one that is left over from an ended process is free. */
+static bool tap_busy(const char *name) {
+    struct ifreq request = {.ifr_flags = IFF_TAP | IFF_NO_PI};
+    int fd = if_nametoindex(name) ? open("/dev/net/tun", O_RDWR | O_CLOEXEC) : -1;
+    bool busy;
+
+    snprintf(request.ifr_name, sizeof request.ifr_name, "%s", name);
+    busy = fd >= 0 && ioctl(fd, TUNSETIFF, &request) && errno == EBUSY;
+    if (fd >= 0) {
+        close(fd);
+    }
+    return busy;
+}
+
+bool switch_is_taken(void) {
+    return tap_busy("ovs-netdev");
+}
+
+/* Two ovs-vswitchd cannot share a network namespace: both would own the one userspace datapath. */
+static bool switch_is_free(struct arena *arena, const struct host *host, const char **ret_error) {
+    if (!host->userspace_datapath || process_find(arena_printf(arena, "%s/run/ovs-vswitchd.pid", state.base))
+        || !switch_is_taken()) {
+        return true;
+    }
+    *ret_error = "another Open vSwitch has the userspace datapath (device ovs-netdev): stop it, or run this cloud in a "
+                 "network namespace of its own (ip netns add NAME; ip netns exec NAME haneul serve)";
+    return false;
+}
+
+/* One group: the system's where it answers and we never had one of our own, or as the configuration says. */
+static bool choose_group(struct arena *arena, const struct host *host, enum group group, const char *system_socket,
+                         const char *own_mark, const char **ret_error) {
+    const char *how = conf_text(host->conf, "host", "engines", "auto");
+    bool answers = socket_answers(system_socket);
+
+    if (!strcmp(how, "system") && !answers) {
+        *ret_error = arena_printf(arena, "[host] engines = system, but nothing answers at %s: start the system's "
+                                  "service", system_socket);
+        return false;
+    }
+    if (!strcmp(how, "auto")) {
+        state.own[group] = !answers || !access(expand(arena, own_mark, state.base, ""), F_OK);
+    } else {
+        state.own[group] = !strcmp(how, "own");
+    }
+    return true;
+}
+
+static bool choose(struct arena *arena, struct host *host, const char **ret_error) {
+    const char *base = state.base;
+
+    if (!choose_group(arena, host, LIBVIRT, "/run/libvirt/libvirt-sock", "@/libvirt/etc", ret_error)
+        || !choose_group(arena, host, CENTRAL, "/run/ovn/ovnnb_db.sock", "@/ovn/nb.db", ret_error)
+        || !choose_group(arena, host, SWITCH, "/run/openvswitch/db.sock", "@/ovs/conf.db", ret_error)) {
+        return false;
+    }
+    state.own[CONTROLLER] = state.own[SWITCH] || access("/run/ovn/ovn-controller.pid", F_OK);
+    host->libvirt_uri = state.own[LIBVIRT]
+                            ? arena_printf(arena, "qemu+unix:///system?socket=%s/run/libvirt/libvirt-sock", base)
+                            : "qemu:///system";
+    host->ovn_nb = "unix:/run/ovn/ovnnb_db.sock";
+    host->ovn_sb = "unix:/run/ovn/ovnsb_db.sock";
+    if (state.own[CENTRAL]) {
+        host->ovn_nb = arena_printf(arena, "unix:%s/run/ovn/nb.sock", base);
+        host->ovn_sb = arena_printf(arena, "unix:%s/run/ovn/sb.sock", base);
+    }
+    host->ovs = "unix:/run/openvswitch/db.sock";
+    if (state.own[SWITCH]) {
+        host->ovs = arena_printf(arena, "unix:%s/run/ovs/db.sock", base);
+    }
+    return true;
+}
+
+static int remove_entry(const char *path, const struct stat *info, int kind, struct FTW *where) {
+    return remove(path);
+}
+
+static const char *boot_id(struct arena *arena) {
+    return file_line(arena, "/proc/sys/kernel/random/boot_id");
+}
+
+/* Sockets and pid files mean nothing after the machine restarted, and libvirt would take them for running guests. */
+static void forget_last_boot(struct arena *arena, const char *base) {
+    if (strcmp(boot_id(arena), file_line(arena, arena_printf(arena, "%s/run/boot", base)))) {
+        nftw(arena_printf(arena, "%s/run", base), remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+    }
+}
+
+/* QEMU runs as a user of its own and must get through to its disks, hence 0711. */
+static bool directories_make(struct arena *arena, const char *base, const char **ret_error) {
+    static const char *const paths[] = {"@", "@/run", "@/run/ovn", "@/run/ovs", "@/run/libvirt", "@/ovn", "@/ovs",
+                                        "@/libvirt", "@/log", "@/log/libvirt"};
+
+    if (strlen(base) > 70) {
+        *ret_error = arena_printf(arena, "%s: the name is too long for sockets below it, 70 bytes fit", base);
+        return false;
+    }
+    forget_last_boot(arena, base);
+    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+        const char *path = expand(arena, paths[i], base, "");
+
+        if (mkdir(path, 0711) && errno != EEXIST) {
+            *ret_error = arena_printf(arena, "cannot make directory %s: %s", path, strerror(errno));
+            return false;
+        }
+    }
+    return file_write(arena_printf(arena, "%s/run/boot", base), boot_id(arena));
+}
+
+static bool engine_runs(struct arena *arena, const char *base, const struct engine *engine) {
+    return process_find(pid_file(arena, base, engine)) != 0;
+}
+
+static bool engine_answers(struct arena *arena, const char *base, const struct engine *engine) {
+    return engine_runs(arena, base, engine)
+           && (!engine->answers || socket_answers(expand(arena, engine->answers, base, "")));
+}
+
+/* Our libvirt sees our directories where libvirt's paths are compiled in. */
+static const struct bind *libvirt_binds(struct arena *arena, const char *base) {
+    static const char *const paths[][2] = {{"@/run/libvirt", "/run/libvirt"}, {"@/libvirt/etc", "/etc/libvirt"},
+                                           {"@/libvirt/lib", "/var/lib/libvirt"},
+                                           {"@/libvirt/cache", "/var/cache/libvirt"},
+                                           {"@/log/libvirt", "/var/log/libvirt"}};
+    size_t count = sizeof paths / sizeof *paths;
+    struct bind *binds = ARENA_ARRAY(arena, struct bind, count + 1);
+
+    for (size_t i = 0; i < count; i++) {
+        binds[i] = (struct bind){expand(arena, paths[i][0], base, ""), paths[i][1]};
+        mkdir(binds[i].to, 0755);
+    }
+    return binds;
+}
+
+static bool engine_start(struct arena *arena, const struct host *host, const struct engine *engine) {
+    const char *base = state.base, *argv[sizeof engine->argv / sizeof *engine->argv + 1] = {NULL};
+    const char *env[] = {arena_printf(arena, "OVS_RUNDIR=%s/run/ovs", base),
+                         arena_printf(arena, "OVN_RUNDIR=%s/run/ovn", base),
+                         arena_printf(arena, "OVS_LOGDIR=%s/log", base), arena_printf(arena, "OVN_LOGDIR=%s/log", base),
+                         arena_printf(arena, "OVS_DBDIR=%s/ovs", base), NULL};
+    /* A switch of the system's has its control sockets where they are compiled in. */
+    const char *const *use_env = engine->group == CONTROLLER && !state.own[SWITCH] ? env + 1 : env;
+
+    for (size_t i = 0; i < sizeof engine->argv / sizeof *engine->argv && engine->argv[i]; i++) {
+        argv[i] = expand(arena, engine->argv[i], base, host->ovs);
+    }
+    if (engine->answers) {
+        unlink(expand(arena, engine->answers, base, ""));
+    }
+    return process_start(argv, use_env, engine->group == LIBVIRT ? libvirt_binds(arena, base) : NULL,
+                         arena_printf(arena, "%s/log/%s.log", base, engine->name), pid_file(arena, base, engine));
+}
+
+/* Waits until a started engine answers, or has ended, or 10 s are over. */
+static bool engine_wait(struct arena *arena, const struct host *host, const struct engine *engine,
+                        const char **ret_error) {
+    for (int i = 0; i < 1000; i++) {
+        if (engine_answers(arena, state.base, engine)) {
+            return true;
+        }
+        if (!engine_runs(arena, state.base, engine)) {
+            break;
+        }
+        usleep(10000);
+    }
+    *ret_error = arena_printf(arena, "%s did not start: see %s/log/%s.log", engine->name, state.base, engine->name);
+    return false;
+}
+
+static bool engines_up(struct arena *arena, const struct host *host, enum group group, const char **ret_error) {
+    for (size_t i = 0; i < COUNT; i++) {
+        const struct engine *engine = &engines[i];
+
+        if (engine->group != group || engine_answers(arena, state.base, engine)) {
+            continue;
+        }
+        if (!engine_runs(arena, state.base, engine) && !engine_start(arena, host, engine)) {
+            *ret_error = arena_printf(arena, "cannot start %s: %s", engine->name, strerror(errno));
+            return false;
+        }
+        if (!engine_wait(arena, host, engine, ret_error)) {
+            return false;
+        }
+        log_info("%s started", engine->name);
+    }
+    return true;
+}
+
+/* Starts engine 'i' when its time has come: at once, then after 1, 2, 4 ... 32 s while it keeps dying. */
+static void engine_revive(struct arena *arena, size_t i) {
+    int64_t now = clock_monotonic();
+
+    if (now < state.next_try[i]) {
+        return;
+    }
+    if (now > state.next_try[i] + 60 * 1000000LL) {
+        state.delay[i] = 1;
+    }
+    state.next_try[i] = now + state.delay[i] * 1000000LL;
+    state.delay[i] = state.delay[i] < 32 ? state.delay[i] * 2 : 32;
+    log_warn("%s ended and is started again: see %s/log/%s.log", engines[i].name, state.base, engines[i].name);
+    if (!engine_start(arena, state.host, &engines[i])) {
+        log_error("cannot start %s", engines[i].name);
+    }
+}
+
+/* In userspace the bridges' devices, and with them the addresses, are gone with the ovs-vswitchd that made them. */
+static void network_watch(struct arena *arena) {
+    unsigned index = if_nametoindex(state.host->bridge_external);
+    const char *error = NULL;
+
+    if (index && index != state.external_index) {
+        state.external_index = index;
+        if (!network_prepare(arena, state.host, state.own[SWITCH], &error)) {
+            log_error("%s", error);
+        }
+    }
+}
+
+void engines_watch(void) {
+    struct arena *arena;
+
+    if (!state.host) {
+        return;
+    }
+    arena = arena_new(0);
+    for (size_t i = 0; i < COUNT; i++) {
+        if (state.own[engines[i].group] && !engine_runs(arena, state.base, &engines[i])) {
+            engine_revive(arena, i);
+        }
+    }
+    network_watch(arena);
+    arena_free(arena);
+}
+
+/* ovs-vswitchd leaves its tap devices behind. */
+static void devices_remove(struct arena *arena, const struct conf *conf) {
+    const char *devices[] = {conf_text(conf, "host", "bridge", "br-int"),
+                             conf_text(conf, "host", "external_bridge", "br-ex"), "ovs-netdev"};
+    struct run_result result;
+
+    for (size_t i = 0; i < 3; i++) {
+        if (if_nametoindex(devices[i]) && !tap_busy(devices[i])) {
+            RUN(arena, &result, "ip", "link", "delete", devices[i]);
+        }
+    }
+}
+
+/* Stops all own engines, last first. True when the switch was one of them. */
+static bool daemons_stop(struct arena *arena, const char *base) {
+    struct run_result result;
+    bool own_switch = false;
+
+    for (size_t i = COUNT; i-- > 0;) {
+        own_switch = own_switch || (engines[i].group == SWITCH && engine_runs(arena, base, &engines[i]));
+        if (!strcmp(engines[i].name, "ovs-vswitchd") && engine_answers(arena, base, &engines[i])) {
+            /* Takes its devices along and, where it is the kernel's, the datapath. */
+            RUN(arena, &result, "ovs-appctl", "-t", expand(arena, engines[i].answers, base, ""), "exit", "--cleanup");
+        }
+        process_stop(pid_file(arena, base, &engines[i]), 5);
+    }
+    return own_switch;
+}
+
+void engines_stop(const struct conf *conf, const char *data, int guest_seconds, bool remove) {
+    struct arena *arena = arena_new(0);
+    struct host host = {.conf = conf, .data = data};
+    const char *error = NULL;
+
+    state.base = base_directory(arena, data);
+    if (choose(arena, &host, &error)) {
+        guests_stop(host.libvirt_uri, data, guest_seconds, remove);
+        if (remove) {
+            network_remove(arena, conf, host.ovs, state.own[SWITCH]);
+        }
+    }
+    if (daemons_stop(arena, state.base)) {
+        devices_remove(arena, conf);
+    }
+    arena_free(arena);
+}
+
+void engines_print(const char *data) {
+    struct arena *arena = arena_new(0);
+
+    for (size_t i = 0; i < COUNT; i++) {
+        pid_t pid = process_find(pid_file(arena, base_directory(arena, data), &engines[i]));
+
+        printf("%-15s %s\n", engines[i].name, pid ? arena_printf(arena, "%d", (int)pid) : "-");
+    }
+    arena_free(arena);
+}
