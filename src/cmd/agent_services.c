@@ -16,29 +16,22 @@ static bool host_facts(const struct host *host, struct json_out *out) {
     return true;
 }
 
+/* Who knows both services tells one of the other: servers' taps are plugged by the network service. */
+static bool host_start(const struct host *host) {
+    compute_plug = network_plug;
+    return true;
+}
+
 static void host_tick(const struct host *host) {
     engines_watch();
 }
 
-static const struct agent_service service_host = {.name = "host", .facts = host_facts, .tick = host_tick};
-
-/* Servers' taps are plugged by the network service. */
-static bool network_start(const struct host *host) {
-    compute_plug = network_plug;
-    return network_agent_start(host);
-}
-
-static const struct agent_service service_network = {
-    .name = "network",
-    .work = network_work,
-    .start = network_start,
-    .stop = network_agent_stop,
-    .reconcile = network_agent_converge,
-};
+static const struct agent_service service_host = {
+    .name = "host", .start = host_start, .facts = host_facts, .tick = host_tick};
 
 const struct agent_service *const agent_services[] = {
     &service_host,
-    &service_network,
+    &network_agent_service,
     &compute_agent_service,
     NULL,
 };
