@@ -16,7 +16,7 @@ static bool host_facts(const struct host *host, struct json_out *out) {
     return true;
 }
 
-/* Who knows both services tells one of the other: servers' taps are plugged by the network service. */
+/* Servers' taps are plugged by the network service. */
 static bool host_start(const struct host *host) {
     compute_plug = network_plug;
     return true;

@@ -28,7 +28,7 @@ LOG_MODULE("host.engines");
 
 enum group { CENTRAL, SWITCH, CONTROLLER, LIBVIRT, GROUPS };
 
-/* In all texts '@' is the data directory. */
+/* In all texts '@' is the directory of the engines, DATA/engines: only root writes there. */
 static const struct engine {
     const char *name;
     enum group group;
@@ -58,32 +58,33 @@ static const struct engine {
 
 /* State of the one host of this process, set by engines_start. */
 static struct {
-    struct arena *arena;
     const struct host *host;
+    const char *base;               /* DATA/engines */
     bool own[GROUPS];
     unsigned external_index;        /* of the external bridge's device: a new one needs its address again */
     int64_t next_try[COUNT];        /* clock_monotonic */
     int delay[COUNT];               /* seconds to the try after that */
 } state;
 
+static const char *base_directory(struct arena *arena, const char *data);
 static bool choose(struct arena *arena, struct host *host, const char **ret_error);
-static bool directories_make(struct arena *arena, const char *data, const char **ret_error);
+static bool directories_make(struct arena *arena, const char *base, const char **ret_error);
 static bool switch_is_free(struct arena *arena, const struct host *host, const char **ret_error);
 static bool engines_up(struct arena *arena, const struct host *host, enum group group, const char **ret_error);
 
 bool engines_start(struct arena *arena, struct host *host, const char **ret_error) {
-    state.arena = arena;
     state.host = host;
+    state.base = base_directory(arena, host->data);
     host->bridge = conf_text(host->conf, "host", "bridge", "br-int");
     host->bridge_external = conf_text(host->conf, "host", "external_bridge", "br-ex");
     host->userspace_datapath = !kernel_has_openvswitch();
-    if (!directories_make(arena, host->data, ret_error) || !choose(arena, host, ret_error)) {
+    if (!directories_make(arena, state.base, ret_error) || !choose(arena, host, ret_error)) {
         return false;
     }
-    if ((state.own[CENTRAL] || state.own[SWITCH]) && !databases_make(arena, host->data, ret_error)) {
+    if ((state.own[CENTRAL] || state.own[SWITCH]) && !databases_make(arena, state.base, ret_error)) {
         return false;
     }
-    if (state.own[LIBVIRT] && !libvirt_prepare(arena, host->data, ret_error)) {
+    if (state.own[LIBVIRT] && !libvirt_prepare(arena, state.base, ret_error)) {
         return false;
     }
     for (enum group group = CENTRAL; group < GROUPS; group++) {
@@ -104,8 +105,12 @@ bool engines_start(struct arena *arena, struct host *host, const char **ret_erro
     return true;
 }
 
-/* 'text' with '@' replaced: "@ovs" by the switch's database, any other by the data directory. */
-static const char *expand(struct arena *arena, const char *text, const char *data, const char *ovs) {
+static const char *base_directory(struct arena *arena, const char *data) {
+    return arena_printf(arena, "%s/engines", data);
+}
+
+/* 'text' with '@' replaced: "@ovs" by the switch's database, any other by the directory of the engines. */
+static const char *expand(struct arena *arena, const char *text, const char *base, const char *ovs) {
     const char *at = strchr(text, '@');
 
     if (!at) {
@@ -114,11 +119,11 @@ static const char *expand(struct arena *arena, const char *text, const char *dat
     if (!strcmp(text, "@ovs")) {
         return ovs;
     }
-    return arena_printf(arena, "%.*s%s%s", (int)(at - text), text, data, at + 1);
+    return arena_printf(arena, "%.*s%s%s", (int)(at - text), text, base, at + 1);
 }
 
-static const char *pid_file(struct arena *arena, const char *data, const struct engine *engine) {
-    return arena_printf(arena, "%s/run/%s.pid", data, engine->name);
+static const char *pid_file(struct arena *arena, const char *base, const struct engine *engine) {
+    return arena_printf(arena, "%s/run/%s.pid", base, engine->name);
 }
 
 bool socket_answers(const char *path) {
@@ -150,10 +155,14 @@ static bool tap_busy(const char *name) {
     return busy;
 }
 
+bool switch_is_taken(void) {
+    return tap_busy("ovs-netdev");
+}
+
 /* Two ovs-vswitchd cannot share a network namespace: both would own the one userspace datapath. */
 static bool switch_is_free(struct arena *arena, const struct host *host, const char **ret_error) {
-    if (!host->userspace_datapath || !tap_busy("ovs-netdev")
-        || process_find(arena_printf(arena, "%s/run/ovs-vswitchd.pid", host->data))) {
+    if (!host->userspace_datapath || process_find(arena_printf(arena, "%s/run/ovs-vswitchd.pid", state.base))
+        || !switch_is_taken()) {
         return true;
     }
     *ret_error = "another Open vSwitch has the userspace datapath (device ovs-netdev): stop it, or run this cloud in a "
@@ -173,7 +182,7 @@ static bool choose_group(struct arena *arena, const struct host *host, enum grou
         return false;
     }
     if (!strcmp(how, "auto")) {
-        state.own[group] = !answers || !access(expand(arena, own_mark, host->data, ""), F_OK);
+        state.own[group] = !answers || !access(expand(arena, own_mark, state.base, ""), F_OK);
     } else {
         state.own[group] = !strcmp(how, "own");
     }
@@ -181,7 +190,7 @@ static bool choose_group(struct arena *arena, const struct host *host, enum grou
 }
 
 static bool choose(struct arena *arena, struct host *host, const char **ret_error) {
-    const char *data = host->data;
+    const char *base = state.base;
 
     if (!choose_group(arena, host, LIBVIRT, "/run/libvirt/libvirt-sock", "@/libvirt/etc", ret_error)
         || !choose_group(arena, host, CENTRAL, "/run/ovn/ovnnb_db.sock", "@/ovn/nb.db", ret_error)
@@ -190,17 +199,17 @@ static bool choose(struct arena *arena, struct host *host, const char **ret_erro
     }
     state.own[CONTROLLER] = state.own[SWITCH] || access("/run/ovn/ovn-controller.pid", F_OK);
     host->libvirt_uri = state.own[LIBVIRT]
-                            ? arena_printf(arena, "qemu+unix:///system?socket=%s/run/libvirt/libvirt-sock", data)
+                            ? arena_printf(arena, "qemu+unix:///system?socket=%s/run/libvirt/libvirt-sock", base)
                             : "qemu:///system";
     host->ovn_nb = "unix:/run/ovn/ovnnb_db.sock";
     host->ovn_sb = "unix:/run/ovn/ovnsb_db.sock";
     if (state.own[CENTRAL]) {
-        host->ovn_nb = arena_printf(arena, "unix:%s/run/ovn/nb.sock", data);
-        host->ovn_sb = arena_printf(arena, "unix:%s/run/ovn/sb.sock", data);
+        host->ovn_nb = arena_printf(arena, "unix:%s/run/ovn/nb.sock", base);
+        host->ovn_sb = arena_printf(arena, "unix:%s/run/ovn/sb.sock", base);
     }
     host->ovs = "unix:/run/openvswitch/db.sock";
     if (state.own[SWITCH]) {
-        host->ovs = arena_printf(arena, "unix:%s/run/ovs/db.sock", data);
+        host->ovs = arena_printf(arena, "unix:%s/run/ovs/db.sock", base);
     }
     return true;
 }
@@ -209,59 +218,49 @@ static int remove_entry(const char *path, const struct stat *info, int kind, str
     return remove(path);
 }
 
-/* Sockets and pid files mean nothing after the machine restarted, and libvirt would take them for running guests. */
-static void forget_last_boot(struct arena *arena, const char *data) {
-    static const char *const stale[] = {"@/run/libvirt", "@/run/ovs", "@/run/ovn", "@/run/kvm"};
-    const char *boot = file_line(arena, "/proc/sys/kernel/random/boot_id");
-    const char *mark = arena_printf(arena, "%s/run/boot", data);
+static const char *boot_id(struct arena *arena) {
+    return file_line(arena, "/proc/sys/kernel/random/boot_id");
+}
 
-    if (strcmp(boot, file_line(arena, mark))) {
-        for (size_t i = 0; i < sizeof stale / sizeof *stale; i++) {
-            nftw(expand(arena, stale[i], data, ""), remove_entry, 16, FTW_DEPTH | FTW_PHYS);
-        }
-        for (size_t i = 0; i < COUNT; i++) {
-            unlink(pid_file(arena, data, &engines[i]));
-        }
-        file_write(mark, boot);
+/* Sockets and pid files mean nothing after the machine restarted, and libvirt would take them for running guests. */
+static void forget_last_boot(struct arena *arena, const char *base) {
+    if (strcmp(boot_id(arena), file_line(arena, arena_printf(arena, "%s/run/boot", base)))) {
+        nftw(arena_printf(arena, "%s/run", base), remove_entry, 16, FTW_DEPTH | FTW_PHYS);
     }
 }
 
 /* QEMU runs as a user of its own and must get through to its disks, hence 0711. */
-static bool directories_make(struct arena *arena, const char *data, const char **ret_error) {
+static bool directories_make(struct arena *arena, const char *base, const char **ret_error) {
     static const char *const paths[] = {"@", "@/run", "@/run/ovn", "@/run/ovs", "@/run/libvirt", "@/ovn", "@/ovs",
                                         "@/libvirt", "@/log", "@/log/libvirt"};
-    bool first = true;
 
-    if (strlen(data) > 70) {
-        *ret_error = arena_printf(arena, "data directory %s is too long: sockets below it allow 70 bytes", data);
+    if (strlen(base) > 70) {
+        *ret_error = arena_printf(arena, "%s: the name is too long for sockets below it, 70 bytes fit", base);
         return false;
     }
+    forget_last_boot(arena, base);
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
-        const char *path = expand(arena, paths[i], data, "");
+        const char *path = expand(arena, paths[i], base, "");
 
-        if (i == 2 && first) {
-            forget_last_boot(arena, data);
-            first = false;
-        }
         if (mkdir(path, 0711) && errno != EEXIST) {
             *ret_error = arena_printf(arena, "cannot make directory %s: %s", path, strerror(errno));
             return false;
         }
     }
-    return true;
+    return file_write(arena_printf(arena, "%s/run/boot", base), boot_id(arena));
 }
 
-static bool engine_runs(struct arena *arena, const char *data, const struct engine *engine) {
-    return process_find(pid_file(arena, data, engine)) != 0;
+static bool engine_runs(struct arena *arena, const char *base, const struct engine *engine) {
+    return process_find(pid_file(arena, base, engine)) != 0;
 }
 
-static bool engine_answers(struct arena *arena, const char *data, const struct engine *engine) {
-    return engine_runs(arena, data, engine)
-           && (!engine->answers || socket_answers(expand(arena, engine->answers, data, "")));
+static bool engine_answers(struct arena *arena, const char *base, const struct engine *engine) {
+    return engine_runs(arena, base, engine)
+           && (!engine->answers || socket_answers(expand(arena, engine->answers, base, "")));
 }
 
 /* Our libvirt sees our directories where libvirt's paths are compiled in. */
-static const struct bind *libvirt_binds(struct arena *arena, const char *data) {
+static const struct bind *libvirt_binds(struct arena *arena, const char *base) {
     static const char *const paths[][2] = {{"@/run/libvirt", "/run/libvirt"}, {"@/libvirt/etc", "/etc/libvirt"},
                                            {"@/libvirt/lib", "/var/lib/libvirt"},
                                            {"@/libvirt/cache", "/var/cache/libvirt"},
@@ -270,44 +269,44 @@ static const struct bind *libvirt_binds(struct arena *arena, const char *data) {
     struct bind *binds = ARENA_ARRAY(arena, struct bind, count + 1);
 
     for (size_t i = 0; i < count; i++) {
-        binds[i] = (struct bind){expand(arena, paths[i][0], data, ""), paths[i][1]};
+        binds[i] = (struct bind){expand(arena, paths[i][0], base, ""), paths[i][1]};
         mkdir(binds[i].to, 0755);
     }
     return binds;
 }
 
 static bool engine_start(struct arena *arena, const struct host *host, const struct engine *engine) {
-    const char *data = host->data, *argv[sizeof engine->argv / sizeof *engine->argv + 1] = {NULL};
-    const char *env[] = {arena_printf(arena, "OVS_RUNDIR=%s/run/ovs", data),
-                         arena_printf(arena, "OVN_RUNDIR=%s/run/ovn", data),
-                         arena_printf(arena, "OVS_LOGDIR=%s/log", data), arena_printf(arena, "OVN_LOGDIR=%s/log", data),
-                         arena_printf(arena, "OVS_DBDIR=%s/ovs", data), NULL};
+    const char *base = state.base, *argv[sizeof engine->argv / sizeof *engine->argv + 1] = {NULL};
+    const char *env[] = {arena_printf(arena, "OVS_RUNDIR=%s/run/ovs", base),
+                         arena_printf(arena, "OVN_RUNDIR=%s/run/ovn", base),
+                         arena_printf(arena, "OVS_LOGDIR=%s/log", base), arena_printf(arena, "OVN_LOGDIR=%s/log", base),
+                         arena_printf(arena, "OVS_DBDIR=%s/ovs", base), NULL};
     /* A switch of the system's has its control sockets where they are compiled in. */
     const char *const *use_env = engine->group == CONTROLLER && !state.own[SWITCH] ? env + 1 : env;
 
     for (size_t i = 0; i < sizeof engine->argv / sizeof *engine->argv && engine->argv[i]; i++) {
-        argv[i] = expand(arena, engine->argv[i], data, host->ovs);
+        argv[i] = expand(arena, engine->argv[i], base, host->ovs);
     }
     if (engine->answers) {
-        unlink(expand(arena, engine->answers, data, ""));
+        unlink(expand(arena, engine->answers, base, ""));
     }
-    return process_start(argv, use_env, engine->group == LIBVIRT ? libvirt_binds(arena, data) : NULL,
-                         arena_printf(arena, "%s/log/%s.log", data, engine->name), pid_file(arena, data, engine));
+    return process_start(argv, use_env, engine->group == LIBVIRT ? libvirt_binds(arena, base) : NULL,
+                         arena_printf(arena, "%s/log/%s.log", base, engine->name), pid_file(arena, base, engine));
 }
 
 /* Waits until a started engine answers, or has ended, or 10 s are over. */
 static bool engine_wait(struct arena *arena, const struct host *host, const struct engine *engine,
                         const char **ret_error) {
     for (int i = 0; i < 1000; i++) {
-        if (engine_answers(arena, host->data, engine)) {
+        if (engine_answers(arena, state.base, engine)) {
             return true;
         }
-        if (!engine_runs(arena, host->data, engine)) {
+        if (!engine_runs(arena, state.base, engine)) {
             break;
         }
         usleep(10000);
     }
-    *ret_error = arena_printf(arena, "%s did not start: see %s/log/%s.log", engine->name, host->data, engine->name);
+    *ret_error = arena_printf(arena, "%s did not start: see %s/log/%s.log", engine->name, state.base, engine->name);
     return false;
 }
 
@@ -315,10 +314,10 @@ static bool engines_up(struct arena *arena, const struct host *host, enum group 
     for (size_t i = 0; i < COUNT; i++) {
         const struct engine *engine = &engines[i];
 
-        if (engine->group != group || engine_answers(arena, host->data, engine)) {
+        if (engine->group != group || engine_answers(arena, state.base, engine)) {
             continue;
         }
-        if (!engine_runs(arena, host->data, engine) && !engine_start(arena, host, engine)) {
+        if (!engine_runs(arena, state.base, engine) && !engine_start(arena, host, engine)) {
             *ret_error = arena_printf(arena, "cannot start %s: %s", engine->name, strerror(errno));
             return false;
         }
@@ -342,7 +341,7 @@ static void engine_revive(struct arena *arena, size_t i) {
     }
     state.next_try[i] = now + state.delay[i] * 1000000LL;
     state.delay[i] = state.delay[i] < 32 ? state.delay[i] * 2 : 32;
-    log_warn("%s ended and is started again: see %s/log/%s.log", engines[i].name, state.host->data, engines[i].name);
+    log_warn("%s ended and is started again: see %s/log/%s.log", engines[i].name, state.base, engines[i].name);
     if (!engine_start(arena, state.host, &engines[i])) {
         log_error("cannot start %s", engines[i].name);
     }
@@ -369,7 +368,7 @@ void engines_watch(void) {
     }
     arena = arena_new(0);
     for (size_t i = 0; i < COUNT; i++) {
-        if (state.own[engines[i].group] && !engine_runs(arena, state.host->data, &engines[i])) {
+        if (state.own[engines[i].group] && !engine_runs(arena, state.base, &engines[i])) {
             engine_revive(arena, i);
         }
     }
@@ -390,25 +389,47 @@ static void devices_remove(struct arena *arena, const struct conf *conf) {
     }
 }
 
-void engines_stop(const struct conf *conf, const char *data, int guest_seconds) {
-    struct arena *arena = arena_new(0);
+/* Stops all own engines, last first. True when the switch was one of them. */
+static bool daemons_stop(struct arena *arena, const char *base) {
+    struct run_result result;
     bool own_switch = false;
 
-    if (engine_answers(arena, data, &engines[COUNT - 1])) {
-        guests_stop(arena_printf(arena, "qemu+unix:///system?socket=%s/run/libvirt/libvirt-sock", data), guest_seconds);
-    }
     for (size_t i = COUNT; i-- > 0;) {
-        if (!strcmp(engines[i].name, "ovs-vswitchd") && engine_answers(arena, data, &engines[i])) {
-            struct run_result result;
-
+        own_switch = own_switch || (engines[i].group == SWITCH && engine_runs(arena, base, &engines[i]));
+        if (!strcmp(engines[i].name, "ovs-vswitchd") && engine_answers(arena, base, &engines[i])) {
             /* Takes its devices along and, where it is the kernel's, the datapath. */
-            RUN(arena, &result, "ovs-appctl", "-t", expand(arena, engines[i].answers, data, ""), "exit", "--cleanup");
+            RUN(arena, &result, "ovs-appctl", "-t", expand(arena, engines[i].answers, base, ""), "exit", "--cleanup");
         }
-        own_switch = own_switch || (engines[i].group == SWITCH && engine_runs(arena, data, &engines[i]));
-        process_stop(pid_file(arena, data, &engines[i]), 5);
+        process_stop(pid_file(arena, base, &engines[i]), 5);
     }
-    if (own_switch) {
+    return own_switch;
+}
+
+void engines_stop(const struct conf *conf, const char *data, int guest_seconds, bool remove) {
+    struct arena *arena = arena_new(0);
+    struct host host = {.conf = conf, .data = data};
+    const char *error = NULL;
+
+    state.base = base_directory(arena, data);
+    if (choose(arena, &host, &error)) {
+        guests_stop(host.libvirt_uri, data, guest_seconds, remove);
+        if (remove) {
+            network_remove(arena, conf, host.ovs, state.own[SWITCH]);
+        }
+    }
+    if (daemons_stop(arena, state.base)) {
         devices_remove(arena, conf);
+    }
+    arena_free(arena);
+}
+
+void engines_print(const char *data) {
+    struct arena *arena = arena_new(0);
+
+    for (size_t i = 0; i < COUNT; i++) {
+        pid_t pid = process_find(pid_file(arena, base_directory(arena, data), &engines[i]));
+
+        printf("%-15s %s\n", engines[i].name, pid ? arena_printf(arena, "%d", (int)pid) : "-");
     }
     arena_free(arena);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The engines of a host: libvirt, Open vSwitch and OVN. The system's own instances are used where they answer; else the
- * agent runs instances of its own, whose state, sockets and logs lie below the data directory and which touch nothing
- * of the system's. Engines outlive the agent: guests keep running, and keep their network, while it restarts.
+ * agent runs instances of its own, whose state, sockets and logs lie in DATA/engines and which touch nothing of the
+ * system's. Engines outlive the agent: guests keep running, and keep their network, while it restarts.
  *
  * Configuration, section [host]:
  *   engines           auto | own | system (auto: own where this data directory has own ones or the system has none)
@@ -28,15 +28,21 @@ bool engines_start(struct arena *arena, struct host *host, const char **ret_erro
  * engines_start. */
 void engines_watch(void);
 
-/* Shuts the guests of own engines down (up to 'guest_seconds', then cuts them off) and stops own engines. The system's
- * own are left alone. Needs no engines_start before. */
-void engines_stop(const struct conf *conf, const char *data, int guest_seconds);
+/* Shuts our guests down (up to 'guest_seconds', then cuts them off) and stops own engines; the system's own go on. With
+ * 'remove' the system's engines also forget our guests and bridges. Needs no engines_start before. */
+void engines_stop(const struct conf *conf, const char *data, int guest_seconds, bool remove);
+
+/* Prints a line for each own engine: its name, and its process or "-". */
+void engines_print(const char *data);
 
 /* True when the running kernel has Open vSwitch's datapath. */
 bool kernel_has_openvswitch(void);
 
-/* True when a kernel boots with KVM here. The answer is kept in 'data'/run until the machine restarts. */
+/* True when a kernel boots with KVM here. The answer is kept below 'data' until the machine restarts. */
 bool kvm_boots(struct arena *arena, const struct conf *conf, const char *data);
 
 /* True when something accepts connections on the Unix socket 'path'. */
 bool socket_answers(const char *path);
+
+/* True when a running Open vSwitch has the userspace datapath of this network namespace; there can be one. */
+bool switch_is_taken(void);

@@ -56,8 +56,8 @@ bool file_write(const char *path, const char *text) {
 }
 
 /* The host's id must be another one than that of a libvirt of the system's. */
-static const char *host_uuid(struct arena *arena, const char *data) {
-    const char *path = arena_printf(arena, "%s/libvirt/uuid", data), *known = file_line(arena, path);
+static const char *host_uuid(struct arena *arena, const char *base) {
+    const char *path = arena_printf(arena, "%s/libvirt/uuid", base), *known = file_line(arena, path);
 
     if (!*known) {
         known = id_uuid(arena);
@@ -68,7 +68,7 @@ static const char *host_uuid(struct arena *arena, const char *data) {
 
 /* Only root reaches the sockets. Guests run as the package's unprivileged user; libvirt gives them their disks. Control
  * groups stay unused: two instances on one machine would take each other's for their own. */
-bool libvirt_prepare(struct arena *arena, const char *data, const char **ret_error) {
+bool libvirt_prepare(struct arena *arena, const char *base, const char **ret_error) {
     static const char *const directories[] = {"etc", "lib", "cache"};
     const char *daemon = arena_printf(arena,
         "host_uuid = \"%s\"\n"
@@ -77,41 +77,55 @@ bool libvirt_prepare(struct arena *arena, const char *data, const char **ret_err
         "unix_sock_ro_perms = \"0700\"\n"
         "unix_sock_rw_perms = \"0700\"\n"
         "auth_unix_ro = \"none\"\n"
-        "auth_unix_rw = \"none\"\n", host_uuid(arena, data));
+        "auth_unix_rw = \"none\"\n", host_uuid(arena, base));
 
     for (size_t i = 0; i < 3; i++) {
-        const char *path = arena_printf(arena, "%s/libvirt/%s", data, directories[i]);
+        const char *path = arena_printf(arena, "%s/libvirt/%s", base, directories[i]);
 
         if (mkdir(path, 0711) && errno != EEXIST) {
             *ret_error = arena_printf(arena, "cannot make %s: %s", path, strerror(errno));
             return false;
         }
     }
-    if (!file_write(arena_printf(arena, "%s/libvirt/etc/libvirtd.conf", data), daemon)
-        || !file_write(arena_printf(arena, "%s/libvirt/etc/qemu.conf", data),
+    if (!file_write(arena_printf(arena, "%s/libvirt/etc/libvirtd.conf", base), daemon)
+        || !file_write(arena_printf(arena, "%s/libvirt/etc/qemu.conf", base),
                        "security_driver = \"none\"\n"
                        "namespaces = []\n"
                        "cgroup_controllers = []\n"
                        "remember_owner = 0\n")
-        || !file_write(arena_printf(arena, "%s/libvirt/etc/virtlogd.conf", data),
+        || !file_write(arena_printf(arena, "%s/libvirt/etc/virtlogd.conf", base),
                        "max_size = 2097152\n"
                        "max_backups = 1\n")) {
-        *ret_error = arena_printf(arena, "cannot write below %s/libvirt/etc: %s", data, strerror(errno));
+        *ret_error = arena_printf(arena, "cannot write below %s/libvirt/etc: %s", base, strerror(errno));
         return false;
     }
     return true;
 }
 
-static int guests_running(virConnectPtr libvirt, void (*each)(virDomainPtr)) {
+/* A guest is ours when its directory lies below our data directory. */
+static bool guest_is_ours(virDomainPtr domain, const char *data) {
+    char uuid[VIR_UUID_STRING_BUFLEN], path[4096];
+
+    return !virDomainGetUUIDString(domain, uuid)
+           && snprintf(path, sizeof path, "%s/instances/%s", data, uuid) < (int)sizeof path && !access(path, F_OK);
+}
+
+/* Calls 'each' (null: nothing) for our guests that 'flags' (virConnectListAllDomains) select; returns how many. */
+static int guests_each(virConnectPtr libvirt, const char *data, unsigned flags, void (*each)(virDomainPtr)) {
     virDomainPtr *domains = NULL;
-    int count = virConnectListAllDomains(libvirt, &domains, VIR_CONNECT_LIST_DOMAINS_ACTIVE);
+    int count = virConnectListAllDomains(libvirt, &domains, flags), ours = 0;
 
     for (int i = 0; i < count; i++) {
-        each(domains[i]);
+        if (guest_is_ours(domains[i], data)) {
+            ours++;
+            if (each) {
+                each(domains[i]);
+            }
+        }
         virDomainFree(domains[i]);
     }
     free(domains);
-    return count;
+    return ours;
 }
 
 static void guest_shut_down(virDomainPtr domain) {
@@ -123,20 +137,26 @@ static void guest_cut_off(virDomainPtr domain) {
     virDomainDestroy(domain);
 }
 
-static void guest_leave(virDomainPtr domain) {
+static void guest_undefine(virDomainPtr domain) {
+    virDomainUndefineFlags(domain, VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA
+                                       | VIR_DOMAIN_UNDEFINE_NVRAM);
 }
 
-void guests_stop(const char *uri, int seconds) {
+void guests_stop(const char *uri, const char *data, int seconds, bool undefine) {
     virConnectPtr libvirt = virConnectOpen(uri);
+    const unsigned active = VIR_CONNECT_LIST_DOMAINS_ACTIVE;
 
     if (!libvirt) {
         return;
     }
-    guests_running(libvirt, guest_shut_down);
-    for (int i = 0; i < seconds * 10 && guests_running(libvirt, guest_leave) > 0; i++) {
+    guests_each(libvirt, data, active, guest_shut_down);
+    for (int i = 0; i < seconds * 10 && guests_each(libvirt, data, active, NULL); i++) {
         usleep(100000);
     }
-    guests_running(libvirt, guest_cut_off);
+    guests_each(libvirt, data, active, guest_cut_off);
+    if (undefine) {
+        guests_each(libvirt, data, 0, guest_undefine);
+    }
     virConnectClose(libvirt);
 }
 
@@ -169,7 +189,7 @@ static bool kernel_boots(struct arena *arena, const char *kernel) {
 }
 
 bool kvm_boots(struct arena *arena, const struct conf *conf, const char *data) {
-    const char *wish = conf_text(conf, "host", "kvm", "auto"), *path = arena_printf(arena, "%s/run/kvm", data);
+    const char *wish = conf_text(conf, "host", "kvm", "auto"), *path = arena_printf(arena, "%s/engines/run/kvm", data);
     const char *known = file_line(arena, path), *kernel;
     bool boots;
 

@@ -44,7 +44,7 @@ static bool database_make(struct arena *arena, const char *file, const char *sch
     return strncmp(result.output, "yes", 3) || DO("ovsdb-tool", "convert", file, schema);
 }
 
-bool databases_make(struct arena *arena, const char *data, const char **ret_error) {
+bool databases_make(struct arena *arena, const char *base, const char **ret_error) {
     static const char *const files[][3] = {
         {"ovn/nb.db", "ovn-nb", "/usr/share/ovn/ovn-nb.ovsschema"},
         {"ovn/sb.db", "ovn-sb", "/usr/share/ovn/ovn-sb.ovsschema"},
@@ -52,11 +52,11 @@ bool databases_make(struct arena *arena, const char *data, const char **ret_erro
     };
 
     for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
-        const char *pid = arena_printf(arena, "%s/run/%s.pid", data, files[i][1]);
+        const char *pid = arena_printf(arena, "%s/run/%s.pid", base, files[i][1]);
 
         /* A server that runs holds the lock of its file, and converted it when it started. */
         if (access(pid, F_OK)
-            && !database_make(arena, arena_printf(arena, "%s/%s", data, files[i][0]), files[i][2], ret_error)) {
+            && !database_make(arena, arena_printf(arena, "%s/%s", base, files[i][0]), files[i][2], ret_error)) {
             return false;
         }
     }
@@ -79,8 +79,8 @@ static bool switch_is_ours(struct arena *arena, const struct host *host, const c
     const char *remote = switch_get(arena, host, "ovn-remote");
 
     if (*remote && !strstr(remote, host->ovn_sb)) {
-        *ret_error = arena_printf(arena, "Open vSwitch at %s belongs to another OVN (ovn-remote=%s): free it, or run this "
-                                  "cloud with [host] engines = own in a network namespace of its own",
+        *ret_error = arena_printf(arena, "Open vSwitch at %s belongs to another OVN (ovn-remote=%s): free it, or run "
+                                  "this cloud with [host] engines = own in a network namespace of its own",
                                   host->ovs, remote);
         return false;
     }
@@ -163,6 +163,19 @@ bool network_prepare(struct arena *arena, const struct host *host, bool own_ovs,
     return (!own_ovs || DO("ovs-vsctl", arena_printf(arena, "--db=%s", host->ovs), "--no-wait", "init"))
            && switch_is_ours(arena, host, ret_error) && chassis_set(arena, host, own_ovs, ret_error)
            && bridges_make(arena, host, ret_error) && external_address_set(arena, host, ret_error);
+}
+
+void network_remove(struct arena *arena, const struct conf *conf, const char *ovs, bool own_ovs) {
+    const char *bridge = conf_text(conf, "host", "external_bridge", "br-ex");
+    const char *db = arena_printf(arena, "--db=%s", ovs);
+    struct run_result result;
+
+    RUN(arena, &result, "nft", "delete", "table", "ip", arena_printf(arena, "haneul-%s", bridge));
+    if (!own_ovs) {
+        RUN(arena, &result, "ovs-vsctl", db, "--timeout=10", "--if-exists", "del-br", bridge, "--", "--if-exists",
+            "del-br", conf_text(conf, "host", "bridge", "br-int"), "--", "remove", "open_vswitch", ".",
+            "external_ids", "ovn-remote", "--", "remove", "open_vswitch", ".", "external_ids", "ovn-bridge-mappings");
+    }
 }
 
 /* Asks the kernel for the generic netlink family of Open vSwitch's datapath. */

@@ -8,18 +8,23 @@ struct arena;
 struct conf;
 struct host;
 
-/* Database files of OVN and Open vSwitch below 'data', made when absent and converted when their schema is older. */
-bool databases_make(struct arena *arena, const char *data, const char **ret_error);
+/* Database files of OVN and Open vSwitch below 'base' (DATA/engines), made when absent and converted when their schema
+ * is older. */
+bool databases_make(struct arena *arena, const char *base, const char **ret_error);
 
 /* Bridges, chassis settings, the host's address and its NAT, all in the running Open vSwitch at host->ovs. Called again
  * after each start of ovs-vswitchd: in userspace its devices go away with it. */
 bool network_prepare(struct arena *arena, const struct host *host, bool own_ovs, const char **ret_error);
 
-/* Configuration files of our own libvirt. */
-bool libvirt_prepare(struct arena *arena, const char *data, const char **ret_error);
+/* Configuration files of our own libvirt, below 'base'. */
+bool libvirt_prepare(struct arena *arena, const char *base, const char **ret_error);
 
-/* Asks all running guests of 'uri' to shut down and cuts off those that still run after 'seconds'. */
-void guests_stop(const char *uri, int seconds);
+/* Asks the running guests of 'uri' that lie below 'data' to shut down and cuts off those that still run after
+ * 'seconds'; with 'undefine' libvirt forgets them. */
+void guests_stop(const char *uri, const char *data, int seconds, bool undefine);
+
+/* Takes what network_prepare made out of the switch at 'ovs' again, if that is the system's; and the NAT. */
+void network_remove(struct arena *arena, const struct conf *conf, const char *ovs, bool own_ovs);
 
 /* Writes the file unless it says so already. */
 bool file_write(const char *path, const char *text);
