@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Passes bytes between a WebSocket client and a stream socket. Each direction has one bounded buffer; a side is read only
- * while the buffer towards the other has room. */
+ * Passes bytes between a WebSocket client and a stream socket. Each direction has one bounded buffer; a side is read
+ * only while the buffer towards the other has room. */
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
