@@ -126,7 +126,7 @@ struct http_server_options {
     int threads, workers;                   /* 0: as many as cores; 2 x cores + 2 */
     size_t max_connections;                 /* 0: 20,000 */
     int idle_seconds;                       /* 0: 75 */
-    size_t max_header;                      /* bytes of all headers; 0: 64 KiB */
+    size_t max_header;                      /* memory for the head and for reading; 0: 32 KiB */
     size_t max_arena;                       /* ceiling of a request's arena; 0: 64 MiB */
 
     /* Looks at the head; says what to do with the body. Must not block. */

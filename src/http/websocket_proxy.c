@@ -219,7 +219,6 @@ void websocket_proxy(int client_fd, const void *extra, size_t extra_size, int ba
             turn(proxy);
         }
     }
-    shutdown(client_fd, SHUT_WR);
     free(proxy);
 }
 
