@@ -277,6 +277,6 @@ int websocket_connect(const char *address, int timeout_ms) {
     if (strlen(address + 5) >= sizeof path.sun_path) {
         return -1;
     }
-    strcpy(path.sun_path, address + 5);
+    memcpy(path.sun_path, address + 5, strlen(address + 5) + 1);
     return connect_within((struct sockaddr *)&path, sizeof path, timeout_ms);
 }
