@@ -300,7 +300,7 @@ static bool only_plain_arguments(struct call *call) {
 
 bool placement_candidates_list(struct call *call) {
     const char *resources = call_argument(call, "resources");
-    const char **required, **forbidden, **aggregates;
+    const char **required = NULL, **forbidden = NULL, **aggregates = NULL;
     struct placement_candidate *found;
     struct placement_amount *wanted;
     struct amounts amounts;
