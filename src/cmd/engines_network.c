@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/genetlink.h>
 #include <linux/netlink.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -143,6 +144,13 @@ static bool nat_set(struct arena *arena, const char *bridge, const char *address
     return true;
 }
 
+/* ovs-vsctl waits for the switch only when it changed something: after a restart the devices come a moment later. */
+static void device_wait(const char *name) {
+    for (int i = 0; i < 500 && !if_nametoindex(name); i++) {
+        usleep(10000);
+    }
+}
+
 static bool external_address_set(struct arena *arena, const struct host *host, const char **ret_error) {
     const char *address = conf_text(host->conf, "host", "external_address", "172.24.4.1/24");
     const char *bridge = host->bridge_external, *error = NULL;
@@ -150,6 +158,7 @@ static bool external_address_set(struct arena *arena, const struct host *host, c
     if (!*address) {
         return true;
     }
+    device_wait(bridge);
     if (!DO("ip", "address", "replace", address, "dev", bridge) || !DO("ip", "link", "set", bridge, "up")) {
         return false;
     }
