@@ -429,7 +429,7 @@ void engines_stop(const struct conf *conf, const char *data, int guest_seconds, 
     if (choose(arena, &host, &error)) {
         guests_stop(host.libvirt_uri, data, guest_seconds, remove);
         if (remove) {
-            network_remove(arena, conf, host.ovs, state.own[SWITCH]);
+            network_remove(arena, &host, state.own[SWITCH]);
         }
     }
     if (daemons_stop(arena, state.base)) {
