@@ -538,12 +538,13 @@ static void write_rows(struct query *query, struct rows *rows, struct page *page
 static bool write_list(struct query *query) {
     struct call *call = query->call;
     struct page page = {.limit = query->limit, .has_marker = query->marker != NULL};
+    const char *sql = final_sql(query);
     struct rows *rows;
 
     json_map(&call->out);
     json_key(&call->out, query->resource->plural);
     json_list(&call->out);
-    rows = db_query(call->db, final_sql(query), query->args, query->arg_count);
+    rows = db_query(call->db, sql, query->args, query->arg_count);
     write_rows(query, rows, &page);
     rows_end(rows);
     json_list_end(&call->out);

@@ -37,6 +37,7 @@ struct api_style {
     const char *quota_type;
     int missing_reference;          /* status when a referenced row is absent; 0: 400 */
     int conflict_status;            /* UNIQUE; 0: 409 */
+    int read_only_status;           /* a field that may not be given or changed; 0: 400 */
     const char *request_id_header;  /* besides x-openstack-request-id */
     void (*write_error)(struct call *call, struct json_out *out);
     void (*write_page)(struct call *call, const struct resource *resource, const struct page *page,
