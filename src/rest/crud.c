@@ -200,8 +200,9 @@ static bool under_parent(struct call *call, const struct resource *resource, con
 }
 
 static bool get_named(struct call *call, void *ret_row) {
-    return row_get(call, call->resource, last_parameter(call), ret_row) &&
-           under_parent(call, call->resource, *(void **)ret_row);
+    return (row_get(call, call->resource, last_parameter(call), ret_row) &&
+            under_parent(call, call->resource, *(void **)ret_row)) ||
+           missing_hidden(call);
 }
 
 bool op_show(struct call *call) {

@@ -93,13 +93,16 @@ static void only_visible(struct query *query) {
     }
 }
 
+static bool is_taken(const struct query *query, const char *name);
+
 /* A parameter of the path that is a field of the rows: /floatingips/{floatingip_id}/port_forwardings */
 static void only_parent(struct query *query) {
     for (size_t i = 0; i < query->call->parameter_count; i++) {
         const struct parameter *parameter = &query->call->parameters[i];
         const struct field *field = resource_field(query->resource, parameter->name);
 
-        if (field && field != query->resource->runtime->project && !(field->rights & VIRTUAL)) {
+        if (field && field != query->resource->runtime->project && !(field->rights & VIRTUAL) &&
+            !is_taken(query, parameter->name)) {
             query_where(query, arena_printf(query->call->arena, "%s = ?", field->name),
                         SQL_ARGS(sql_text(parameter->value)));
         }
