@@ -3,11 +3,17 @@
 #include <stddef.h>
 
 #include "cmd/services.h"
+#include "compute/compute.h"
 #include "identity/identity.h"
+#include "image/image.h"
+#include "placement/placement.h"
 #include "rest/system.h"
 
 const struct service *const api_services[] = {
     &identity,
+    &image,
+    &placement,
+    &compute,
     &rest_service,      /* last: its paths are at the root */
     NULL,
 };
