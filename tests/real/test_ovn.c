@@ -386,6 +386,39 @@ static void test_six(void) {
     check(pings_soon("g3", "2001:db8:5::1"));
 }
 
+/* A file from the first guest's web server on 'port', as 'argv' before curl's own arguments asks for it. */
+static bool fetches(const char *const *before, const char *port) {
+    const char *argv[20], *output = "", *url = arena_printf(arena, "http://203.0.113.21:%s/big", port);
+    const char *const curl[] = {"curl", "-s", "-m", "3", "-o", "/dev/null", "-w", "%{size_download}", url, NULL};
+    int count = 0;
+
+    for (; *before; before++) {
+        argv[count++] = *before;
+    }
+    for (int i = 0; curl[i]; i++) {
+        argv[count++] = curl[i];
+    }
+    argv[count] = NULL;
+    return run(argv, &output) && !strcmp(output, "2000000");
+}
+
+/* TCP with full segments, from outside and from the host itself, to the ports that the group opens. */
+static void test_streams(void) {
+    const char *const outside[] = {"ip", "netns", "exec", space("ext"), NULL}, *const here[] = {NULL};
+    const char *file = arena_printf(arena, "%s/big", test_directory());
+
+    check(DO("truncate", "-s", "2000000", file));
+    check(IN("g1", "busybox", "httpd", "-p", "80", "-h", test_directory()));
+    check(IN("g1", "busybox", "httpd", "-p", "82", "-h", test_directory()));
+    check(DO("ip", "addr", "add", "203.0.113.2/24", "dev", "br-ex"));
+    check(DO("ip", "link", "set", "br-ex", "up"));
+    check(fetches(outside, "80"));
+    check(!fetches(outside, "82"));
+    check(fetches(here, "80"));
+    check(!fetches(here, "82"));
+    check(DO("sh", "-c", arena_printf(arena, "kill $(ip netns pids %s)", space("g1"))));
+}
+
 static void test_rows(void) {
     check(has(nb("find", "logical_router_port", "name=lrp-" ROUTER_OUT), "203.0.113.10/24"));
     check(has(nb("--columns=name", "list", "gateway_chassis"), host.name));
@@ -588,6 +621,7 @@ TEST(ovn_makes_a_cloud_that_guests_can_use) {
     test_leases();
     test_rows();
     test_reach();
+    test_streams();
     test_spoof();
     test_metadata();
     test_six();
