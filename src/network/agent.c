@@ -173,6 +173,7 @@ static bool reconcile(const struct host *host) {
     const struct json *wanted = exists ? work_ask(arena, "network.wanted", host->name, ASK_MS) : NULL;
     bool good = wanted && apply_wanted(host, wanted);
 
+    driver->report();
     if (wanted && json_get_bool(wanted, "complete")) {
         good = remove_unwanted(host, arena, wanted, exists) && good;
     }

@@ -65,6 +65,17 @@ static bool is_ours(struct arena *arena, const struct ovsdb_row *row) {
            (!host || !strcmp(host, ovn.host->name));
 }
 
+/* What the API calls ACTIVE: a chassis serves the port, and nobody switched it off. */
+static bool is_up(const struct ovsdb_row *row) {
+    const char *enabled = ovsdb_value(row, "enabled");
+
+    return ovsdb_true(row, "up") && strcmp(enabled, "false") != 0;
+}
+
+static void tell(const char *id, bool up) {
+    work_report("network.port", id, up ? "{\"status\": \"ACTIVE\"}" : "{\"status\": \"DOWN\"}");
+}
+
 static void nb_changed(void *user, const struct ovsdb_row *old, const struct ovsdb_row *new) {
     struct arena *arena;
     struct report *report;
@@ -75,7 +86,7 @@ static void nb_changed(void *user, const struct ovsdb_row *old, const struct ovs
     if (!old || !new) {
         ovn_metadata_wake();
     }
-    if (!new || (old && ovsdb_true(old, "up") == ovsdb_true(new, "up"))) {
+    if (!new || (old && is_up(old) == is_up(new))) {
         return;
     }
     arena = arena_new(0);
@@ -84,7 +95,7 @@ static void nb_changed(void *user, const struct ovsdb_row *old, const struct ovs
         if (!report || !(report->id = strdup(ovsdb_text(arena, new, "name")))) {
             abort();
         }
-        report->up = ovsdb_true(new, "up");
+        report->up = is_up(new);
         *report_tail = report;
         report_tail = &report->next;
     }
@@ -100,11 +111,24 @@ static void nb_settled(void *user) {
         struct report *next = report->next;
 
         log_debug("port %s is %s", report->id, report->up ? "up" : "down");
-        work_report("network.port", report->id, report->up ? "{\"status\": \"ACTIVE\"}" : "{\"status\": \"DOWN\"}");
+        tell(report->id, report->up);
         free(report->id);
         free(report);
         report = next;
     }
+}
+
+static void report(void) {
+    struct arena *arena = arena_new(0);
+    size_t count;
+    const struct ovsdb_row *const *rows = ovsdb_rows(ovn.nb, arena, "Logical_Switch_Port", NULL, &count);
+
+    for (size_t i = 0; i < count; i++) {
+        if (is_ours(arena, rows[i])) {
+            tell(ovsdb_text(arena, rows[i], "name"), is_up(rows[i]));
+        }
+    }
+    arena_free(arena);
 }
 
 static void ovs_changed(void *user, const struct ovsdb_row *old, const struct ovsdb_row *new) {
@@ -164,7 +188,7 @@ static void list_ports(struct work *work) {
     for (size_t i = 0; i < count; i++) {
         if (same(ovsdb_pair(work->arena, rows[i], "external_ids", "haneul:key"), "port")) {
             json_put_text(&work->result, ovsdb_text(work->arena, rows[i], "name"),
-                          ovsdb_true(rows[i], "up") ? "ACTIVE" : "DOWN");
+                          is_up(rows[i]) ? "ACTIVE" : "DOWN");
         }
     }
     json_map_end(&work->result);
@@ -209,5 +233,6 @@ const struct network_driver network_driver_ovn = {
     .apply_router = ovn_apply_router,
     .apply_security_group = ovn_apply_security_group,
     .plug = ovn_plug,
+    .report = report,
     .list = list,
 };

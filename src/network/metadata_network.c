@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <pthread.h>
@@ -13,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/arena.h"
@@ -36,8 +38,16 @@ static const char *inner_device(struct arena *arena, const char *network) {
     return arena_printf(arena, "tap%.10s1", network);
 }
 
+static const char *namespace_path(struct arena *arena, const char *name) {
+    return arena_printf(arena, "/run/netns/%s", name);
+}
+
+/* True when the name stands for a namespace. It may be a mere file: what is left when whoever made it had mounts of its
+ * own. */
 static bool namespace_is(struct arena *arena, const char *name) {
-    return access(arena_printf(arena, "/run/netns/%s", name), F_OK) == 0;
+    struct statfs about;
+
+    return statfs(namespace_path(arena, name), &about) == 0 && about.f_type == NSFS_MAGIC;
 }
 
 static bool ip_run(struct arena *arena, const struct run *run, const char **ret_error) {
@@ -52,6 +62,14 @@ static bool ip_run(struct arena *arena, const struct run *run, const char **ret_
 
 #define IP(arena, ret_error, ...) \
     ip_run((arena), &(struct run){.argv = (const char *const[]){"ip", __VA_ARGS__, NULL}}, (ret_error))
+
+static bool namespace_make(struct arena *arena, const char *name, const char **ret_error) {
+    if (namespace_is(arena, name)) {
+        return true;
+    }
+    unlink(namespace_path(arena, name));
+    return IP(arena, ret_error, "netns", "add", name);
+}
 
 /* One run of ip for all that is to be done inside. */
 static const char *batch(struct arena *arena, const char *device, const char *mac, const char *cidrs) {
@@ -110,7 +128,7 @@ bool metadata_network_up(struct arena *arena, const char *network, const char *m
     const char *device = inner_device(arena, network), *text = batch(arena, device, mac, cidrs);
     struct inside inside = {.name = name, .device = device, .run = disable_offload};
 
-    if (!namespace_is(arena, name) && !IP(arena, ret_error, "netns", "add", name)) {
+    if (!namespace_make(arena, name, ret_error)) {
         return false;
     }
     if (!if_nametoindex(outer) && !IP(arena, ret_error, "link", "add", outer, "type", "veth", "peer", "name", device,

@@ -132,7 +132,10 @@ static void listener_free_if_unused(struct listener *listener) {
     free(listener);
 }
 
+/* Takes the socket out of epoll before closing it: a child that was just forked may keep it open a little longer, and
+ * epoll would go on telling of it. A client that works, or never came that far, is not there: no error. */
 static void client_free(struct client *client) {
+    epoll_ctl(proxy.epoll, EPOLL_CTL_DEL, client->fd, NULL);
     close(client->fd);
     buf_release(&client->in);
     buf_release(&client->out);
