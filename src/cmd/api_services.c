@@ -4,6 +4,7 @@
 
 #include "cmd/services.h"
 #include "compute/compute.h"
+#include "compute/console_token.h"
 #include "identity/identity.h"
 #include "image/image.h"
 #include "placement/placement.h"
@@ -14,6 +15,7 @@ const struct service *const api_services[] = {
     &image,
     &placement,
     &compute,
+    &compute_console,
     &rest_service,      /* last: its paths are at the root */
     NULL,
 };
