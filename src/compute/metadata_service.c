@@ -280,12 +280,15 @@ bool metadata_get(struct call *call) {
 /* The guest tells its administrator's password, encrypted with the key pair; once. */
 bool metadata_set_password(struct call *call) {
     const struct buf *body = &call->http->body;
+    char *tokens[MAX_TOKENS];
+    size_t count = split(call, call_parameter(call, "path"), tokens);
     struct metadata m;
 
     if (!find_server(call, &m)) {
         return false;
     }
-    if (metadata_version(call_parameter(call, "version")) < METADATA_GRIZZLY) {
+    if (count != 3 || strcmp(tokens[0], "openstack") || metadata_version(tokens[1]) < METADATA_GRIZZLY
+        || strcmp(tokens[2], "password")) {
         return not_there(call);
     }
     if (m.password && *m.password) {
