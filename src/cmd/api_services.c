@@ -5,6 +5,7 @@
 #include "cmd/services.h"
 #include "compute/compute.h"
 #include "compute/console_token.h"
+#include "compute/metadata.h"
 #include "identity/identity.h"
 #include "image/image.h"
 #include "placement/placement.h"
@@ -16,6 +17,7 @@ const struct service *const api_services[] = {
     &placement,
     &compute,
     &compute_console,
+    &compute_metadata,
     &rest_service,      /* last: its paths are at the root */
     NULL,
 };
