@@ -10,6 +10,7 @@
 #include "bus/agent.h"
 #include "bus/work.h"
 #include "cmd/cmd.h"
+#include "cmd/engines.h"
 #include "cmd/role.h"
 #include "cmd/services.h"
 
@@ -26,7 +27,13 @@ static const char *api_url(struct cmd *cmd) {
                               conf_text(cmd->conf, "api", "listen", "127.0.0.1:8470"));
 }
 
-/* What the configuration says; the engines then say where they answer. */
+/* Engines are needed unless every driver is a fake one. */
+static bool needs_engines(const struct conf *conf) {
+    return strcmp(conf_text(conf, "compute", "driver", "libvirt"), "fake") != 0 ||
+           strcmp(conf_text(conf, "network", "driver", "ovn"), "fake") != 0;
+}
+
+/* What the configuration says; the engines, when they are needed, then say where they answer. */
 static struct host host_read(struct cmd *cmd) {
     const struct conf *conf = cmd->conf;
 
@@ -34,12 +41,6 @@ static struct host host_read(struct cmd *cmd) {
         .conf = conf,
         .name = role_host_name(cmd),
         .data = role_data(cmd),
-        .libvirt_uri = conf_text(conf, "compute", "libvirt_uri", "qemu:///system"),
-        .ovn_nb = conf_text(conf, "network", "ovn_nb", "unix:/run/ovn/ovnnb_db.sock"),
-        .ovn_sb = conf_text(conf, "network", "ovn_sb", "unix:/run/ovn/ovnsb_db.sock"),
-        .ovs = conf_text(conf, "network", "ovs", "unix:/run/openvswitch/db.sock"),
-        .bridge = conf_text(conf, "host", "bridge", "br-int"),
-        .bridge_external = conf_text(conf, "host", "external_bridge", "br-ex"),
         .api_url = api_url(cmd),
         .metadata_secret = conf_text(conf, "metadata", "secret", ""),
     };
@@ -54,6 +55,9 @@ int cmd_agent(struct cmd *cmd) {
         return 1;
     }
     host = host_read(cmd);
+    if (needs_engines(cmd->conf) && !engines_start(cmd->arena, &host, &error)) {
+        return cmd_fail(1, "%s", error);
+    }
     agent = agent_start(
         &(struct agent_options){
             .url = role_bus_url(cmd),

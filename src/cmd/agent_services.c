@@ -3,7 +3,10 @@
 #include <stddef.h>
 
 #include "bus/agent.h"
+#include "cmd/engines.h"
 #include "cmd/services.h"
+#include "compute/driver.h"
+#include "network/agent.h"
 
 /* What the host itself is; services add what they know under their own names. */
 static bool host_facts(const struct host *host, struct json_out *out) {
@@ -13,9 +16,22 @@ static bool host_facts(const struct host *host, struct json_out *out) {
     return true;
 }
 
-static const struct agent_service service_host = {.name = "host", .facts = host_facts};
+/* Servers' taps are plugged by the network service. */
+static bool host_start(const struct host *host) {
+    compute_plug = network_plug;
+    return true;
+}
+
+static void host_tick(const struct host *host) {
+    engines_watch();
+}
+
+static const struct agent_service service_host = {
+    .name = "host", .start = host_start, .facts = host_facts, .tick = host_tick};
 
 const struct agent_service *const agent_services[] = {
     &service_host,
+    &network_agent_service,
+    &compute_agent_service,
     NULL,
 };

@@ -3,13 +3,21 @@
 #include <stddef.h>
 
 #include "cmd/services.h"
+#include "compute/compute.h"
+#include "compute/console_token.h"
 #include "identity/identity.h"
+#include "image/image.h"
 #include "network/network.h"
+#include "placement/placement.h"
 #include "rest/system.h"
 
 const struct service *const api_services[] = {
     &identity,
+    &image,
+    &placement,
     &network,
+    &compute,
+    &compute_console,
     &rest_service,      /* last: its paths are at the root */
     NULL,
 };

@@ -27,7 +27,12 @@ static const struct command {
      .details = "Becomes the user [api] user (haneul) when started by root."},
     {"agent", cmd_agent, .summary = "run the agent role: drives this host (needs root for the real drivers)",
      .details = "On SIGTERM running work has [agent] stop_seconds (20) to end."},
+    {"doctor", cmd_doctor, .summary = "look whether this host is fit, and say what to do"},
+    {"engines", cmd_engines, "status|stop|remove", .summary = "libvirt, Open vSwitch and OVN of this host",
+     .details = "status: which ones of our own run. stop: shuts guests down and stops our own engines.\n"
+                "remove: also takes our guests and bridges out of the system's engines."},
     {"audit", cmd_audit, .flags = {"--fix"}, .summary = "check the invariants across services; --fix mends"},
+    {"print", cmd_print, "WHAT", .summary = "print the program's own tables: coverage, openapi, schema, policy SERVICE"},
     {"ctl", cmd_ctl, "ROLE COMMAND...", .summary = "send a command to a running role: haneul ctl api stats",
      .details = "'haneul ctl ROLE help' lists the commands of a role."},
     {"version", cmd_version, .summary = "print the version"},

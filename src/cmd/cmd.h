@@ -31,6 +31,9 @@ int cmd_fail(int status, const char *format, ...) __attribute__((format(printf, 
 int cmd_serve(struct cmd *cmd);
 int cmd_api(struct cmd *cmd);
 int cmd_agent(struct cmd *cmd);
+int cmd_doctor(struct cmd *cmd);
+int cmd_engines(struct cmd *cmd);
 int cmd_audit(struct cmd *cmd);
 int cmd_ctl(struct cmd *cmd);
+int cmd_print(struct cmd *cmd);
 int cmd_version(struct cmd *cmd);

@@ -324,6 +324,7 @@ static bool reconcile(const struct host *host) {
 const struct agent_service compute_agent_service = {
     .name = "compute",
     .work = compute_work,
+    .start = compute_agent_start,
     .facts = facts,
     .reconcile = reconcile,
 };

@@ -178,12 +178,13 @@ static const char *unescape(struct arena *arena, const char *text, size_t size) 
 const char *xml_find_attribute(struct arena *arena, const char *text, const char *name, const char *attribute) {
     const char *start = tag_find(text, name);
     const char *end = start ? strchr(start, '>') : NULL;
-    const char *mark = arena_printf(arena, " %s='", attribute);
+    const char *mark = arena_printf(arena, " %s=", attribute);
     const char *value = end ? strstr(start, mark) : NULL;
+    const char *quote;
 
     if (!value || value > end) {
         return NULL;
     }
-    value += strlen(mark);
-    return unescape(arena, value, strcspn(value, "'"));
+    quote = value + strlen(mark);
+    return unescape(arena, quote + 1, strcspn(quote + 1, *quote == '"' ? "\"" : "'"));
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * XML as libvirt speaks it: a writer that escapes everything, and the few look-ups we need in what libvirt itself
- * wrote (attributes in single quotes, no comments inside elements). Not a parser for tenants' XML. */
+ * wrote (no comments inside elements, no '>' in attributes). Not a parser for tenants' XML. */
 #pragma once
 #include <stddef.h>
 

@@ -148,6 +148,9 @@ static bool record_outcome(struct call *call, void *user) {
     if (!kind) {
         return task_remove(call, row);
     }
+    if (!outcome->ok && !row->running) {
+        return true;        /* an old failure told again; the next try is on its way */
+    }
     return outcome->ok ? record_success(call, row, kind, outcome->result)
                        : record_failure(call, row, kind, outcome->error ? outcome->error : "it failed without a cause");
 }

@@ -104,6 +104,12 @@ static const struct json *spawn(const char *more) {
     return result;
 }
 
+static void destroy(void) {
+    if (!conformance_run(&with, "compute.destroy", id, NULL)) {
+        test_fail(__FILE__, __LINE__, "%s", conformance_error());
+    }
+}
+
 static const char *console(void) {
     return json_get_text(conformance_run(&with, "compute.console_log", id, NULL), "output");
 }
@@ -147,7 +153,7 @@ TEST(guest_gets_its_config_drive_and_its_own_shutdown_is_reported) {
     check(reported_in_time(POWER_RUNNING, 5));
     check(!system("virsh -c qemu:///system shutdown 33333333-2222-4333-8444-555555555555 >/dev/null"));
     check(reported_in_time(POWER_SHUTDOWN, 60));
-    check(conformance_run(&with, "compute.destroy", id, NULL));
+    destroy();
     check(!if_nametoindex("taph33333333"));
     conformance_release();
 }
@@ -164,7 +170,7 @@ TEST(driver_comes_back_when_libvirt_is_restarted) {
     check(!system(command));
     check(reported_in_time(POWER_RUNNING, 15));
     check(conformance_run(&with, "compute.vnc", id, NULL));
-    check(conformance_run(&with, "compute.destroy", id, NULL));
+    destroy();
     conformance_release();
 }
 
@@ -182,7 +188,7 @@ TEST(images_that_refer_to_other_files_are_refused) {
         hostile.image_id = "99999999-2222-4333-8444-666666666666";
         check(!conformance_run(&hostile, "compute.spawn", id, conformance_document(&hostile, id, 160, 0, "")));
         check(strstr(conformance_error(), "backing file"));
-        check(conformance_run(&with, "compute.destroy", id, NULL));
+        destroy();
         conformance_release();
     }
     arena_free(arena);

@@ -78,10 +78,11 @@ const char *conformance_document(const struct conformance *with, const char *id,
         "             {\"source\": \"swap\", \"device\": \"vdb\", \"size\": 16777216}],"
         " \"nics\": [{\"port_id\": \"0000aaaa-0000-4000-8000-%.12s\", \"mac_address\": \"fa:16:3e:00:00:%.2s\","
         "            \"device\": \"taph%.8s\", \"mtu\": 1442}],"
-        " \"config_drive\": {\"openstack/latest/meta_data.json\": \"{\\\"hostname\\\": \\\"from-config-drive\\\"}\","
+        " \"config_drive\": {\"openstack/latest/meta_data.json\":"
+        "                    \"{\\\"uuid\\\": \\\"%s\\\", \\\"hostname\\\": \\\"from-config-drive\\\"}\","
         "                    \"openstack/latest/user_data\": \"#!/bin/sh\\necho user data ran > /dev/console\\n\"}"
         "%s%s}",
-        id, id, ram, root, with->image_id, with->image, with->format, id + 24, id, id, *more ? ", " : "", more);
+        id, id, ram, root, with->image_id, with->image, with->format, id + 24, id, id, id, *more ? ", " : "", more);
 }
 
 bool conformance_booted(const struct conformance *with, const char *id) {

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Compute's entry in the table of services. */
+#include "compute/compute.h"
+#include "compute/host.h"
+#include "compute/types.h"
+#include "rest/policy.h"
+#include "rest/policy_defaults.h"
+#include "rest/task.h"
+
+#define DECLARE "rest/declare_hooks.h"
+#include "defs_compute.h"
+#undef DECLARE
+#define DECLARE "rest/declare_tables.h"
+#include "defs_compute.h"
+#undef DECLARE
+
+static const struct resource *const resources[] = {
+#define DECLARE "rest/declare_list.h"
+#include "defs_compute.h"
+#undef DECLARE
+    NULL};
+
+static const struct policy_default policies[] = {
+#include "compute/policy.def"
+};
+
+static const struct api_style style = {
+    .time = TIME_Z,
+    .all_projects = "all_tenants",
+    .max_limit = 1000,
+    .quota_status = 403,
+    .sort_pairs = false,
+    .request_id_header = "x-compute-request-id",
+    .write_error = error_keyed,
+    .write_page = page_named,
+};
+
+const struct service compute = {
+    .type = "compute",
+    .name = "nova",
+    .description = "Servers",
+    .prefix = "/compute",
+    .endpoint = "/compute/v2.1",
+    .project_after = "/v2.1",
+    .versions = {.type = "compute", .legacy_header = "X-OpenStack-Nova-API-Version", .major = 2, .least = 1, .most = 93,
+                 .dflt = 1},
+    .style = &style,
+    .resources = resources,
+    .policies = policies,
+    .policy_count = sizeof policies / sizeof *policies,
+    .host_up = compute_host_up,
+    .host_down = compute_host_down,
+};

@@ -1,0 +1,636 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The OVN driver with a real OVN (with-ovn): the contract of all drivers, what stands in the northbound database, and
+ * guests - namespaces with a device on the integration bridge - that get their address by DHCP, reach each other as
+ * their security groups say, are reached by floating IP, and ask the metadata service. */
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/conf.h"
+#include "base/json.h"
+#include "base/run.h"
+#include "http/http.h"
+#include "network/metadata_proxy.h"
+#include "network_conformance.h"
+#include "test.h"
+
+static struct conf *conf;
+static struct host host;
+
+static void ovn_start(void) {
+    static char nb[256], sb[256], ovs[256];
+    const char *dir = getenv("HANEUL_OVN_DIR"), *name = getenv("HANEUL_OVN_NAME");
+    char error[256];
+
+    if (!dir || !name) {
+        fprintf(stderr, "run me by tests/real/with-ovn\n");
+        exit(77);
+    }
+    snprintf(nb, sizeof nb, "unix:%s/nb.sock", dir);
+    snprintf(sb, sizeof sb, "unix:%s/sb.sock", dir);
+    snprintf(ovs, sizeof ovs, "unix:%s/ovs/db.sock", dir);
+    conf = conf_read(NULL, error, sizeof error);
+    host = (struct host){.conf = conf, .name = name, .data = test_directory(), .ovn_nb = nb, .ovn_sb = sb, .ovs = ovs,
+                         .bridge = "br-int", .bridge_external = "br-ex", .userspace_datapath = true,
+                         .api_url = "http://127.0.0.1:18470", .metadata_secret = "a secret of the test"};
+    network_test_start(&host, test_directory());
+}
+
+static void ovn_stop(void) {
+    network_test_stop();
+    conf_free(conf);
+}
+
+/* The documents of one small cloud. */
+
+#define ID(LAST) "c1000000-0000-4000-8000-0000000000" LAST
+#define NET ID("10")
+#define SUBNET ID("11")
+#define NET6 ID("20")
+#define SUBNET6 ID("21")
+#define PUBLIC ID("30")
+#define PUBLIC_SUBNET ID("31")
+#define VLAN ID("40")
+#define VLAN_SUBNET ID("41")
+#define ROUTER ID("50")
+#define ROUTER_IN ID("51")
+#define ROUTER_OUT ID("52")
+#define ROUTER_IN6 ID("53")
+#define FLOATING ID("54")
+#define OPEN_GROUP ID("60")
+#define CLOSED_GROUP ID("61")
+#define METADATA ID("70")
+#define GUEST1 ID("81")
+#define GUEST2 ID("82")
+#define GUEST3 ID("83")
+#define GUEST4 ID("84")
+
+#define FIXED(SUB, IP, CIDR) "[{\"subnet_id\": \"" SUB "\", \"ip_address\": \"" IP "\", \"cidr\": \"" CIDR "\"}]"
+#define PORT_OF(ID, NET, MAC, OWNER, FIXED_IPS, MORE) \
+    "{\"id\": \"" ID "\", \"network_id\": \"" NET "\", \"mac_address\": \"" MAC "\", \"device_owner\": \"" OWNER "\"," \
+    " \"fixed_ips\": " FIXED_IPS MORE "}"
+#define RULE(ID, DIRECTION, ETHER, MORE) \
+    "{\"id\": \"" ID "\", \"direction\": \"" DIRECTION "\", \"ethertype\": \"" ETHER "\"" MORE "}"
+
+static const struct document {
+    const char *kind, *id, *text;
+} cloud[] = {
+    {"network.security_group", OPEN_GROUP,
+     "{\"id\": \"" OPEN_GROUP "\", \"security_group_rules\": ["
+     RULE(ID("62"), "ingress", "IPv4", ", \"protocol\": \"icmp\"") ", "
+     RULE(ID("63"), "ingress", "IPv4", ", \"protocol\": \"tcp\", \"port_range_min\": 80, \"port_range_max\": 81") ", "
+     RULE(ID("64"), "ingress", "IPv6", ", \"protocol\": \"ipv6-icmp\"") ", "
+     RULE(ID("65"), "egress", "IPv4", "") ", " RULE(ID("66"), "egress", "IPv6", "") "]}"},
+    {"network.security_group", CLOSED_GROUP,
+     "{\"id\": \"" CLOSED_GROUP "\", \"security_group_rules\": [" RULE(ID("67"), "egress", "IPv4", "") "]}"},
+    {"network.network", NET,
+     "{\"id\": \"" NET "\", \"name\": \"private\", \"mtu\": 1400, \"provider:network_type\": \"geneve\", \"subnets\": ["
+     "{\"id\": \"" SUBNET "\", \"ip_version\": 4, \"cidr\": \"10.5.0.0/24\", \"gateway_ip\": \"10.5.0.1\","
+     " \"enable_dhcp\": true, \"dns_nameservers\": [\"9.9.9.9\", \"1.1.1.1\"], \"dns_domain\": \"example.org\","
+     " \"host_routes\": [{\"destination\": \"10.77.0.0/16\", \"nexthop\": \"10.5.0.7\"}],"
+     " \"metadata_ip\": \"10.5.0.2\"}]}"},
+    {"network.network", NET6,
+     "{\"id\": \"" NET6 "\", \"name\": \"six\", \"mtu\": 1400, \"provider:network_type\": \"geneve\", \"subnets\": ["
+     "{\"id\": \"" SUBNET6 "\", \"ip_version\": 6, \"cidr\": \"2001:db8:5::/64\", \"gateway_ip\": \"2001:db8:5::1\","
+     " \"enable_dhcp\": true, \"ipv6_address_mode\": \"slaac\", \"ipv6_ra_mode\": \"slaac\"}]}"},
+    {"network.network", PUBLIC,
+     "{\"id\": \"" PUBLIC "\", \"name\": \"public\", \"mtu\": 1500, \"provider:network_type\": \"flat\","
+     " \"provider:physical_network\": \"physnet1\", \"router:external\": true, \"subnets\": ["
+     "{\"id\": \"" PUBLIC_SUBNET "\", \"ip_version\": 4, \"cidr\": \"203.0.113.0/24\","
+     " \"gateway_ip\": \"203.0.113.1\", \"enable_dhcp\": false}]}"},
+    {"network.port", ROUTER_IN, PORT_OF(ROUTER_IN, NET, "fa:16:3e:05:01:01", "network:router_interface",
+                                        FIXED(SUBNET, "10.5.0.1", "10.5.0.0/24"), "")},
+    {"network.port", ROUTER_IN6, PORT_OF(ROUTER_IN6, NET6, "fa:16:3e:05:01:03", "network:router_interface",
+                                         FIXED(SUBNET6, "2001:db8:5::1", "2001:db8:5::/64"), "")},
+    {"network.port", ROUTER_OUT, PORT_OF(ROUTER_OUT, PUBLIC, "fa:16:3e:05:01:02", "network:router_gateway",
+                                         FIXED(PUBLIC_SUBNET, "203.0.113.10", "203.0.113.0/24"), "")},
+    {"network.router", ROUTER,
+     "{\"id\": \"" ROUTER "\", \"name\": \"edge\", \"external_gateway_info\": {\"network_id\": \"" PUBLIC "\","
+     " \"enable_snat\": true, \"port_id\": \"" ROUTER_OUT "\", \"mac_address\": \"fa:16:3e:05:01:02\","
+     " \"provider:physical_network\": \"physnet1\", \"external_fixed_ips\": [{\"subnet_id\": \"" PUBLIC_SUBNET "\","
+     " \"ip_address\": \"203.0.113.10\", \"cidr\": \"203.0.113.0/24\", \"gateway_ip\": \"203.0.113.1\"}]},"
+     " \"interfaces\": [{\"port_id\": \"" ROUTER_IN "\", \"network_id\": \"" NET "\","
+     "  \"mac_address\": \"fa:16:3e:05:01:01\", \"mtu\": 1400, \"fixed_ips\": "
+     FIXED(SUBNET, "10.5.0.1", "10.5.0.0/24") "},"
+     " {\"port_id\": \"" ROUTER_IN6 "\", \"network_id\": \"" NET6 "\", \"mac_address\": \"fa:16:3e:05:01:03\","
+     "  \"mtu\": 1400, \"fixed_ips\": [{\"subnet_id\": \"" SUBNET6 "\", \"ip_address\": \"2001:db8:5::1\","
+     "  \"cidr\": \"2001:db8:5::/64\", \"ipv6_ra_mode\": \"slaac\"}]}],"
+     " \"floatingips\": [{\"id\": \"" FLOATING "\", \"floating_ip_address\": \"203.0.113.21\","
+     "  \"fixed_ip_address\": \"10.5.0.11\", \"port_id\": \"" GUEST1 "\"}]}"},
+    {"network.port", METADATA, PORT_OF(METADATA, NET, "fa:16:3e:05:02:02", "network:distributed",
+                                       FIXED(SUBNET, "10.5.0.2", "10.5.0.0/24"), "")},
+};
+enum { CLOUD = sizeof cloud / sizeof cloud[0] };
+
+#define GUEST_PORT(ID, NET, MAC, FIXED_IPS, GROUP, MORE) \
+    PORT_OF(ID, NET, MAC, "compute:nova", FIXED_IPS, ", \"security_groups\": [\"" GROUP "\"], " \
+            "\"binding:host_id\": \"@HOST@\"" MORE)
+
+static const struct guest {
+    const char *name, *mac;
+    struct document port;
+} guests[] = {
+    {"g1", "fa:16:3e:05:00:11",
+     {"network.port", GUEST1, GUEST_PORT(GUEST1, NET, "fa:16:3e:05:00:11", FIXED(SUBNET, "10.5.0.11", "10.5.0.0/24"),
+                                         OPEN_GROUP, "")}},
+    {"g2", "fa:16:3e:05:00:12",
+     {"network.port", GUEST2, GUEST_PORT(GUEST2, NET, "fa:16:3e:05:00:12", FIXED(SUBNET, "10.5.0.12", "10.5.0.0/24"),
+                                         CLOSED_GROUP, ", \"extra_dhcp_opts\": [{\"opt_name\": \"26\","
+                                         " \"opt_value\": \"1280\"}, {\"opt_name\": \"domain-name\","
+                                         " \"opt_value\": \"other.example\"}]")}},
+    {"g3", "fa:16:3e:05:00:13",
+     {"network.port", GUEST3, GUEST_PORT(GUEST3, NET6, "fa:16:3e:05:00:13",
+                                         FIXED(SUBNET6, "2001:db8:5::f816:3eff:fe05:13", "2001:db8:5::/64"),
+                                         OPEN_GROUP, "")}},
+};
+enum { GUESTS = sizeof guests / sizeof guests[0] };
+
+static struct arena *arena;
+
+static bool apply(const struct document *doc) {
+    char *text = arena_text(arena, doc->text), *at = strstr(text, "@HOST@");
+    bool good;
+
+    if (at) {
+        *at = 0;
+        text = arena_printf(arena, "%s%s%s", text, host.name, at + strlen("@HOST@"));
+    }
+    good = network_test_run(doc->kind, doc->id, text);
+    if (!good) {
+        test_fail(__FILE__, __LINE__, "%s %s: %s", doc->kind, doc->id, network_test_error());
+    }
+    return good;
+}
+
+static bool run(const char *const *argv, const char **ret_output) {
+    struct run_result result;
+    bool good = run_program(arena, &(struct run){.argv = argv, .timeout_ms = 20000}, &result);
+
+    if (ret_output) {
+        *ret_output = arena_printf(arena, "%s%s", result.output ? result.output : "",
+                                   result.errors ? result.errors : "");
+    }
+    return good;
+}
+#define DO(...) run((const char *const[]){__VA_ARGS__, NULL}, NULL)
+
+/* The namespace that plays guest 'name', or the outside ("ext"). */
+static const char *space(const char *name) {
+    return arena_printf(arena, "%s-%s", host.name, name);
+}
+#define IN(NAME, ...) DO("ip", "netns", "exec", space(NAME), __VA_ARGS__)
+
+static bool pings(const char *from, const char *to) {
+    return IN(from, "busybox", "ping", "-c", "1", "-W", "2", to);
+}
+
+/* A wire that was just laid may take a moment. */
+static bool pings_soon(const char *from, const char *to) {
+    for (int i = 0; i < 15; i++) {
+        if (IN(from, "busybox", "ping", "-c", "1", "-W", "1", to)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void guest_start(const struct guest *guest) {
+    const char *device = arena_printf(arena, "v%s", guest->name), *ns = space(guest->name);
+
+    check(apply(&guest->port));
+    check(DO("ip", "netns", "add", ns));
+    check(DO("ip", "link", "add", device, "type", "veth", "peer", "name", "eth0", "netns", ns));
+    check(DO("ip", "link", "set", device, "up"));
+    check(IN(guest->name, "ethtool", "-K", "eth0", "tx", "off"));
+    check(IN(guest->name, "ip", "link", "set", "lo", "up"));
+    check(IN(guest->name, "ip", "link", "set", "eth0", "address", guest->mac, "up"));
+    check(network_test_run("network.plug", guest->port.id,
+                           arena_printf(arena, "{\"device\": \"%s\", \"mac_address\": \"%s\"}", device, guest->mac)));
+}
+
+static void guest_stop(const struct guest *guest) {
+    check(network_test_run("network.plug", guest->port.id, NULL));
+    check(network_test_run("network.port", guest->port.id, NULL));
+    check(DO("ip", "link", "del", arena_printf(arena, "v%s", guest->name)));
+    check(DO("ip", "netns", "del", space(guest->name)));
+}
+
+/* Gets a lease; returns what it says, one NAME=value a line. */
+static const char *lease_of(const char *name) {
+    const char *path = arena_printf(arena, "%s/lease-%s", test_directory(), name), *text = "";
+    const char *script = arena_printf(arena, "%s/dhcp-script", getenv("HANEUL_OVN_SCRIPTS"));
+
+    setenv("DHCP_LEASE", path, 1);
+    check(IN(name, "busybox", "udhcpc", "-i", "eth0", "-s", script, "-q", "-n", "-f", "-t", "8", "-T", "1", "-O", "mtu",
+             "-O", "staticroutes"));
+    check(run((const char *const[]){"cat", path, NULL}, &text));
+    return text;
+}
+
+/* What the metadata proxy says to the API, said back to the guest. */
+static enum http_body decide(struct http_request *request, void *user) {
+    request->max_body = 100000;
+    return HTTP_BUFFER;
+}
+
+static void say(void *user, const char *name, const char *value) {
+    if (strcasecmp(name, "Host") != 0) {
+        buf_printf(user, "%s=%s\n", name, value);
+    }
+}
+
+static void answer(struct http_request *request, void *user) {
+    request->response.status = strstr(request->path, "missing") ? 404 : 200;
+    buf_printf(&request->response.body, "%s %s\n", request->method_name, request->target);
+    http_headers_each(request, say, &request->response.body);
+    buf_put(&request->response.body, request->body.at, request->body.size);
+}
+
+static const char *curl(const char *name, const char *const *more, const char *path) {
+    const char *argv[32] = {"ip", "netns", "exec", space(name), "curl", "-s", "-m", "10", "-w", "status=%{http_code}"};
+    const char *output = "";
+    int count = 10;
+
+    for (; more && *more; more++) {
+        argv[count++] = *more;
+    }
+    argv[count] = arena_printf(arena, "http://169.254.169.254%s", path);
+    run(argv, &output);
+    return output;
+}
+
+#define has(TEXT, WHAT) \
+    (strstr((TEXT), (WHAT)) || (test_fail(__FILE__, __LINE__, "no '%s' in: %s", (WHAT), (TEXT)), false))
+
+static const char *nb(const char *first, const char *second, const char *third) {
+    const char *db = arena_printf(arena, "--db=%s", host.ovn_nb), *output = "";
+
+    check(run((const char *const[]){"ovn-nbctl", db, "--bare", first, second, third, NULL}, &output));
+    return output;
+}
+
+static bool gone_soon(const char *path) {
+    for (int i = 0; i < 50 && !access(path, F_OK); i++) {
+        usleep(100000);
+    }
+    return access(path, F_OK) != 0;
+}
+
+static void cloud_start(void) {
+    ovn_start();
+    arena = arena_new(0);
+    for (int i = 0; i < CLOUD; i++) {
+        check(apply(&cloud[i]));
+    }
+    for (int i = 0; i < GUESTS; i++) {
+        guest_start(&guests[i]);
+    }
+}
+
+static void cloud_stop(void) {
+    check(!access("/run/netns/ovnmeta-" NET, F_OK));
+    for (int i = 0; i < GUESTS; i++) {
+        guest_stop(&guests[i]);
+    }
+    check(gone_soon("/run/netns/ovnmeta-" NET));
+    for (int i = CLOUD; i-- > 0;) {
+        check(network_test_run(cloud[i].kind, cloud[i].id, NULL));
+    }
+    arena_free(arena);
+    ovn_stop();
+}
+
+TEST(ovn_keeps_the_contract_of_drivers) {
+    ovn_start();
+    network_conformance(&host);
+    ovn_stop();
+}
+
+static void test_leases(void) {
+    const char *lease = lease_of("g1");
+
+    check(has(lease, "ip=10.5.0.11\n"));
+    check(has(lease, "mask=24\n"));
+    check(has(lease, "mtu=1400\n"));
+    check(has(lease, "lease=43200\n"));
+    check(has(lease, "domain=example.org\n"));
+    check(has(lease, "9.9.9.9"));
+    check(has(lease, "169.254.169.254/32 10.5.0.2"));
+    check(has(lease, "10.77.0.0/16 10.5.0.7"));
+    check(has(lease, "0.0.0.0/0 10.5.0.1"));
+    lease = lease_of("g2");
+    check(has(lease, "ip=10.5.0.12\n"));
+    check(has(lease, "mtu=1280\n"));
+    check(has(lease, "domain=other.example\n"));
+}
+
+static void test_reach(void) {
+    check(pings_soon("g2", "10.5.0.11"));
+    check(!pings("g1", "10.5.0.12"));
+    check(pings("g1", "10.5.0.1"));
+    check(pings_soon("g1", "203.0.113.1"));
+    check(pings_soon("g2", "203.0.113.1"));
+    check(pings_soon("ext", "203.0.113.21"));
+    check(IN("ext", "ip", "route", "replace", "10.5.0.0/24", "via", "203.0.113.10"));
+}
+
+static void test_spoof(void) {
+    check(IN("g1", "ip", "addr", "add", "10.5.0.99/24", "dev", "eth0"));
+    check(!IN("g1", "busybox", "ping", "-c", "1", "-W", "1", "-I", "10.5.0.99", "10.5.0.1"));
+    check(IN("g1", "ip", "addr", "del", "10.5.0.99/24", "dev", "eth0"));
+}
+
+static void test_metadata(void) {
+    const char *const lies[] = {"-H", "X-Forwarded-For: 10.9.9.9", "-H", "X-Neutron-Network-ID: other", "-H",
+                                "X-Metadata-Signature: x", "-H", "X-Instance-ID: y", "-H", "Accept: text/css", NULL};
+    const char *said;
+
+    for (int i = 0; i < 50 && !strstr(curl("g1", NULL, "/"), "status=200"); i++) {
+        usleep(100000);
+    }
+    said = curl("g1", lies, "/openstack/latest/meta_data.json?a=b");
+    check(has(said, "GET /metadata/openstack/latest/meta_data.json?a=b\n"));
+    check(has(said, "X-Forwarded-For=10.5.0.11\n"));
+    check(has(said, "X-Neutron-Network-ID=" NET "\n"));
+    check(has(said, arena_printf(arena, "X-Metadata-Signature=%s\n",
+                                 metadata_signature(arena, host.metadata_secret, NET, "10.5.0.11"))));
+    check(has(said, "Accept=text/css\n"));
+    check(!strstr(said, "10.9.9.9") && !strstr(said, "=x\n") && !strstr(said, "Instance"));
+    check(has(curl("g2", NULL, "/latest"), "X-Forwarded-For=10.5.0.12\n"));
+    check(has(curl("g1", (const char *const[]){"-d", "a password", NULL}, "/openstack/latest/password"),
+              "a password"));
+    check(has(curl("g1", NULL, "/missing"), "status=404"));
+    check(has(curl("g1", (const char *const[]){"--path-as-is", NULL}, "/../identity/v3"), "status=400"));
+    check(has(curl("g1", (const char *const[]){"--path-as-is", NULL}, "/%2e%2E/identity/v3"), "status=400"));
+}
+
+static void test_six(void) {
+    const char *addresses;
+
+    check(IN("g3", "sysctl", "-qw", "net.ipv6.conf.eth0.accept_ra=2"));
+    check(IN("g3", "ip", "link", "set", "eth0", "down"));
+    check(IN("g3", "ip", "link", "set", "eth0", "up"));
+    for (int i = 0; i < 60 && !pings("g3", "2001:db8:5::1"); i++) {
+        usleep(200000);
+    }
+    check(run((const char *const[]){"ip", "-n", space("g3"), "-6", "addr", "show", "dev", "eth0", NULL}, &addresses));
+    check(has(addresses, "2001:db8:5:0:f816:3eff:fe05:13/64"));
+    check(pings_soon("g3", "2001:db8:5::1"));
+}
+
+/* A file from the first guest's web server on 'port', as 'argv' before curl's own arguments asks for it. */
+static bool fetches(const char *const *before, const char *port) {
+    const char *argv[20], *output = "", *url = arena_printf(arena, "http://203.0.113.21:%s/big", port);
+    const char *const curl[] = {"curl", "-s", "-m", "3", "-o", "/dev/null", "-w", "%{size_download}", url, NULL};
+    int count = 0;
+
+    for (; *before; before++) {
+        argv[count++] = *before;
+    }
+    for (int i = 0; curl[i]; i++) {
+        argv[count++] = curl[i];
+    }
+    argv[count] = NULL;
+    return run(argv, &output) && !strcmp(output, "2000000");
+}
+
+/* TCP with full segments, from outside and from the host itself, to the ports that the group opens. */
+static void test_streams(void) {
+    const char *const outside[] = {"ip", "netns", "exec", space("ext"), NULL}, *const here[] = {NULL};
+    const char *file = arena_printf(arena, "%s/big", test_directory());
+
+    check(DO("truncate", "-s", "2000000", file));
+    check(IN("g1", "busybox", "httpd", "-p", "80", "-h", test_directory()));
+    check(IN("g1", "busybox", "httpd", "-p", "82", "-h", test_directory()));
+    check(DO("ip", "addr", "add", "203.0.113.2/24", "dev", "br-ex"));
+    check(DO("ip", "link", "set", "br-ex", "up"));
+    check(fetches(outside, "80"));
+    check(!fetches(outside, "82"));
+    check(fetches(here, "80"));
+    check(!fetches(here, "82"));
+    check(DO("sh", "-c", arena_printf(arena, "kill $(ip netns pids %s)", space("g1"))));
+}
+
+static void test_rows(void) {
+    check(has(nb("find", "logical_router_port", "name=lrp-" ROUTER_OUT), "203.0.113.10/24"));
+    check(has(nb("--columns=name", "list", "gateway_chassis"), host.name));
+    check(has(nb("lr-nat-list", "neutron-" ROUTER, NULL), "203.0.113.21"));
+    check(has(nb("lr-route-list", "neutron-" ROUTER, NULL), "203.0.113.1"));
+    check(has(nb("find", "logical_switch_port", "type=localnet"), "physnet1"));
+}
+
+/* Applies another document for 'id' of the same kind. */
+static void change(const char *kind, const char *id, const char *text) {
+    check(apply(&(struct document){kind, id, text}));
+}
+
+/* True when ping from 'from' to 'to' comes to be 'wanted': changes take a moment to reach the switch. */
+static bool comes_to(bool wanted, const char *from, const char *source, const char *to) {
+    for (int i = 0; i < 20; i++) {
+        if (IN(from, "busybox", "ping", "-c", "1", "-W", "1", "-I", source, to) == wanted) {
+            return true;
+        }
+        usleep(100000);
+    }
+    test_fail(__FILE__, __LINE__, "%s %s %s", from, wanted ? "does not reach" : "still reaches", to);
+    return false;
+}
+
+static void test_remote_group(void) {
+    change("network.security_group", CLOSED_GROUP,
+           "{\"id\": \"" CLOSED_GROUP "\", \"security_group_rules\": [" RULE(ID("67"), "egress", "IPv4", "") ", "
+           RULE(ID("68"), "ingress", "IPv4", ", \"protocol\": \"icmp\", \"remote_group_id\": \"" OPEN_GROUP "\"") "]}");
+    check(comes_to(true, "g1", "eth0", "10.5.0.12"));
+    check(!pings("ext", "10.5.0.12"));
+    check(apply(&cloud[1]));
+    check(comes_to(false, "g1", "eth0", "10.5.0.12"));
+}
+
+static void test_port_changes(void) {
+    const char *pair = GUEST_PORT(GUEST1, NET, "fa:16:3e:05:00:11", FIXED(SUBNET, "10.5.0.11", "10.5.0.0/24"),
+                                  OPEN_GROUP, ", \"allowed_address_pairs\": [{\"ip_address\": \"10.5.0.99\"}]");
+    const char *bare = GUEST_PORT(GUEST2, NET, "fa:16:3e:05:00:12", FIXED(SUBNET, "10.5.0.12", "10.5.0.0/24"),
+                                  CLOSED_GROUP, ", \"port_security_enabled\": false");
+    const char *down = GUEST_PORT(GUEST1, NET, "fa:16:3e:05:00:11", FIXED(SUBNET, "10.5.0.11", "10.5.0.0/24"),
+                                  OPEN_GROUP, ", \"admin_state_up\": false");
+
+    check(IN("g1", "ip", "addr", "add", "10.5.0.99/24", "dev", "eth0"));
+    check(comes_to(false, "g1", "10.5.0.99", "10.5.0.1"));
+    change("network.port", GUEST1, pair);
+    check(comes_to(true, "g1", "10.5.0.99", "10.5.0.1"));
+    change("network.port", GUEST2, bare);
+    check(comes_to(true, "g1", "10.5.0.11", "10.5.0.12"));
+    check(apply(&guests[1].port));
+    check(comes_to(false, "g1", "10.5.0.11", "10.5.0.12"));
+    change("network.port", GUEST1, down);
+    check(comes_to(false, "g1", "10.5.0.11", "10.5.0.1"));
+    check(network_test_status(GUEST1, "DOWN", 5));
+    check(apply(&guests[0].port));
+    check(comes_to(true, "g1", "10.5.0.11", "10.5.0.1"));
+    check(network_test_status(GUEST1, "ACTIVE", 5));
+    check(IN("g1", "ip", "addr", "del", "10.5.0.99/24", "dev", "eth0"));
+}
+
+/* Waits in namespace 'name' for a frame with VLAN 'tag' on eth0 (packet(7)). */
+static bool hears_tag(const char *name, int tag, int wait_ms) {
+    const char *path = arena_printf(arena, "/run/netns/%s", space(name));
+    int home = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC), there = open(path, O_RDONLY | O_CLOEXEC), on = 1;
+    int fd = setns(there, CLONE_NEWNET) ? -1 : socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, htons(ETH_P_ALL));
+    bool heard = false;
+
+    check(fd >= 0 && !setns(home, CLONE_NEWNET));
+    check(!setsockopt(fd, SOL_PACKET, PACKET_AUXDATA, &on, sizeof on));
+    for (int i = 0; i < wait_ms && !heard; i++) {
+        char bytes[2048], control[256];
+        struct iovec part = {bytes, sizeof bytes};
+        struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control,
+                                 .msg_controllen = sizeof control};
+        ssize_t got = recvmsg(fd, &message, MSG_DONTWAIT);
+
+        for (struct cmsghdr *c = got > 0 ? CMSG_FIRSTHDR(&message) : NULL; c; c = CMSG_NXTHDR(&message, c)) {
+            const struct tpacket_auxdata *aux = (const struct tpacket_auxdata *)(const void *)CMSG_DATA(c);
+
+            heard = heard || (c->cmsg_type == PACKET_AUXDATA && (aux->tp_status & TP_STATUS_VLAN_VALID) &&
+                              aux->tp_vlan_tci == tag);
+        }
+        usleep(got > 0 ? 0 : 1000);
+    }
+    close(fd);
+    close(home);
+    close(there);
+    return heard;
+}
+
+static void test_vlan(void) {
+    static const struct document network = {
+        "network.network", VLAN,
+        "{\"id\": \"" VLAN "\", \"name\": \"tagged\", \"provider:network_type\": \"vlan\","
+        " \"provider:physical_network\": \"physnet1\", \"provider:segmentation_id\": 101, \"subnets\": ["
+        "{\"id\": \"" VLAN_SUBNET "\", \"ip_version\": 6, \"cidr\": \"2001:db8:6::/64\", \"enable_dhcp\": true,"
+        " \"ipv6_address_mode\": \"dhcpv6-stateful\", \"dns_nameservers\": [\"2001:db8::53\"]}]}"};
+    static const struct guest guest = {
+        "g4", "fa:16:3e:05:00:14",
+        {"network.port", GUEST4, GUEST_PORT(GUEST4, VLAN, "fa:16:3e:05:00:14",
+                                            FIXED(VLAN_SUBNET, "2001:db8:6::14", "2001:db8:6::/64"), OPEN_GROUP, "")}};
+    const char *flows;
+
+    check(apply(&network));
+    guest_start(&guest);
+    check(network_test_status(GUEST4, "ACTIVE", 20));
+    check(IN("g4", "ip", "addr", "add", "192.0.2.1/24", "dev", "eth0"));
+    check(IN("g4", "ip", "-6", "addr", "add", "2001:db8:6::14/64", "dev", "eth0", "nodad"));
+    check(IN("g4", "sh", "-c", "busybox ping -c 3 2001:db8:6::99 > /dev/null 2>&1 &"));
+    check(hears_tag("ext", 101, 5000));
+    check(run((const char *const[]){"ovn-sbctl", arena_printf(arena, "--db=%s", host.ovn_sb), "lflow-list",
+                                    "neutron-" VLAN, NULL}, &flows));
+    check(has(flows, "put_dhcpv6_opts"));
+    check(has(flows, "ia_addr = 2001:db8:6::14"));
+    check(has(flows, "dns_server = 2001:db8::53"));
+    guest_stop(&guest);
+    change("network.network", VLAN, "{\"id\": \"" VLAN "\", \"provider:network_type\": \"geneve\"}");
+    check(!strstr(nb("--columns=name", "list", "logical_switch_port"), "provnet-" VLAN));
+    check(network_test_run("network.network", VLAN, NULL));
+}
+
+/* The floating IP goes to the second guest, and there is no way out for others. */
+static void test_router_changes(void) {
+    char *text = arena_text(arena, cloud[8].text), *at = strstr(text, "\"10.5.0.11\"");
+
+    check(at);
+    memcpy(at, "\"10.5.0.12\"", strlen("\"10.5.0.12\""));
+    at = strstr(text, "\"enable_snat\": true");
+    check(at);
+    memcpy(at, "\"enable_snat\":null ", strlen("\"enable_snat\": true"));
+    change("network.router", ROUTER, text);
+    check(has(nb("lr-nat-list", "neutron-" ROUTER, NULL), "snat"));
+    at = strstr(text, "\"enable_snat\":null ");
+    memcpy(at, "\"enable_snat\":false", strlen("\"enable_snat\": true"));
+    change("network.router", ROUTER, text);
+    check(IN("ext", "ip", "route", "del", "10.5.0.0/24", "via", "203.0.113.10"));
+    check(comes_to(false, "g1", "eth0", "203.0.113.1"));
+    check(comes_to(true, "g2", "eth0", "203.0.113.1"));
+    check(!pings("ext", "203.0.113.21"));
+    check(apply(&cloud[8]));
+    check(comes_to(true, "g1", "eth0", "203.0.113.1"));
+    check(comes_to(true, "ext", "eth0", "203.0.113.21"));
+}
+
+static void test_subnet_changes(void) {
+    char *text = arena_text(arena, cloud[2].text), *at = strstr(text, "\"mtu\": 1400");
+    const char *lease;
+
+    memcpy(at, "\"mtu\": 1333", strlen("\"mtu\": 1400"));
+    change("network.network", NET, text);
+    usleep(500000);
+    lease = lease_of("g1");
+    check(has(lease, "mtu=1333\n"));
+    lease = lease_of("g2");
+    check(has(lease, "mtu=1280\n"));
+    check(has(lease, "domain=other.example\n"));
+}
+
+static void server_stop(const char *name) {
+    check(DO("sh", "-c", arena_printf(arena, "kill $(cat %s/%s.pid)", getenv("HANEUL_OVN_DIR"), name)));
+}
+
+static void server_start(const char *name) {
+    const char *dir = getenv("HANEUL_OVN_DIR");
+
+    check(DO("ovsdb-server", arena_printf(arena, "%s/%s.db", dir, name),
+             arena_printf(arena, "--remote=punix:%s/%s.sock", dir, name),
+             arena_printf(arena, "--unixctl=%s/%s.ctl", dir, name),
+             arena_printf(arena, "--pidfile=%s/%s.pid", dir, name), "--detach", "--no-chdir", "-vconsole:off",
+             arena_printf(arena, "--log-file=%s/%s.log", dir, name)));
+}
+
+/* A database that goes away delays what is to be done; an agent that starts anew finds all as it was. */
+static void test_restarts(void) {
+    server_stop("nb");
+    usleep(200000);
+    check(DO("true"));
+    server_start("nb");
+    check(apply(&guests[0].port));
+    network_test_stop();
+    network_test_start(&host, test_directory());
+    for (int i = 0; i < 50 && !strstr(curl("g1", NULL, "/"), "status=200"); i++) {
+        usleep(100000);
+    }
+    check(has(curl("g2", NULL, "/latest"), "X-Forwarded-For=10.5.0.12\n"));
+    check(network_test_status(GUEST1, "ACTIVE", 10));
+}
+
+TEST(ovn_makes_a_cloud_that_guests_can_use) {
+    struct http_server *api;
+    const char *error = NULL;
+
+    cloud_start();
+    api = http_server_start(arena, &(struct http_server_options){.address = "127.0.0.1:18470", .decide = decide,
+                                                                 .answer = answer}, &error);
+    check(api);
+    for (int i = 0; i < GUESTS; i++) {
+        check(network_test_status(guests[i].port.id, "ACTIVE", 20));
+    }
+    test_leases();
+    test_rows();
+    test_reach();
+    test_streams();
+    test_spoof();
+    test_metadata();
+    test_six();
+    test_remote_group();
+    test_port_changes();
+    test_vlan();
+    test_router_changes();
+    test_subnet_changes();
+    test_restarts();
+    http_server_stop(api, 1);
+    cloud_stop();
+}
