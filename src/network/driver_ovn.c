@@ -13,36 +13,36 @@ LOG_MODULE("network.ovn");
 struct ovn ovn = {.write = PTHREAD_MUTEX_INITIALIZER};
 
 #define COLUMNS(...) (const char *const[]){__VA_ARGS__, NULL}
-#define MARK "haneul:id"
+#define ID "haneul:id"
 
 static const struct ovsdb_table nb_tables[] = {
-    {"Logical_Switch", COLUMNS("name", "other_config", "external_ids"), "name", MARK},
+    {"Logical_Switch", COLUMNS("name", "other_config", "external_ids"), "name", {ID}},
     {"Logical_Switch_Port",
      COLUMNS("name", "type", "options", "parent_name", "tag", "addresses", "port_security", "up", "enabled",
              "dhcpv4_options", "dhcpv6_options", "external_ids"),
-     "name", MARK},
-    {"DHCP_Options", COLUMNS("cidr", "options", "external_ids"), NULL, MARK},
-    {"Port_Group", COLUMNS("name", "external_ids"), "name", MARK},
-    {"ACL", COLUMNS("direction", "priority", "match", "action", "external_ids"), NULL, MARK},
-    {"Logical_Router", COLUMNS("name", "enabled", "options", "external_ids"), "name", MARK},
+     "name", {ID, "haneul:network"}},
+    {"DHCP_Options", COLUMNS("cidr", "options", "external_ids"), NULL, {ID}},
+    {"Port_Group", COLUMNS("name", "external_ids"), "name", {ID}},
+    {"ACL", COLUMNS("direction", "priority", "match", "action", "external_ids"), NULL, {ID}},
+    {"Logical_Router", COLUMNS("name", "enabled", "options", "external_ids"), "name", {ID}},
     {"Logical_Router_Port", COLUMNS("name", "mac", "networks", "options", "ipv6_ra_configs", "external_ids"), "name",
-     MARK},
-    {"Gateway_Chassis", COLUMNS("name", "chassis_name", "priority", "external_ids"), "name", MARK},
-    {"NAT", COLUMNS("type", "external_ip", "logical_ip", "external_ids"), NULL, MARK},
-    {"Logical_Router_Static_Route", COLUMNS("ip_prefix", "nexthop", "output_port", "external_ids"), NULL, MARK},
+     {ID}},
+    {"Gateway_Chassis", COLUMNS("name", "chassis_name", "priority", "external_ids"), "name", {ID}},
+    {"NAT", COLUMNS("type", "external_ip", "logical_ip", "external_ids"), NULL, {ID}},
+    {"Logical_Router_Static_Route", COLUMNS("ip_prefix", "nexthop", "output_port", "external_ids"), NULL, {ID}},
     {0},
 };
 
 static const struct ovsdb_table sb_tables[] = {
-    {"Chassis", COLUMNS("name", "hostname", "other_config", "external_ids"), "name", NULL},
+    {"Chassis", COLUMNS("name", "hostname", "other_config", "external_ids"), "name", {0}},
     {0},
 };
 
 static const struct ovsdb_table ovs_tables[] = {
-    {"Open_vSwitch", COLUMNS("external_ids"), NULL, NULL},
-    {"Bridge", COLUMNS("name"), "name", NULL},
-    {"Port", COLUMNS("name"), "name", NULL},
-    {"Interface", COLUMNS("name", "external_ids"), "name", "haneul:port"},
+    {"Open_vSwitch", COLUMNS("external_ids"), NULL, {0}},
+    {"Bridge", COLUMNS("name"), "name", {0}},
+    {"Port", COLUMNS("name"), "name", {0}},
+    {"Interface", COLUMNS("name", "external_ids"), "name", {"haneul:port"}},
     {0},
 };
 
@@ -121,7 +121,7 @@ static void nb_settled(void *user) {
 static void report(void) {
     struct arena *arena = arena_new(0);
     size_t count;
-    const struct ovsdb_row *const *rows = ovsdb_rows(ovn.nb, arena, "Logical_Switch_Port", NULL, &count);
+    const struct ovsdb_row *const *rows = ovsdb_rows(ovn.nb, arena, "Logical_Switch_Port", NULL, NULL, &count);
 
     for (size_t i = 0; i < count; i++) {
         if (is_ours(arena, rows[i])) {
@@ -139,7 +139,7 @@ static void ovs_changed(void *user, const struct ovsdb_row *old, const struct ov
 
 const char *ovn_chassis(struct arena *arena) {
     size_t count;
-    const struct ovsdb_row *const *rows = ovsdb_rows(ovn.ovs, arena, "Open_vSwitch", NULL, &count);
+    const struct ovsdb_row *const *rows = ovsdb_rows(ovn.ovs, arena, "Open_vSwitch", NULL, NULL, &count);
 
     return count ? ovsdb_pair(arena, rows[0], "external_ids", "system-id") : NULL;
 }
@@ -166,14 +166,14 @@ static void stop(void) {
 /* The ids of the resources that have their chief row ('key') in 'table'. */
 static void list_ids(struct work *work, const char *name, const char *table, const char *key) {
     size_t count;
-    const struct ovsdb_row *const *rows = ovsdb_rows(ovn.nb, work->arena, table, NULL, &count);
+    const struct ovsdb_row *const *rows = ovsdb_rows(ovn.nb, work->arena, table, NULL, NULL, &count);
 
     json_key(&work->result, name);
     json_list(&work->result);
     for (size_t i = 0; i < count; i++) {
         if (same(ovsdb_pair(work->arena, rows[i], "external_ids", "haneul:key"), key) &&
             !same(ovsdb_pair(work->arena, rows[i], "external_ids", "haneul:kind"), "drop")) {
-            json_text(&work->result, ovsdb_pair(work->arena, rows[i], "external_ids", MARK));
+            json_text(&work->result, ovsdb_pair(work->arena, rows[i], "external_ids", ID));
         }
     }
     json_list_end(&work->result);
@@ -181,7 +181,7 @@ static void list_ids(struct work *work, const char *name, const char *table, con
 
 static void list_ports(struct work *work) {
     size_t count;
-    const struct ovsdb_row *const *rows = ovsdb_rows(ovn.nb, work->arena, "Logical_Switch_Port", NULL, &count);
+    const struct ovsdb_row *const *rows = ovsdb_rows(ovn.nb, work->arena, "Logical_Switch_Port", NULL, NULL, &count);
 
     json_key(&work->result, "ports");
     json_map(&work->result);
@@ -196,7 +196,7 @@ static void list_ports(struct work *work) {
 
 static void list_plugs(struct work *work) {
     size_t count;
-    const struct ovsdb_row *const *rows = ovsdb_rows(ovn.ovs, work->arena, "Interface", NULL, &count);
+    const struct ovsdb_row *const *rows = ovsdb_rows(ovn.ovs, work->arena, "Interface", NULL, NULL, &count);
 
     json_key(&work->result, "plugs");
     json_map(&work->result);

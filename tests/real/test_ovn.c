@@ -65,6 +65,9 @@ static void ovn_stop(void) {
 #define ROUTER_OUT ID("52")
 #define ROUTER_IN6 ID("53")
 #define FLOATING ID("54")
+#define TWIN ID("24")
+#define TWIN_SUBNET ID("25")
+#define TWIN_METADATA ID("26")
 #define OPEN_GROUP ID("60")
 #define CLOSED_GROUP ID("61")
 #define METADATA ID("70")
@@ -72,6 +75,7 @@ static void ovn_stop(void) {
 #define GUEST2 ID("82")
 #define GUEST3 ID("83")
 #define GUEST4 ID("84")
+#define GUEST5 ID("85")
 
 #define FIXED(SUB, IP, CIDR) "[{\"subnet_id\": \"" SUB "\", \"ip_address\": \"" IP "\", \"cidr\": \"" CIDR "\"}]"
 #define PORT_OF(ID, NET, MAC, OWNER, FIXED_IPS, MORE) \
@@ -101,6 +105,12 @@ static const struct document {
      "{\"id\": \"" NET6 "\", \"name\": \"six\", \"mtu\": 1400, \"provider:network_type\": \"geneve\", \"subnets\": ["
      "{\"id\": \"" SUBNET6 "\", \"ip_version\": 6, \"cidr\": \"2001:db8:5::/64\", \"gateway_ip\": \"2001:db8:5::1\","
      " \"enable_dhcp\": true, \"ipv6_address_mode\": \"slaac\", \"ipv6_ra_mode\": \"slaac\"}]}"},
+    {"network.network", TWIN,
+     "{\"id\": \"" TWIN "\", \"name\": \"another's\", \"mtu\": 1400, \"provider:network_type\": \"geneve\","
+     " \"subnets\": [{\"id\": \"" TWIN_SUBNET "\", \"ip_version\": 4, \"cidr\": \"10.5.0.0/24\","
+     " \"gateway_ip\": null, \"enable_dhcp\": true, \"metadata_ip\": \"10.5.0.2\"}]}"},
+    {"network.port", TWIN_METADATA, PORT_OF(TWIN_METADATA, TWIN, "fa:16:3e:05:02:03", "network:distributed",
+                                            FIXED(TWIN_SUBNET, "10.5.0.2", "10.5.0.0/24"), "")},
     {"network.network", PUBLIC,
      "{\"id\": \"" PUBLIC "\", \"name\": \"public\", \"mtu\": 1500, \"provider:network_type\": \"flat\","
      " \"provider:physical_network\": \"physnet1\", \"router:external\": true, \"subnets\": ["
@@ -150,8 +160,20 @@ static const struct guest {
      {"network.port", GUEST3, GUEST_PORT(GUEST3, NET6, "fa:16:3e:05:00:13",
                                          FIXED(SUBNET6, "2001:db8:5::f816:3eff:fe05:13", "2001:db8:5::/64"),
                                          OPEN_GROUP, "")}},
+    {"g5", "fa:16:3e:05:00:15",
+     {"network.port", GUEST5, GUEST_PORT(GUEST5, TWIN, "fa:16:3e:05:00:15",
+                                         FIXED(TWIN_SUBNET, "10.5.0.11", "10.5.0.0/24"), OPEN_GROUP, "")}},
 };
 enum { GUESTS = sizeof guests / sizeof guests[0] };
+
+static const struct document *document_of(const char *id) {
+    for (int i = 0; i < CLOUD; i++) {
+        if (!strcmp(cloud[i].id, id)) {
+            return &cloud[i];
+        }
+    }
+    return NULL;
+}
 
 static struct arena *arena;
 
@@ -301,6 +323,7 @@ static void cloud_stop(void) {
         guest_stop(&guests[i]);
     }
     check(gone_soon("/run/netns/ovnmeta-" NET));
+    check(gone_soon("/run/netns/ovnmeta-" TWIN));
     for (int i = CLOUD; i-- > 0;) {
         check(network_test_run(cloud[i].kind, cloud[i].id, NULL));
     }
@@ -370,6 +393,24 @@ static void test_metadata(void) {
     check(has(curl("g1", NULL, "/missing"), "status=404"));
     check(has(curl("g1", (const char *const[]){"--path-as-is", NULL}, "/../identity/v3"), "status=400"));
     check(has(curl("g1", (const char *const[]){"--path-as-is", NULL}, "/%2e%2E/identity/v3"), "status=400"));
+}
+
+/* A network of the same addresses, without a router: another world, with metadata of its own. */
+static void test_twin(void) {
+    const char *lease = lease_of("g5"), *said;
+
+    check(has(lease, "ip=10.5.0.11\n"));
+    check(has(lease, "serverid=10.5.0.2\n"));
+    check(!strstr(lease, "router="));
+    check(!strstr(lease, "0.0.0.0/0"));
+    for (int i = 0; i < 50 && !strstr(curl("g5", NULL, "/"), "status=200"); i++) {
+        usleep(100000);
+    }
+    said = curl("g5", NULL, "/openstack");
+    check(has(said, "X-Forwarded-For=10.5.0.11\n"));
+    check(has(said, "X-Neutron-Network-ID=" TWIN "\n"));
+    check(!pings("g5", "10.5.0.12"));
+    check(!pings("g5", "10.5.0.1"));
 }
 
 static void test_six(void) {
@@ -450,7 +491,7 @@ static void test_remote_group(void) {
            RULE(ID("68"), "ingress", "IPv4", ", \"protocol\": \"icmp\", \"remote_group_id\": \"" OPEN_GROUP "\"") "]}");
     check(comes_to(true, "g1", "eth0", "10.5.0.12"));
     check(!pings("ext", "10.5.0.12"));
-    check(apply(&cloud[1]));
+    check(apply(document_of(CLOSED_GROUP)));
     check(comes_to(false, "g1", "eth0", "10.5.0.12"));
 }
 
@@ -542,7 +583,7 @@ static void test_vlan(void) {
 
 /* The floating IP goes to the second guest, and there is no way out for others. */
 static void test_router_changes(void) {
-    char *text = arena_text(arena, cloud[8].text), *at = strstr(text, "\"10.5.0.11\"");
+    char *text = arena_text(arena, document_of(ROUTER)->text), *at = strstr(text, "\"10.5.0.11\"");
 
     check(at);
     memcpy(at, "\"10.5.0.12\"", strlen("\"10.5.0.12\""));
@@ -558,13 +599,13 @@ static void test_router_changes(void) {
     check(comes_to(false, "g1", "eth0", "203.0.113.1"));
     check(comes_to(true, "g2", "eth0", "203.0.113.1"));
     check(!pings("ext", "203.0.113.21"));
-    check(apply(&cloud[8]));
+    check(apply(document_of(ROUTER)));
     check(comes_to(true, "g1", "eth0", "203.0.113.1"));
     check(comes_to(true, "ext", "eth0", "203.0.113.21"));
 }
 
 static void test_subnet_changes(void) {
-    char *text = arena_text(arena, cloud[2].text), *at = strstr(text, "\"mtu\": 1400");
+    char *text = arena_text(arena, document_of(NET)->text), *at = strstr(text, "\"mtu\": 1400");
     const char *lease;
 
     memcpy(at, "\"mtu\": 1333", strlen("\"mtu\": 1400"));
@@ -624,6 +665,7 @@ TEST(ovn_makes_a_cloud_that_guests_can_use) {
     test_streams();
     test_spoof();
     test_metadata();
+    test_twin();
     test_six();
     test_remote_group();
     test_port_changes();
