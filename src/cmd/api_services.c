@@ -4,8 +4,11 @@
 
 #include "cmd/services.h"
 #include "compute/compute.h"
+#include "compute/console_token.h"
+#include "compute/metadata.h"
 #include "identity/identity.h"
 #include "image/image.h"
+#include "network/network.h"
 #include "placement/placement.h"
 #include "rest/system.h"
 
@@ -13,7 +16,10 @@ const struct service *const api_services[] = {
     &identity,
     &image,
     &placement,
+    &network,
     &compute,
+    &compute_console,
+    &compute_metadata,
     &rest_service,      /* last: its paths are at the root */
     NULL,
 };
