@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "compute/metadata.h"
 #include "compute/server.h"
-#include "compute/server_files.h"
 #include "image/image.h"
 #include "volume/volume.h"
 
@@ -233,7 +233,9 @@ bool document_write(struct call *call, const struct compute_server *server, stru
     json_list_end(out);
     if (server->config_drive) {
         json_key(out, "config_drive");
-        server_files(call, server, ports, port_count, disks, disk_count, out);
+        if (!metadata_files(call, server->id, out)) {
+            return false;
+        }
     }
     json_put_text(out, "power", wanted_power(server));
     return !call->error;
