@@ -4,12 +4,20 @@
 
 #include "cmd/services.h"
 #include "compute/compute.h"
+#include "compute/console_token.h"
+#include "compute/metadata.h"
 #include "identity/identity.h"
+#include "image/image.h"
+#include "placement/placement.h"
 #include "rest/system.h"
 
 const struct service *const api_services[] = {
     &identity,
+    &image,
+    &placement,
     &compute,
+    &compute_console,
+    &compute_metadata,
     &rest_service,      /* last: its paths are at the root */
     NULL,
 };

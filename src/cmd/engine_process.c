@@ -56,13 +56,22 @@ static bool pid_file_write(const char *path, pid_t pid) {
     return file && !fclose(file) && ok;
 }
 
+/* Keeps what is mounted at 'path' from here on out of other mount namespaces: for a root that is no mount point (a
+ * chroot) whose mounts may be shared. */
+static bool mount_apart(const char *path) {
+    return !mount(path, path, NULL, MS_BIND, NULL) && !mount(NULL, path, NULL, MS_PRIVATE, NULL);
+}
+
 static bool enter_namespace(const struct bind *binds) {
-    if (unshare(CLONE_NEWNS) || mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL)) {
+    bool whole;
+
+    if (unshare(CLONE_NEWNS)) {
         dprintf(2, "cannot make a mount namespace: %s\n", strerror(errno));
         return false;
     }
+    whole = !mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL);
     for (; binds->from; binds++) {
-        if (mount(binds->from, binds->to, NULL, MS_BIND, NULL)) {
+        if ((!whole && !mount_apart(binds->to)) || mount(binds->from, binds->to, NULL, MS_BIND, NULL)) {
             dprintf(2, "cannot bind %s to %s: %s\n", binds->from, binds->to, strerror(errno));
             return false;
         }

@@ -26,6 +26,8 @@
 
 LOG_MODULE("host.engines");
 
+enum { MOST_LOG = 16 * 1024 * 1024 };
+
 enum group { CENTRAL, SWITCH, CONTROLLER, LIBVIRT, GROUPS };
 
 /* In all texts '@' is the directory of the engines, DATA/engines: only root writes there. */
@@ -360,6 +362,16 @@ static void network_watch(struct arena *arena) {
     }
 }
 
+/* Engines append to their logs, so that cutting one off is safe while it runs. */
+static void log_watch(struct arena *arena, const struct engine *engine) {
+    const char *path = arena_printf(arena, "%s/log/%s.log", state.base, engine->name);
+    struct stat info;
+
+    if (!stat(path, &info) && info.st_size > MOST_LOG && truncate(path, 0)) {
+        log_warn("cannot cut off %s: %s", path, strerror(errno));
+    }
+}
+
 void engines_watch(void) {
     struct arena *arena;
 
@@ -368,8 +380,11 @@ void engines_watch(void) {
     }
     arena = arena_new(0);
     for (size_t i = 0; i < COUNT; i++) {
-        if (state.own[engines[i].group] && !engine_runs(arena, state.base, &engines[i])) {
-            engine_revive(arena, i);
+        if (state.own[engines[i].group]) {
+            if (!engine_runs(arena, state.base, &engines[i])) {
+                engine_revive(arena, i);
+            }
+            log_watch(arena, &engines[i]);
         }
     }
     network_watch(arena);
@@ -414,7 +429,7 @@ void engines_stop(const struct conf *conf, const char *data, int guest_seconds, 
     if (choose(arena, &host, &error)) {
         guests_stop(host.libvirt_uri, data, guest_seconds, remove);
         if (remove) {
-            network_remove(arena, conf, host.ovs, state.own[SWITCH]);
+            network_remove(arena, &host, state.own[SWITCH]);
         }
     }
     if (daemons_stop(arena, state.base)) {

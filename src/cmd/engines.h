@@ -24,8 +24,8 @@
  * do. Call once, as root. */
 bool engines_start(struct arena *arena, struct host *host, const char **ret_error);
 
-/* Restarts own engines that died. To be called about once a second; returns at once unless one died. Does nothing before
- * engines_start. */
+/* Restarts own engines that died. To be called about once a second; returns at once unless one died. Does nothing
+ * before engines_start. */
 void engines_watch(void);
 
 /* Shuts our guests down (up to 'guest_seconds', then cuts them off) and stops own engines; the system's own go on. With

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <linux/genetlink.h>
 #include <linux/netlink.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -143,6 +144,13 @@ static bool nat_set(struct arena *arena, const char *bridge, const char *address
     return true;
 }
 
+/* ovs-vsctl waits for the switch only when it changed something: after a restart the devices come a moment later. */
+static void device_wait(const char *name) {
+    for (int i = 0; i < 500 && !if_nametoindex(name); i++) {
+        usleep(10000);
+    }
+}
+
 static bool external_address_set(struct arena *arena, const struct host *host, const char **ret_error) {
     const char *address = conf_text(host->conf, "host", "external_address", "172.24.4.1/24");
     const char *bridge = host->bridge_external, *error = NULL;
@@ -150,6 +158,7 @@ static bool external_address_set(struct arena *arena, const struct host *host, c
     if (!*address) {
         return true;
     }
+    device_wait(bridge);
     if (!DO("ip", "address", "replace", address, "dev", bridge) || !DO("ip", "link", "set", bridge, "up")) {
         return false;
     }
@@ -165,11 +174,50 @@ bool network_prepare(struct arena *arena, const struct host *host, bool own_ovs,
            && bridges_make(arena, host, ret_error) && external_address_set(arena, host, ret_error);
 }
 
-void network_remove(struct arena *arena, const struct conf *conf, const char *ovs, bool own_ovs) {
+/* Guests' taps and the metadata proxies' cards: what is plugged into the integration bridge. */
+static void devices_unplug(struct arena *arena, const char *db, const char *bridge) {
+    struct run_result ports, result;
+    char *rest;
+
+    if (!RUN(arena, &ports, "ovs-vsctl", db, "--timeout=10", "list-ports", bridge)) {
+        return;
+    }
+    rest = arena_text(arena, ports.output);
+    for (char *port = strsep(&rest, "\n"); port; port = strsep(&rest, "\n")) {
+        if (if_nametoindex(port)) {
+            RUN(arena, &result, "ip", "link", "delete", port);
+        }
+    }
+}
+
+/* The namespaces of the metadata proxies, one for each network that OVN knows. */
+static void namespaces_remove(struct arena *arena, const char *nb) {
+    struct run_result names, result;
+    char *rest;
+
+    if (!RUN(arena, &names, "ovn-nbctl", arena_printf(arena, "--db=%s", nb), "--timeout=10", "--bare", "--columns=name",
+             "list", "logical_switch")) {
+        return;
+    }
+    rest = arena_text(arena, names.output);
+    for (char *name = strsep(&rest, "\n"); name; name = strsep(&rest, "\n")) {
+        const char *id = strncmp(name, "neutron-", 8) ? name : name + 8;
+        const char *space = arena_printf(arena, "ovnmeta-%s", id);
+
+        if (!access(arena_printf(arena, "/run/netns/%s", space), F_OK)) {
+            RUN(arena, &result, "ip", "netns", "delete", space);
+        }
+    }
+}
+
+void network_remove(struct arena *arena, const struct host *host, bool own_ovs) {
+    const struct conf *conf = host->conf;
     const char *bridge = conf_text(conf, "host", "external_bridge", "br-ex");
-    const char *db = arena_printf(arena, "--db=%s", ovs);
+    const char *db = arena_printf(arena, "--db=%s", host->ovs);
     struct run_result result;
 
+    devices_unplug(arena, db, conf_text(conf, "host", "bridge", "br-int"));
+    namespaces_remove(arena, host->ovn_nb);
     RUN(arena, &result, "nft", "delete", "table", "ip", arena_printf(arena, "haneul-%s", bridge));
     if (!own_ovs) {
         RUN(arena, &result, "ovs-vsctl", db, "--timeout=10", "--if-exists", "del-br", bridge, "--", "--if-exists",

@@ -23,8 +23,9 @@ bool libvirt_prepare(struct arena *arena, const char *base, const char **ret_err
  * 'seconds'; with 'undefine' libvirt forgets them. */
 void guests_stop(const char *uri, const char *data, int seconds, bool undefine);
 
-/* Takes what network_prepare made out of the switch at 'ovs' again, if that is the system's; and the NAT. */
-void network_remove(struct arena *arena, const struct conf *conf, const char *ovs, bool own_ovs);
+/* Removes the NAT, what is plugged into the integration bridge of host->ovs, the namespaces of metadata proxies and,
+ * from a switch of the system's, what network_prepare made there. */
+void network_remove(struct arena *arena, const struct host *host, bool own_ovs);
 
 /* Writes the file unless it says so already. */
 bool file_write(const char *path, const char *text);

@@ -12,6 +12,7 @@
 
 #include "base/arena.h"
 #include "base/json.h"
+#include "base/crypto.h"
 #include "bus/work.h"
 #include "compute/disks.h"
 #include "compute/document.h"
@@ -25,8 +26,9 @@ static void parents_make(char *path, size_t from) {
     }
 }
 
-static bool file_write(const char *path, const char *text, size_t size) {
+static bool file_write(const char *path, const void *bytes, size_t size) {
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+    const char *text = bytes;
     bool ok = fd >= 0;
 
     while (ok && size) {
@@ -42,9 +44,12 @@ static bool file_write(const char *path, const char *text, size_t size) {
 static bool files_write(struct work *work, const struct server *server, const char *directory) {
     for (JSON_EACH(file, server->config_drive)) {
         char *path = arena_printf(work->arena, "%s/%s", directory, file->key);
+        size_t size = file->count;
+        const void *bytes = file->type == JSON_TEXT ? file->text
+                                                    : (const void *)base64_decode(work->arena, json_get_text(file, "base64"), &size);
 
         parents_make(path, strlen(directory) + 1);
-        if (!file_write(path, file->text, file->count)) {
+        if (!bytes || !file_write(path, bytes, size)) {
             return work_fail(work, "server %s: config drive: cannot write %s: %s", work->id, file->key,
                              strerror(errno));
         }

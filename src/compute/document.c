@@ -277,7 +277,7 @@ static bool config_drive_read(struct work *work, struct server *server) {
         return work_fail(work, "server %s: the config drive has more than %d files", work->id, MAX_FILES);
     }
     for (JSON_EACH(file, files)) {
-        if (file->type != JSON_TEXT || !path_is_inside(file->key)) {
+        if ((file->type != JSON_TEXT && !json_get_text(file, "base64")) || !path_is_inside(file->key)) {
             return work_fail(work, "server %s: config drive: file name or content is malformed", work->id);
         }
     }

@@ -34,6 +34,7 @@
  *       "vif_model": "virtio"|"e1000"|"e1000e"|"rtl8139"|"ne2k_pci"|"vmxnet3" [by hw_vif_model, else virtio]
  *       ... }]                            the whole member is also the network's plug document
  *   "config_drive": {"openstack/latest/meta_data.json": text, ...} or null
+ *                                         a file that is no text: {"base64": text}
  *   "rescue": {image as above} or null    boot this image, the root disk being the second disk
  *   "power": "running" | "shutdown" | "paused" | "suspended" [running]
  * }

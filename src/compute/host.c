@@ -26,7 +26,7 @@ static const char *const *host_traits(struct call *call, const struct json *comp
 
 static bool provide(struct call *call, const struct compute_host *host, const struct json *compute) {
     int64_t ram = json_get_int(compute, "memory_mb", 0);
-    const struct placement_inventory inventory[] = {
+    const struct placement_stock inventory[] = {
         {"VCPU", json_get_int(compute, "vcpus", 0), 0, RATIO_CPU},
         {"MEMORY_MB", ram, ram > 2 * RESERVED_RAM ? RESERVED_RAM : 0, RATIO_RAM},
         {"DISK_GB", json_get_int(compute, "disk_gb", 0), 0, RATIO_DISK},

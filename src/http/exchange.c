@@ -2,8 +2,8 @@
  * The life of a request: head, decision, body, answer, end.
  *
  * libmicrohttpd calls exchange_handle when the head is there, for each piece of the body, when the body is whole, and
- * again when a worker let the connection go on. While a worker has the exchange the connection is suspended. It may be
- * suspended within a body only when some of the piece at hand is left untaken, else libmicrohttpd would go on calling. */
+ * again when a worker let the connection go on. While a worker has the exchange the connection is suspended. Within a
+ * body it may be suspended only when some of the piece at hand is left untaken, else libmicrohttpd goes on calling. */
 #include "http/internal.h"
 
 #include <assert.h>

@@ -33,7 +33,7 @@ struct http_request {
     enum http_method method;
     const char *method_name;
     const char *target;                     /* as received, before decoding: path and query */
-    const char *path;                       /* decoded; NUL, invalid escapes and invalid UTF-8 are refused with 400 before */
+    const char *path;                       /* decoded; NUL, bad escapes and invalid UTF-8 were refused with 400 */
     const char *raw_path;                   /* not decoded, without the query */
     const char *query;                      /* not decoded; "" when there is none */
     const char *client;                     /* address of the peer */
@@ -111,8 +111,8 @@ struct http_range {
 };
 
 /* The ranges that the request's Range header asks of 'size' bytes (RFC 9110 section 14), up to 'max'. Returns how many;
- * 0: send everything (none, malformed, not a GET, more than 'max', overlapping past the whole, or If-Range names another
- * ETag or Last-Modified than the response headers have); -1: none can be satisfied (416). */
+ * 0: send everything (none, malformed, not a GET, more than 'max', overlapping past the whole, or If-Range names
+ * another ETag or Last-Modified than the response headers have); -1: none can be satisfied (416). */
 int http_ranges(const struct http_request *request, int64_t size, struct http_range *ret_ranges, int max);
 
 /* Answers with the first 'size' bytes of 'fd' (closed by the server): 200, 206 (one range, or multipart/byteranges) or
@@ -126,7 +126,7 @@ struct http_server_options {
     int threads, workers;                   /* 0: as many as cores; 2 x cores + 2 */
     size_t max_connections;                 /* 0: 20,000 */
     int idle_seconds;                       /* 0: 75 */
-    size_t max_header;                      /* bytes of all headers; 0: 64 KiB */
+    size_t max_header;                      /* memory for the head and for reading; 0: 32 KiB */
     size_t max_arena;                       /* ceiling of a request's arena; 0: 64 MiB */
 
     /* Looks at the head; says what to do with the body. Must not block. */

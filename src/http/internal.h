@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What the parts of the HTTP server share: the server, and the exchange (one request and its response).
  *
- * An exchange belongs to libmicrohttpd's thread of its connection. While a worker has it, the connection is suspended, so
- * the two never touch it at once. */
+ * An exchange belongs to libmicrohttpd's thread of its connection. While a worker has it, the connection is suspended,
+ * so the two never touch it at once. */
 #pragma once
 #include <microhttpd.h>
 #include <pthread.h>

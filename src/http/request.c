@@ -215,6 +215,9 @@ const char *request_read(struct exchange *exchange, const char *method, const ch
         return "The request line is malformed.";
     }
     error = headers_read(exchange);
+    if (!error && strcmp(version, "HTTP/1.0") != 0 && !http_header(request, "Host")) {
+        error = "The Host header is missing.";
+    }
     if (!error) {
         error = framing_read(exchange, version);
     }

@@ -29,7 +29,7 @@ static void set_defaults(struct http_server_options *options) {
     options->workers = options->workers > 0 ? options->workers : (int)cores * 2 + 2;
     options->max_connections = options->max_connections ? options->max_connections : 20000;
     options->idle_seconds = options->idle_seconds > 0 ? options->idle_seconds : 75;
-    options->max_header = options->max_header ? options->max_header : 64 * 1024;
+    options->max_header = options->max_header ? options->max_header : 32 * 1024;
     options->max_arena = options->max_arena ? options->max_arena : 64 * 1024 * 1024;
 }
 
@@ -197,7 +197,7 @@ static bool daemon_start(struct http_server *server) {
         (unsigned)options->max_connections, MHD_OPTION_CONNECTION_TIMEOUT, (unsigned)options->idle_seconds,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, options->max_header, MHD_OPTION_URI_LOG_CALLBACK, exchange_begin, server,
         MHD_OPTION_UNESCAPE_CALLBACK, keep_escaped, NULL, MHD_OPTION_NOTIFY_COMPLETED, exchange_end, server,
-        MHD_OPTION_NOTIFY_CONNECTION, connection_notify, server, MHD_OPTION_STRICT_FOR_CLIENT, 1, MHD_OPTION_ARRAY,
+        MHD_OPTION_NOTIFY_CONNECTION, connection_notify, server, MHD_OPTION_ARRAY,
         server->certificate ? tls : &tls[2], MHD_OPTION_END);
     if (!server->daemon && fcntl(server->listen_fd, F_GETFD) < 0) {
         server->listen_fd = -1;     /* libmicrohttpd closes it on some failures only */

@@ -2,8 +2,10 @@
  * Connections that left HTTP: each has a thread of its own until its function returns. */
 #include "http/internal.h"
 
+#include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/log.h"
@@ -35,12 +37,26 @@ static void list_remove(struct http_server *server, struct exchange *exchange) {
     pthread_mutex_unlock(&server->mutex);
 }
 
-/* The exchange may be gone as soon as the connection is closed. */
+/* The network's socket where TLS stands between it and us; else -1. */
+static int network_socket(const struct exchange *exchange) {
+    const union MHD_ConnectionInfo *info =
+        exchange->request.tls ? MHD_get_connection_info(exchange->connection, MHD_CONNECTION_INFO_CONNECTION_FD) : NULL;
+
+    return info ? fcntl(info->connect_fd, F_DUPFD_CLOEXEC, 0) : -1;
+}
+
+/* The exchange may be gone as soon as the connection is closed. With TLS, libmicrohttpd may look at our end before it
+ * knows that we are done, and then not again until the network stirs; so we stir it. */
 static void leave(struct exchange *exchange) {
     struct http_server *server = exchange->server;
+    int network = network_socket(exchange);
 
     list_remove(server, exchange);
     MHD_upgrade_action(exchange->upgrade, MHD_UPGRADE_ACTION_CLOSE);
+    if (network >= 0) {
+        shutdown(network, SHUT_RD);
+        close(network);
+    }
     atomic_fetch_sub(&server->upgraded_count, 1);
 }
 

@@ -16,9 +16,9 @@ bool websocket_accept(struct http_request *request, const char *protocol);
 /* Connects to "unix:PATH" or "HOST:PORT" within 'timeout_ms'. The descriptor does not block; -1 on failure. */
 int websocket_connect(const char *address, int timeout_ms);
 
-/* Passes bytes both ways until a side ends or the client stays silent to pings for 90 s: payloads of the client's binary
- * frames to 'backend_fd', bytes of 'backend_fd' as binary frames to 'client_fd'. Memory is bounded: who reads slowly
- * makes the other side wait. Blocks; for request->upgraded. Closes neither descriptor. */
+/* Passes bytes both ways until a side ends or the client stays silent to pings for 90 s: payloads of the client's
+ * binary frames to 'backend_fd', bytes of 'backend_fd' as binary frames to 'client_fd'. Memory is bounded: who reads
+ * slowly makes the other side wait. Blocks; for request->upgraded. Closes neither descriptor. */
 void websocket_proxy(int client_fd, const void *extra, size_t extra_size, int backend_fd);
 
 /* The reader of the client's frames, apart from sockets. */

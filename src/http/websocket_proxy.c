@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Passes bytes between a WebSocket client and a stream socket. Each direction has one bounded buffer; a side is read only
- * while the buffer towards the other has room. */
+ * Passes bytes between a WebSocket client and a stream socket. Each direction has one bounded buffer; a side is read
+ * only while the buffer towards the other has room. */
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
@@ -219,7 +219,6 @@ void websocket_proxy(int client_fd, const void *extra, size_t extra_size, int ba
             turn(proxy);
         }
     }
-    shutdown(client_fd, SHUT_WR);
     free(proxy);
 }
 
@@ -278,6 +277,6 @@ int websocket_connect(const char *address, int timeout_ms) {
     if (strlen(address + 5) >= sizeof path.sun_path) {
         return -1;
     }
-    strcpy(path.sun_path, address + 5);
+    memcpy(path.sun_path, address + 5, strlen(address + 5) + 1);
     return connect_within((struct sockaddr *)&path, sizeof path, timeout_ms);
 }

@@ -6,6 +6,7 @@
 #include "base/conf.h"
 #include "base/crypto.h"
 #include "http/http.h"
+#include "identity/assignment.h"
 #include "identity/catalog.h"
 #include "identity/password.h"
 #include "identity/token.h"
@@ -185,14 +186,14 @@ static bool choose_scope(struct call *call, struct authentication *auth) {
 
 static bool make_token(struct call *call, void *pointer) {
     struct authentication *auth = pointer;
-    int64_t now = clock_now() / SECOND * SECOND;
+    int64_t now = clock_now();
     int64_t life = conf_int(cloud.conf, "identity", "token_seconds", 3600) * SECOND;
 
     auth->token = (struct token){
         .user_id = auth->user ? auth->user->id : auth->from->user_id,
         .methods = auth->methods,
         .issued = now,
-        .expires = auth->from ? auth->from->expires : now + life,
+        .expires = auth->from ? auth->from->expires : (now + life) / SECOND * SECOND,
         .audit_id = token_audit_id(call->arena),
         .parent_audit_id = !auth->from ? NULL : auth->from->parent_audit_id ? auth->from->parent_audit_id : auth->from->audit_id,
     };
@@ -239,7 +240,7 @@ static bool may_see(struct call *call, const char *rule, const struct token *tok
 }
 
 bool identity_token_show(struct call *call) {
-    const struct token *token;
+    const struct token *token = NULL;
     struct caller caller;
 
     if (!subject(call, &token, &caller, call_argument_true(call, "allow_expired")) ||
@@ -251,7 +252,7 @@ bool identity_token_show(struct call *call) {
 }
 
 bool identity_token_revoke(struct call *call) {
-    const struct token *token;
+    const struct token *token = NULL;
     struct caller caller;
 
     if (!subject(call, &token, &caller, false) || !may_see(call, "identity:revoke_token", token)) {
@@ -260,4 +261,35 @@ bool identity_token_revoke(struct call *call) {
     call_after_commit(call, (void (*)(void *))token_revoke, (void *)(uintptr_t)token->audit_id);
     return row_insert(call, &resource_identity_revocation,
                       &(struct identity_revocation){.audit_id = token->audit_id, .expires_at = token->expires});
+}
+
+static void write_self(struct call *call) {
+    json_key(&call->out, "links");
+    json_map(&call->out);
+    json_put_text(&call->out, "self", arena_printf(call->arena, "%s%s", call_base_url(call), call->http->raw_path));
+    json_map_end(&call->out);
+}
+
+bool identity_auth_catalog(struct call *call) {
+    if (!call->caller.project_id && !call->caller.domain_id && !call->caller.system) {
+        return fail(call, 403, "An unscoped token has no catalog.");
+    }
+    json_map(&call->out);
+    json_key(&call->out, "catalog");
+    catalog_write(call, &call->caller, &call->out);
+    write_self(call);
+    json_map_end(&call->out);
+    return true;
+}
+
+/* Systems that the user may scope to: all, or none. */
+bool identity_auth_system(struct call *call) {
+    static const char sql[] = "SELECT count(*) FROM identity_assignment WHERE target_id = 'system' AND " SQL_ACTOR;
+    struct value user = sql_text(call->caller.user_id);
+
+    json_map(&call->out);
+    json_put_raw(&call->out, "system", call_count(call, sql, SQL_ARGS(user, user)) ? "[{\"all\": true}]" : "[]");
+    write_self(call);
+    json_map_end(&call->out);
+    return true;
 }

@@ -104,6 +104,7 @@ static bool load_user(struct call *call, const struct token *token, struct calle
     struct identity_domain *domain;
 
     if (!row_find(call, &resource_identity_user, token->user_id, &user) || !user->enabled ||
+        token->issued < user->tokens_from ||
         !domain_of(call, user->domain_id, &domain)) {
         return false;
     }

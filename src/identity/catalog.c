@@ -149,7 +149,7 @@ void token_write(struct call *call, const struct token *token, const struct call
     }
     json_list_end(out);
     json_put_text(out, "expires_at", time_print(token->expires, TIME_MICRO_Z, text));
-    json_put_text(out, "issued_at", time_print(token->issued, TIME_MICRO_Z, text));
+    json_put_text(out, "issued_at", time_print(token->issued / SECOND * SECOND, TIME_MICRO_Z, text));
     write_scope(caller, out);
     if (caller->role_count) {
         write_roles(caller, out);

@@ -10,6 +10,7 @@
 #include "base/id.h"
 #include "identity/identity.h"
 #include "identity/keys.h"
+#include "identity/target.h"
 #include "identity/token.h"
 #include "identity/types.h"
 #include "rest/cloud.h"
@@ -38,6 +39,7 @@ static const struct policy_default policies[] = {
 static const struct api_style style = {
     .time = TIME_MICRO_Z,
     .inexact_filters = true,
+    .attribute = identity_attribute,
     .write_error = error_plain,
     .write_page = page_identity,
 };

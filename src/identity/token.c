@@ -100,7 +100,8 @@ char *token_seal(struct arena *arena, const struct token *token) {
     buf_char(&buf, (char)token->scope);
     put_id(&buf, token->user_id);
     put_id(&buf, token->scope_id);
-    put_int(&buf, token->expires / SECOND);
+    put_int(&buf, token->issued);
+    put_int(&buf, token->expires);
     put_id(&buf, token->audit_id);
     put_id(&buf, token->parent_audit_id);
     sealed = keys_seal(arena, buf.at, buf.size, token->issued / SECOND);
@@ -200,10 +201,10 @@ struct token *token_open(struct arena *arena, const char *sealed, bool allow_exp
     token->scope = get_byte(&r);
     token->user_id = get_id(&r, arena);
     token->scope_id = get_id(&r, arena);
-    token->expires = get_int(&r) * SECOND;
+    token->issued = get_int(&r);
+    token->expires = get_int(&r);
     token->audit_id = get_id(&r, arena);
     token->parent_audit_id = get_id(&r, arena);
-    token->issued = created * SECOND;
     if (r.bad || (!allow_expired && token->expires <= clock_now()) || is_revoked(token->audit_id)) {
         return NULL;
     }

@@ -14,7 +14,7 @@ struct token {
     enum token_scope scope;
     const char *scope_id;           /* project or domain */
     unsigned methods;               /* enum token_method */
-    int64_t issued, expires;        /* microseconds, whole seconds */
+    int64_t issued, expires;        /* microseconds; shown as whole seconds */
     const char *audit_id, *parent_audit_id;     /* 22 characters of base64url; the parent may be null */
 };
 

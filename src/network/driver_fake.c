@@ -115,7 +115,8 @@ static bool keep(struct work *work, enum kind kind) {
     const char *id = json_get_text(work->doc, "id"), *text = work->doc ? json_print(work->arena, work->doc) : NULL;
     bool saved;
 
-    if (!id_is_uuid(work->id) || (work->doc && work->doc->type != JSON_MAP) || (kind != PLUG && id && strcmp(id, work->id) != 0)) {
+    if (!id_is_uuid(work->id) || (work->doc && work->doc->type != JSON_MAP) ||
+        (kind != PLUG && id && strcmp(id, work->id) != 0)) {
         return work_fail(work, "%s %s: the document is of another", kind_names[kind], work->id);
     }
     pthread_mutex_lock(&fake.lock);
@@ -151,9 +152,10 @@ static int port_state(struct arena *arena, const char *id) {
 }
 
 static bool apply_port(struct work *work) {
+    const char *network = json_get_text(work->doc, "network_id");
     int before = port_state(work->arena, work->id), now;
 
-    if (work->doc && !id_is_uuid(json_get_text(work->doc, "network_id") ? json_get_text(work->doc, "network_id") : "")) {
+    if (work->doc && !(network && id_is_uuid(network))) {
         return work_fail(work, "port %s: no network", work->id);
     }
     if (!keep(work, PORT)) {

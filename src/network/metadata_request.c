@@ -52,7 +52,8 @@ static bool target_is_good(const char *target) {
         bool plain = *at != '%';
         int c = !plain && end - at < 3 ? -1 : path_char(&at);
 
-        if (c < 0x21 || c == 0x7f || c == '\\' || c == '#' || (!plain && (c == '/' || c == '%'))) {
+        if (c < 0x21 || c == 0x7f || (plain && c > 0x7e) || c == '\\' || c == '#' ||
+            (!plain && (c == '/' || c == '%'))) {
             return false;
         }
         if (c == '/') {

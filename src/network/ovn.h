@@ -66,8 +66,8 @@ struct plan {
     size_t names;
 };
 
-/* The row 'key' of the document in 'table', held by 'parent' (null: a table of roots; else it has a name). Add its columns
- * to row->values; the plan adds external_ids. 'name' may be null. */
+/* The row 'key' of the document in 'table', held by 'parent' (null: a table of roots; else it has a name). Add its
+ * columns to row->values; the plan adds external_ids. 'name' may be null. */
 struct plan_row *plan_row(struct plan *plan, const char *table, const char *key, const char *name,
                           struct plan_row *parent);
 
@@ -86,7 +86,8 @@ void plan_leave(struct plan *plan, const char *table, const char *holder, const 
 void plan_note(struct plan_row *row, const char *key, const char *value);
 
 /* Brings about what 'build' puts into the plan for work->doc, which was checked to be a map whose "id" is not another
- * than work->id; a null document plans no rows. Takes the lock, commits, and begins anew when others wrote meanwhile. */
+ * than work->id; a null document plans no rows. Takes the lock, commits, and begins anew when others wrote
+ * meanwhile. */
 bool plan_apply(struct work *work, const char *kind, bool (*build)(struct plan *plan, const struct json *doc));
 
 /* A row of another document, whose key need not be unique among the plan's own. */
@@ -108,8 +109,8 @@ struct dhcp_subnet {
 struct dhcp_subnet *dhcp_plan_subnets(struct plan *plan, const struct json *network);
 /* Reads those of network 'id' as they are. */
 struct dhcp_subnet *dhcp_read_subnets(struct plan *plan, const char *id);
-/* Sets the two DHCP columns of a switch port on 'subnets' (ids between spaces), with rows of its own when 'extra' (JSON:
- * the port's extra_dhcp_opts, or null) asks for it. */
+/* Sets the two DHCP columns of a switch port on 'subnets' (ids between spaces), with rows of its own when 'extra'
+ * (JSON: the port's extra_dhcp_opts, or null) asks for it. */
 void dhcp_link(struct plan *plan, struct plan_row *port, const char *port_id, const struct dhcp_subnet *of_network,
                const char *subnets, const char *extra);
 

@@ -414,8 +414,8 @@ static struct dhcp_option *options_copy(struct arena *arena, const struct dhcp_o
     return copy;
 }
 
-static void link_version(struct plan *plan, struct plan_row *port, const char *port_id, const struct dhcp_subnet *subnet,
-                         const struct json *extra, int version) {
+static void link_version(struct plan *plan, struct plan_row *port, const char *port_id,
+                         const struct dhcp_subnet *subnet, const struct json *extra, int version) {
     const char *column = version == 4 ? "dhcpv4_options" : "dhcpv6_options";
     struct dhcp_option *list = subnet ? options_copy(plan->arena, subnet->options) : NULL;
     int own = lay_over(plan->arena, extra, version, &list);

@@ -50,7 +50,8 @@ static struct plan_row *plan_switch(struct plan *plan, const struct json *networ
     return row;
 }
 
-/* Ties the ports of the network to its DHCP options: subnets may have come, gone or changed since the ports were made. */
+/* Ties the ports of the network to its DHCP options: subnets may have come, gone or changed since the ports were
+ * made. */
 static void link_ports(struct plan *plan, const struct dhcp_subnet *subnets) {
     size_t count;
     const struct ovsdb_row *const *ports = ovsdb_rows(ovn.nb, plan->arena, "Logical_Switch_Port", NULL, &count);

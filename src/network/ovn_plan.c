@@ -164,7 +164,8 @@ static void link_add(struct plan *plan, struct plan_link link) {
 }
 
 void plan_join(struct plan *plan, struct plan_row *holder, const char *column, const struct plan_row *row) {
-    link_add(plan, (struct plan_link){.table = holder->table, .holder = holder->ref, .column = column, .row = row->ref});
+    link_add(plan,
+             (struct plan_link){.table = holder->table, .holder = holder->ref, .column = column, .row = row->ref});
 }
 
 void plan_leave(struct plan *plan, const char *table, const char *holder, const char *column, const char *uuid) {

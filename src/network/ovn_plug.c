@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Devices of this host on the integration bridge of Open vSwitch. ovn-controller finds the port that a device carries by
- * its external_ids:iface-id (ovn-architecture(7)). */
+ * Devices of this host on the integration bridge of Open vSwitch. ovn-controller finds the port that a device carries
+ * by its external_ids:iface-id (ovn-architecture(7)). */
 #include <string.h>
 
 #include "base/arena.h"
@@ -15,7 +15,7 @@ enum { COMMIT_MS = 10000, DEVICE_SIZE = 15 };
 static struct ovsdb_values *interface_ids(struct arena *arena, const char *const *ids) {
     struct ovsdb_values *values = ovsdb_values_new(arena);
 
-    for (; ids[0]; ids += 2) {
+    for (; *ids; ids += 2) {
         ovsdb_add_pair(values, "external_ids", ids[0], ids[1] ? ids[1] : "");
     }
     return values;
@@ -96,7 +96,10 @@ static bool detach_others(struct work *work, const char *id, const char *keep, c
 }
 
 bool ovn_plug(struct work *work) {
-    const char *device = json_get_text(work->doc, "device"), *mac, *error = NULL;
+    const char *device = json_get_text(work->doc, "device"), *error = NULL;
+    const char *mac = ovn_mac(work->arena, json_get_text(work->doc, "mac_address"));
+    const char *const ids[] = {"iface-id", work->id, "iface-status", "active", "attached-mac", mac, "vm-id",
+                               json_get_text(work->doc, "device_id"), "haneul:port", work->id, NULL};
 
     if (work->doc && (!ovn_is_word(device, DEVICE_SIZE) || !strcmp(device, ovn.host->bridge))) {
         return work_fail(work, "port %s: '%.40s' is no device to plug", work->id, device ? device : "");
@@ -110,11 +113,7 @@ bool ovn_plug(struct work *work) {
     if (!work->doc) {
         return true;
     }
-    mac = ovn_mac(work->arena, json_get_text(work->doc, "mac_address"));
-    if (!ovs_attach(work->arena, device,
-                    (const char *const[]){"iface-id", work->id, "iface-status", "active", "attached-mac", mac ? mac : "",
-                                          "vm-id", json_get_text(work->doc, "device_id"), "haneul:port", work->id, NULL},
-                    &error)) {
+    if (!ovs_attach(work->arena, device, ids, &error)) {
         return work_fail(work, "port %s: %s", work->id, error);
     }
     if (work->host->userspace_datapath && !offload_disable(device)) {

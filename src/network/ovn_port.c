@@ -215,9 +215,9 @@ static void leave_groups(struct plan *plan, const struct plan_row *row, const ch
     char *rest = arena_text(plan->arena, before ? before : "");
 
     while ((name = strtok_r(rest, " ", &rest)) != NULL) {
-        const struct ovsdb_row *group = strstr(names, name) ? NULL : ovsdb_find(ovn.nb, plan->arena, "Port_Group", name);
+        const struct ovsdb_row *group = ovsdb_find(ovn.nb, plan->arena, "Port_Group", name);
 
-        if (group) {
+        if (group && !strstr(names, name)) {
             plan_leave(plan, "Port_Group", group->uuid, "ports", row->old->uuid);
         }
     }

@@ -51,17 +51,26 @@ static int bounded(const struct json *rule, const char *key, int most) {
     return value->type == JSON_INT && value->integer >= 0 && value->integer <= most ? (int)value->integer : -2;
 }
 
+/* " && NAME == VALUE", or nothing when there is no value. */
+static const char *match_number(struct arena *arena, const char *name, const char *relation, int value) {
+    return value < 0 ? "" : arena_printf(arena, " && %s %s %d", name, relation, value);
+}
+
 static const char *match_range(struct arena *arena, const char *name, int least, int most) {
+    const char *port = arena_printf(arena, "%s.dst", name);
+
     if (least >= 0 && least == most) {
-        return arena_printf(arena, " && %s && %s.dst == %d", name, name, least);
+        return arena_printf(arena, " && %s%s", name, match_number(arena, port, "==", least));
     }
-    return arena_printf(arena, " && %s%s%s", name, least >= 0 ? arena_printf(arena, " && %s.dst >= %d", name, least) : "",
-                        most >= 0 ? arena_printf(arena, " && %s.dst <= %d", name, most) : "");
+    return arena_printf(arena, " && %s%s%s", name, match_number(arena, port, ">=", least),
+                        match_number(arena, port, "<=", most));
 }
 
 static const char *match_icmp(struct arena *arena, const char *name, int type, int code) {
-    return arena_printf(arena, " && %s%s%s", name, type >= 0 ? arena_printf(arena, " && %s.type == %d", name, type) : "",
-                        code >= 0 ? arena_printf(arena, " && %s.code == %d", name, code) : "");
+    const char *type_field = arena_printf(arena, "%s.type", name), *code_field = arena_printf(arena, "%s.code", name);
+
+    return arena_printf(arena, " && %s%s%s", name, match_number(arena, type_field, "==", type),
+                        match_number(arena, code_field, "==", code));
 }
 
 /* The part of the match for protocol and ports; null: the rule makes no sense. */

@@ -32,7 +32,8 @@ enum {
     IDLE_MS = 5000,                 /* silence after which we send an echo */
     DEAD_MS = 15000,                /* silence after which the connection is given up */
     CONNECT_MS = 5000,
-    MAX_PAUSE_MS = 2000,            /* between attempts to connect */
+    MIN_PAUSE_MS = 50,              /* between attempts to connect: doubles while connections do not last */
+    MAX_PAUSE_MS = 1000,
     MAX_MESSAGE = 256 * 1024 * 1024,
 };
 
@@ -69,7 +70,7 @@ static int unix_socket(const char *path) {
         errno = ENAMETOOLONG;
         return -1;
     }
-    strcpy(address.sun_path, path);
+    memcpy(address.sun_path, path, strlen(path) + 1);
     fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof address) != 0) {
         close(fd);
@@ -336,25 +337,35 @@ static void session_end(struct ovsdb *db) {
     pthread_mutex_unlock(&db->write_lock);
 }
 
+/* Connects and serves the connection. True when it lasted. */
+static bool connect_and_serve(struct ovsdb *db) {
+    int64_t start = clock_monotonic();
+    int fd = open_socket(db->options.remote);
+
+    if (fd < 0) {
+        log_debug("%s at %s: %s", db->options.database, db->options.remote, strerror(errno));
+        return false;
+    }
+    log_debug("%s at %s: connected", db->options.database, db->options.remote);
+    pthread_mutex_lock(&db->write_lock);
+    db->fd = fd;
+    pthread_mutex_unlock(&db->write_lock);
+    serve(db);
+    session_end(db);
+    log_debug("%s at %s: disconnected", db->options.database, db->options.remote);
+    return clock_monotonic() - start > SECOND;
+}
+
 static void *run(void *argument) {
     struct ovsdb *db = argument;
     struct pollfd wake = {db->wake, POLLIN, 0};
-    int pause_ms = 50;
+    int pause_ms = MIN_PAUSE_MS;
 
     while (!is_stopping(db)) {
-        int fd = open_socket(db->options.remote);
-
-        if (fd >= 0) {
-            log_debug("%s: connected to %s", db->options.database, db->options.remote);
-            pthread_mutex_lock(&db->write_lock);
-            db->fd = fd;
-            pthread_mutex_unlock(&db->write_lock);
-            serve(db);
-            session_end(db);
-            pause_ms = 50;
+        if (connect_and_serve(db)) {
+            pause_ms = MIN_PAUSE_MS;
         }
         if (!is_stopping(db)) {
-            log_debug("%s: %s is not connected: %s", db->options.database, db->options.remote, strerror(errno));
             poll(&wake, 1, pause_ms);
             pause_ms = pause_ms * 2 > MAX_PAUSE_MS ? MAX_PAUSE_MS : pause_ms * 2;
         }

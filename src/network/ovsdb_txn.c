@@ -277,8 +277,8 @@ void ovsdb_wait_exists(struct ovsdb_txn *txn, const char *table, const char *uui
 
     begin(txn, "wait", table);
     put_where(txn, "_uuid", ref);
-    buf_printf(&txn->text, ", \"timeout\": 0, \"columns\": [\"_uuid\"], \"until\": \"==\", \"rows\": [{\"_uuid\": %s}]}",
-               ref);
+    buf_printf(&txn->text,
+               ", \"timeout\": 0, \"columns\": [\"_uuid\"], \"until\": \"==\", \"rows\": [{\"_uuid\": %s}]}", ref);
 }
 
 void ovsdb_wait_none(struct ovsdb_txn *txn, const char *table, const char *column, const char *text) {

@@ -46,10 +46,10 @@ bool placement_release(struct call *call, const char *consumer, const char *prov
 
 /* Makes the provider exist with this inventory (reserved and ratio 0: none, 1.0) and these traits (those of a host's
  * facts; traits that somebody set by the API stay). */
-struct placement_inventory {
+struct placement_stock {
     const char *resource_class;
     int64_t total, reserved;
     double ratio;
 };
 bool placement_provider_ensure(struct call *call, const char *uuid, const char *name,
-                               const struct placement_inventory *inventory, size_t count, const char *const *traits);
+                               const struct placement_stock *stocks, size_t count, const char *const *traits);

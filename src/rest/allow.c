@@ -33,8 +33,13 @@ static const char *caller_attribute(const struct caller *caller, const char *nam
     return !strcmp(name, "domain_id") ? caller->domain_id : NULL;
 }
 
-static const char *field_attribute(struct call *call, const struct field *field, const void *row) {
-    const void *slot = field_slot(field, row);
+const char *row_attribute(struct call *call, const struct resource *resource, const void *row, const char *name) {
+    const struct field *field = resource_field(resource, name);
+    const void *slot = field ? field_slot(field, row) : NULL;
+
+    if (!field) {
+        return NULL;
+    }
 
     switch (field->type) {
     case TYPE_BOOL:
@@ -57,9 +62,14 @@ static const char *field_attribute(struct call *call, const struct field *field,
 static const char *target_attribute(const void *user, const char *name) {
     const struct target *target = user;
     const struct resource *resource = target->resource;
-    const char *text = NULL, *plain = name;
+    const struct api_style *style = target->call->service->style;
+    const char *text = style->attribute ? style->attribute(target->call, resource, target->row, name) : NULL;
+    const char *plain = name;
     const struct field *field;
 
+    if (text || (!target->row && style->attribute)) {
+        return text;
+    }
     if (!target->row) {
         return caller_attribute(&target->call->caller, name);
     }
@@ -73,7 +83,7 @@ static const char *target_attribute(const void *user, const char *name) {
     if (resource->attribute) {
         text = resource->attribute(target->call, target->row, name);
     }
-    return text || !field ? text : field_attribute(target->call, field, target->row);
+    return text || !field ? text : row_attribute(target->call, resource, target->row, plain);
 }
 
 static struct policy_caller policy_caller_of(const struct caller *caller) {
@@ -116,6 +126,16 @@ bool call_allowed(struct call *call, const char *rule, const struct resource *re
 bool call_allow(struct call *call, const char *rule, const struct resource *resource, const void *row) {
     return call_allowed(call, rule, resource, row) ||
            fail(call, 403, "Policy doesn't allow %s to be performed.", rule);
+}
+
+bool missing_hidden(struct call *call) {
+    const char *rule = call->operation->policy;
+
+    if (call->error == 404 && call->service->style->attribute && rule && !call_allowed(call, rule, call->resource, NULL)) {
+        call->error = 0;
+        call_allow(call, rule, call->resource, NULL);
+    }
+    return false;
 }
 
 bool attributes_allowed(struct call *call, const struct resource *resource, const uint64_t *given, const void *row) {

@@ -55,6 +55,8 @@ struct call {
     uint64_t given[MAX_FIELDS / 64];                /* which fields of the input the body had */
     void *row;      /* when the path names a row of the resource ({id} or {server_id}): that row, found and allowed */
 
+    void *prepared;                                 /* what the operation's .before made */
+
     int status;                                     /* of the response; starts as the operation's */
     struct buf *response;                           /* out.buf */
     struct json_out out;
@@ -114,6 +116,8 @@ bool call_allow(struct call *call, const char *rule, const struct resource *reso
 bool call_has_rule(struct call *call, const char *rule);
 /* The same as call_allow without failing. */
 bool call_allowed(struct call *call, const char *rule, const struct resource *resource, const void *row);
+/* A field of a row as policy sees it: "None" when null; null when there is no such field. */
+const char *row_attribute(struct call *call, const struct resource *resource, const void *row, const char *name);
 
 /* ---- rows: typed access to tables; every function works inside the call's transaction ---- */
 
@@ -158,8 +162,8 @@ bool input_value(struct call *call, const struct field *field, const struct json
 
 /* Adds "AND (sql)" with its arguments; texts must live as long as the call. */
 void query_where(struct query *query, const char *sql, const struct value *args, size_t count);
-/* Says that 'argument' was dealt with by the hook, so that the engine neither filters by it nor refuses it; "sort_key"
- * leaves the order to query_order. */
+/* Says that 'argument' (or parameter of the path) was dealt with by the hook, so that the engine neither filters by it
+ * nor refuses it; "sort_key" leaves the order to query_order. */
 void query_take(struct query *query, const char *argument);
 /* Replaces the order; must be "column [DESC], ..." */
 void query_order(struct query *query, const char *order);
@@ -174,6 +178,11 @@ bool op_show(struct call *call);
 bool op_create(struct call *call);
 bool op_update(struct call *call);          /* PUT or PATCH of some fields */
 bool op_delete(struct call *call);
+/* Rows that only join others (a member of a group), named whole by the path, whose parameters are the key fields:
+ * made if absent, there (404 else), removed. What a key field refers to must be there: 404. */
+bool op_link(struct call *call);            /* PUT */
+bool op_linked(struct call *call);          /* GET, HEAD */
+bool op_unlink(struct call *call);          /* DELETE */
 bool op_not_implemented(struct call *call); /* 501, and a gap in docs/coverage.md */
 
 /* Creates, updates, deletes as the operations do (defaults, hooks, quota, event), for handlers and other services.

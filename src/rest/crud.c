@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "http/http.h"
+#include "rest/json_patch.h"
 #include "rest/resource.h"
 #include "rest/service.h"
 
@@ -199,8 +200,9 @@ static bool under_parent(struct call *call, const struct resource *resource, con
 }
 
 static bool get_named(struct call *call, void *ret_row) {
-    return row_get(call, call->resource, last_parameter(call), ret_row) &&
-           under_parent(call, call->resource, *(void **)ret_row);
+    return (row_get(call, call->resource, last_parameter(call), ret_row) &&
+            under_parent(call, call->resource, *(void **)ret_row)) ||
+           missing_hidden(call);
 }
 
 bool op_show(struct call *call) {
@@ -217,12 +219,19 @@ bool op_show(struct call *call) {
 
 bool op_update(struct call *call) {
     const struct resource *resource = call->resource;
-    const struct json *body = unwrapped(call);
+    bool patch = call->operation->flags & OP_PATCH_DOCUMENT;
+    const struct json *body = patch ? NULL : unwrapped(call);
     void *old = NULL, *row = arena_alloc(call->arena, resource->size);
 
-    if (!body || !get_named(call, &old) || !expand_one(call, resource, old) ||
+    if ((!patch && !body) || !get_named(call, &old) || !expand_one(call, resource, old) ||
         (call->operation->policy && !call_allow(call, call->operation->policy, resource, old))) {
         return false;
+    }
+    if (patch) {
+        body = json_patch_update(call, resource, old);
+        if (!body) {
+            return false;
+        }
     }
     if (body->type != JSON_MAP) {
         return fail(call, 400, "Invalid input: %s is not of type 'object'", resource->singular);

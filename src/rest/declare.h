@@ -5,7 +5,7 @@
  *   FIELD(id,   UUID, READ | KEY | FILTER | SORT,  .dflt = "$uuid")
  *   FIELD(name, TEXT, READ | CREATE | UPDATE,      .max = 255, .dflt = "")
  *   HOOK(on_create, network_port_create)       a function of struct resource's member of that name
- *   USES(check, network_port_check_name)       a function that a FIELD or OP line names (check, write, sink, begin)
+ *   USES(check, network_port_check_name)       a function that a FIELD or OP line names (check, write, sink, before, begin)
  *   OP(GET, "/v2.0/ports", op_list, .policy = "get_port")
  *   END
  *

@@ -7,6 +7,7 @@
 #define USES(KIND, FUNCTION) DECLARE_##KIND(FUNCTION)
 #define OP(METHOD, PATH, RUN, ...) bool RUN(struct call *call);
 #define END
+#define DECLARE_locate(F) bool F(struct call *call, void *row);
 #define DECLARE_on_list(F) bool F(struct call *call, struct query *query);
 #define DECLARE_on_create(F) bool F(struct call *call, void *row);
 #define DECLARE_on_update(F) bool F(struct call *call, const void *old, void *row);
@@ -17,12 +18,14 @@
 #define DECLARE_write(F) void F(struct call *call, const struct field *field, const void *row, struct json_out *out);
 #define DECLARE_sink(F) bool F(struct http_request *request, const void *bytes, size_t size);
 #define DECLARE_begin(F) bool F(struct call *call);
+#define DECLARE_before(F) bool F(struct call *call);
 #include DEF
 #undef RESOURCE
 #undef FIELD
 #undef HOOK
 #undef USES
 #undef OP
+#undef DECLARE_locate
 #undef DECLARE_on_list
 #undef DECLARE_on_create
 #undef DECLARE_on_update
@@ -33,4 +36,5 @@
 #undef DECLARE_write
 #undef DECLARE_sink
 #undef DECLARE_begin
+#undef DECLARE_before
 #undef END

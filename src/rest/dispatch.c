@@ -265,7 +265,7 @@ static bool find_row(struct call *call) {
             id = call->parameters[i].value;
         }
     }
-    return !id || row_get(call, resource, id, &call->row);
+    return !id || row_get(call, resource, id, &call->row) || missing_hidden(call);
 }
 
 /* Before a handler of a service's own: input, row, policy. The generic operations do this themselves. */
@@ -293,6 +293,10 @@ static bool caller_and_prepare(struct call *call, void *user) {
     return know_caller(call) && prepare(call, user);
 }
 
+static bool caller_body(struct call *call, void *user) {
+    return know_caller(call);
+}
+
 static bool operation_body(struct call *call, void *user) {
     return call->operation->run(call);
 }
@@ -305,6 +309,10 @@ static enum db_mode mode_of(const struct operation *op) {
 }
 
 bool operation_run(struct call *call) {
+    if (call->operation->before &&
+        (!transaction_run(call, DB_READ, caller_body, NULL) || !call->operation->before(call))) {
+        return false;
+    }
     if (call->operation->flags & OP_NO_TRANSACTION) {
         return transaction_run(call, DB_READ, caller_and_prepare, NULL) && call->operation->run(call) && !call->error;
     }
@@ -377,7 +385,10 @@ static int default_status(const struct operation *op) {
     if (op->status) {
         return op->status;
     }
-    return op->run == op_create ? 201 : op->run == op_delete ? 204 : 200;
+    if (op->run == op_create) {
+        return 201;
+    }
+    return op->run == op_delete || op->run == op_link || op->run == op_linked || op->run == op_unlink ? 204 : 200;
 }
 
 static void log_line(struct call *call) {

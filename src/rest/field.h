@@ -128,6 +128,9 @@ struct operation {
     unsigned flags;             /* enum operation_flags */
     size_t max_body;            /* bytes; 0: 1 MiB (JSON) */
     bool (*sink)(struct http_request *request, const void *bytes, size_t size);     /* with OP_STREAM */
+    /* What takes long and needs no database (hashing a password): runs outside transactions, for a known caller, with
+     * call->body parsed; what it makes goes to call->prepared. */
+    bool (*before)(struct call *call);
     bool (*begin)(struct call *call);   /* with OP_STREAM: in a transaction, before the first byte */
 };
 
@@ -166,6 +169,7 @@ struct resource {
     bool silent;                /* its changes are no events */
 
     /* Behaviour beyond the declaration. Each runs inside the transaction; false after fail(). Rows are the C struct. */
+    bool (*locate)(struct call *call, void *row);       /* op_link and its kin: sets keys that the path does not name */
     bool (*on_list)(struct call *call, struct query *query);
     bool (*on_create)(struct call *call, void *row);                            /* before the row is inserted */
     bool (*on_update)(struct call *call, const void *old, void *row);           /* before it is updated */

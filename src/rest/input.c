@@ -441,8 +441,10 @@ static bool take_member(struct call *call, const struct resource *resource, cons
         return unknown_member(call, resource, member, extra);
     }
     if (!(field->rights & right)) {
-        return resource->lax ||
-               fail(call, 400, "Attribute '%s' not allowed in %s", member->key, right == CREATE ? "POST" : "PUT");
+        int status = call->service->style->read_only_status;
+
+        return resource->lax || fail(call, status ? status : 400, "Attribute '%s' not allowed in %s", member->key,
+                                     right == CREATE ? "POST" : "PUT");
     }
     if (bit_get(given, i)) {
         return fail_field(call, field, "it was given twice");

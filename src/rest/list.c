@@ -98,13 +98,16 @@ static void only_visible(struct query *query) {
     }
 }
 
+static bool is_taken(const struct query *query, const char *name);
+
 /* A parameter of the path that is a field of the rows: /floatingips/{floatingip_id}/port_forwardings */
 static void only_parent(struct query *query) {
     for (size_t i = 0; i < query->call->parameter_count; i++) {
         const struct parameter *parameter = &query->call->parameters[i];
         const struct field *field = resource_field(query->resource, parameter->name);
 
-        if (field && field != query->resource->runtime->project && !(field->rights & VIRTUAL)) {
+        if (field && field != query->resource->runtime->project && !(field->rights & VIRTUAL) &&
+            !is_taken(query, parameter->name)) {
             query_where(query, arena_printf(query->call->arena, "%s = ?", field->name),
                         SQL_ARGS(sql_text(parameter->value)));
         }
@@ -553,12 +556,13 @@ static void write_rows(struct query *query, struct rows *rows, struct page *page
 static bool write_list(struct query *query) {
     struct call *call = query->call;
     struct page page = {.limit = query->limit, .has_marker = query->marker != NULL};
+    const char *sql = final_sql(query);
     struct rows *rows;
 
     json_map(&call->out);
     json_key(&call->out, query->resource->plural);
     json_list(&call->out);
-    rows = db_query(call->db, final_sql(query), query->args, query->arg_count);
+    rows = db_query(call->db, sql, query->args, query->arg_count);
     write_rows(query, rows, &page);
     rows_end(rows);
     json_list_end(&call->out);

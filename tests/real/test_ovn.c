@@ -170,7 +170,8 @@ static bool run(const char *const *argv, const char **ret_output) {
     bool good = run_program(arena, &(struct run){.argv = argv, .timeout_ms = 20000}, &result);
 
     if (ret_output) {
-        *ret_output = arena_printf(arena, "%s%s", result.output ? result.output : "", result.errors ? result.errors : "");
+        *ret_output = arena_printf(arena, "%s%s", result.output ? result.output : "",
+                                   result.errors ? result.errors : "");
     }
     return good;
 }
@@ -261,7 +262,8 @@ static const char *curl(const char *name, const char *const *more, const char *p
     return output;
 }
 
-#define has(TEXT, WHAT) (strstr((TEXT), (WHAT)) || (test_fail(__FILE__, __LINE__, "no '%s' in: %s", (WHAT), (TEXT)), false))
+#define has(TEXT, WHAT) \
+    (strstr((TEXT), (WHAT)) || (test_fail(__FILE__, __LINE__, "no '%s' in: %s", (WHAT), (TEXT)), false))
 
 static const char *nb(const char *first, const char *second, const char *third) {
     const char *db = arena_printf(arena, "--db=%s", host.ovn_nb), *output = "";
@@ -357,12 +359,16 @@ static void test_metadata(void) {
 }
 
 static void test_six(void) {
+    const char *addresses;
+
     check(IN("g3", "sysctl", "-qw", "net.ipv6.conf.eth0.accept_ra=2"));
     check(IN("g3", "ip", "link", "set", "eth0", "down"));
     check(IN("g3", "ip", "link", "set", "eth0", "up"));
-    for (int i = 0; i < 60 && !IN("g3", "sh", "-c", "ip -6 addr show dev eth0 scope global | grep -q 2001:db8:5::f816:3eff:fe05:13"); i++) {
+    for (int i = 0; i < 60 && !pings("g3", "2001:db8:5::1"); i++) {
         usleep(200000);
     }
+    check(run((const char *const[]){"ip", "-n", space("g3"), "-6", "addr", "show", "dev", "eth0", NULL}, &addresses));
+    check(has(addresses, "2001:db8:5:0:f816:3eff:fe05:13/64"));
     check(pings_soon("g3", "2001:db8:5::1"));
 }
 

@@ -172,8 +172,8 @@ static bool lists(const char *part, const char *id) {
 
 static const char network[] =
     "{\"id\": \"" NETWORK "\", \"name\": \"one\", \"mtu\": 1442, \"provider:network_type\": \"geneve\","
-    " \"subnets\": [{\"id\": \"" SUBNET "\", \"ip_version\": 4, \"cidr\": \"10.7.0.0/24\", \"gateway_ip\": \"10.7.0.1\","
-    "   \"enable_dhcp\": true, \"dns_nameservers\": [\"9.9.9.9\"], \"host_routes\": []}]}";
+    " \"subnets\": [{\"id\": \"" SUBNET "\", \"ip_version\": 4, \"cidr\": \"10.7.0.0/24\","
+    "   \"gateway_ip\": \"10.7.0.1\", \"enable_dhcp\": true, \"dns_nameservers\": [\"9.9.9.9\"]}]}";
 static const char port[] =
     "{\"id\": \"" PORT "\", \"network_id\": \"" NETWORK "\", \"mac_address\": \"fa:16:3e:00:07:05\","
     " \"device_owner\": \"compute:nova\", \"binding:host_id\": \"nowhere\", \"security_groups\": [\"" GROUP "\"],"

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Role assignments: made and removed through the path that names actor, target and role. */
+#include "identity/assignment.h"
+
+#include <string.h>
+
+#include "http/http.h"
+#include "identity/identity.h"
+#include "identity/target.h"
+#include "identity/types.h"
+
+static bool is_inherited(const struct call *call) {
+    return !strncmp(call->operation->path, "/v3/OS-INHERIT/", 15);
+}
+
+/* Who: {user_id} or {group_id}. One that is gone may still be removed. */
+static bool locate_actor(struct call *call, struct identity_assignment *row) {
+    const char *kind = call_parameter(call, "user_id") ? "user" : "group";
+    void *found;
+
+    row->actor_type = kind;
+    row->actor_id = call_parameter(call, arena_printf(call->arena, "%s_id", kind));
+    return call->http->method == HTTP_DELETE || path_row(call, kind, &found);
+}
+
+/* Where: {project_id}, {domain_id} or the system. A role of a domain is for projects of that domain alone. */
+static bool locate_target(struct call *call, struct identity_assignment *row) {
+    struct identity_project *project;
+    struct identity_domain *domain;
+    struct identity_role *role;
+
+    row->target_type = row->target_id = "system";
+    if (call_parameter(call, "domain_id")) {
+        row->target_type = "domain";
+        row->target_id = call_parameter(call, "domain_id");
+        return path_row(call, "domain", &domain);
+    }
+    if (call_parameter(call, "project_id")) {
+        row->target_type = "project";
+        row->target_id = call_parameter(call, "project_id");
+        if (!path_row(call, "project", &project)) {
+            return false;
+        }
+        if (call_parameter(call, "role_id") && path_row(call, "role", &role) && role->domain_id && strcmp(role->domain_id, project->domain_id) != 0) {
+            return fail(call, 403, "Project %s must be in the same domain as the role %s being assigned.", project->id,
+                        role->id);
+        }
+    }
+    return true;
+}
+
+bool identity_assignment_locate(struct call *call, void *pointer) {
+    struct identity_assignment *row = pointer;
+
+    row->inherited = is_inherited(call);
+    return locate_actor(call, row) && locate_target(call, row);
+}
+
+bool identity_assignment_create(struct call *call, void *row) {
+    identity_changed(call);
+    return true;
+}
+
+bool identity_assignment_delete(struct call *call, void *row) {
+    identity_changed(call);
+    return true;
+}
+
+bool assignments_forget_target(struct call *call, const char *id) {
+    identity_changed(call);
+    return call_exec(call, "DELETE FROM identity_assignment WHERE target_id = ?", SQL_ARGS(sql_text(id)));
+}
+
+bool assignments_forget_actor(struct call *call, const char *id) {
+    identity_changed(call);
+    return call_exec(call, "DELETE FROM identity_assignment WHERE actor_id = ?", SQL_ARGS(sql_text(id)));
+}
+
+static const char sql_projects_of[] =
+    "id IN (WITH RECURSIVE below(id) AS ("
+    "  SELECT p.id FROM identity_project p JOIN identity_assignment a ON a.target_id = p.parent_id AND a.inherited = 1"
+    "   WHERE " SQL_ACTOR
+    "  UNION"
+    "  SELECT p.id FROM identity_project p JOIN below ON p.parent_id = below.id)"
+    " SELECT id FROM below"
+    " UNION SELECT target_id FROM identity_assignment WHERE inherited = 0 AND " SQL_ACTOR ")";
+
+void only_projects_of(struct query *query, const char *user_id) {
+    struct value user = sql_text(user_id);
+
+    query_where(query, sql_projects_of, SQL_ARGS(user, user, user, user));
+}
+
+void only_domains_of(struct query *query, const char *user_id) {
+    struct value user = sql_text(user_id);
+
+    query_where(query, "id IN (SELECT target_id FROM identity_assignment WHERE inherited = 0 AND " SQL_ACTOR ")",
+                SQL_ARGS(user, user));
+}
+
+/* ---- the roles that an actor has on a target: lists below the target's path ---- */
+
+static const char sql_roles_of[] =
+    "id IN (SELECT role_id FROM identity_assignment WHERE actor_id = ? AND target_id = ? AND inherited = ?)";
+
+static bool list_granted(struct call *call, struct query *query) {
+    struct identity_assignment row = {0};
+
+    if (!identity_assignment_locate(call, &row)) {
+        return false;
+    }
+    query_take(query, "domain_id");
+    query_where(query, sql_roles_of, SQL_ARGS(sql_text(row.actor_id), sql_text(row.target_id), sql_int(row.inherited)));
+    return true;
+}
+
+bool identity_role_list(struct call *call, struct query *query) {
+    if (call->parameter_count) {
+        return list_granted(call, query);
+    }
+    if (!call_argument(call, "domain_id")) {
+        query_where(query, "domain_id IS NULL", SQL_NO_ARGS);
+    }
+    return true;
+}

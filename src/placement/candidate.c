@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Allocation candidates: which providers have room for what a consumer needs, all at once. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/id.h"
+#include "http/http.h"
+#include "placement/placement.h"
+#include "placement/standard.h"
+#include "placement/types.h"
+
+enum { MAX_ARGS = 128 };
+
+/* A query that is being put together. */
+struct search {
+    struct buf sql;
+    struct value args[MAX_ARGS];
+    size_t count;
+};
+
+static void bind(struct call *call, struct search *search, struct value value) {
+    if (search->count == MAX_ARGS) {
+        fail(call, 400, "Too many requirements in one request.");
+        return;
+    }
+    search->args[search->count++] = value;
+}
+
+bool amounts_parse(struct call *call, const char *text, struct amounts *ret) {
+    *ret = (struct amounts){0};
+    for (const char **each = list_split(call, text); *each; each++) {
+        const char *colon = strchr(*each, ':');
+        char *end;
+
+        if (!colon) {
+            return fail(call, 400, "Badly formed resources parameter. Expected resources query string parameter in form:"
+                                   " ?resources=VCPU:2,MEMORY_MB:1024. Got: %.100s.", text);
+        }
+        ret->at = arena_grow(call->arena, ret->at, ret->count, sizeof *ret->at);
+        ret->at[ret->count] = (struct amount){arena_text_size(call->arena, *each, (size_t)(colon - *each)),
+                                              strtoll(colon + 1, &end, 10)};
+        if (end == colon + 1 || *end || ret->at[ret->count].amount < 1) {
+            return fail(call, 400, "Requested resource %.100s requires a positive integer amount.", *each);
+        }
+        if (!class_exists(call, ret->at[ret->count++].name)) {
+            return fail(call, 400, "Invalid resource class in resources parameter: No such resource class %.100s.", *each);
+        }
+    }
+    return ret->count || fail(call, 400, "Badly formed resources parameter: it is empty.");
+}
+
+/* One inventory of each class with room; 'consumer' what it has itself counts as free. */
+static void need_amounts(struct call *call, struct search *search, const struct placement_need *need) {
+    for (size_t i = 0; i < need->amount_count; i++) {
+        const struct placement_amount *amount = &need->amounts[i];
+
+        if (!amount->amount) {
+            continue;
+        }
+        buf_text(&search->sql, " AND EXISTS (SELECT 1 FROM placement_inventory i WHERE i.provider = p.uuid AND i.resource_class = ?"
+                               " AND (i.total - i.reserved) * i.allocation_ratio - i.used");
+        bind(call, search, sql_text(amount->resource_class));
+        if (need->consumer) {
+            buf_text(&search->sql, " + coalesce((SELECT a.used FROM placement_allocation a WHERE a.consumer = ?"
+                                   " AND a.provider = i.provider AND a.resource_class = i.resource_class), 0)");
+            bind(call, search, sql_text(need->consumer));
+        }
+        buf_text(&search->sql, " >= ? AND i.min_unit <= ? AND i.max_unit >= ? AND ? % i.step_size = 0)");
+        for (int k = 0; k < 4; k++) {
+            bind(call, search, sql_int(amount->amount));
+        }
+    }
+}
+
+static void need_traits(struct call *call, struct search *search, const char *const *traits, bool has) {
+    for (; traits && *traits; traits++) {
+        buf_printf(&search->sql, " AND %sEXISTS (SELECT 1 FROM placement_provider_trait t WHERE t.provider = p.uuid AND t.trait = ?)",
+                   has ? "" : "NOT ");
+        bind(call, search, sql_text(*traits));
+    }
+}
+
+static void need_aggregate(struct call *call, struct search *search, const char *const *aggregates) {
+    if (!aggregates || !*aggregates) {
+        return;
+    }
+    buf_text(&search->sql, " AND EXISTS (SELECT 1 FROM placement_provider_aggregate g WHERE g.provider = p.uuid AND g.aggregate IN (");
+    for (size_t i = 0; aggregates[i]; i++) {
+        buf_text(&search->sql, i ? ", ?" : "?");
+        bind(call, search, sql_text(aggregates[i]));
+    }
+    buf_text(&search->sql, "))");
+}
+
+static const char sql_candidates[] =
+    "SELECT p.uuid, p.name,"
+    " (SELECT (i.total - i.reserved) * i.allocation_ratio - i.used FROM placement_inventory i WHERE i.provider = p.uuid AND i.resource_class = 'MEMORY_MB'),"
+    " (SELECT (i.total - i.reserved) * i.allocation_ratio - i.used FROM placement_inventory i WHERE i.provider = p.uuid AND i.resource_class = 'VCPU'),"
+    " (SELECT (i.total - i.reserved) * i.allocation_ratio - i.used FROM placement_inventory i WHERE i.provider = p.uuid AND i.resource_class = 'DISK_GB')"
+    " FROM placement_provider p WHERE 1 = 1";
+
+bool placement_candidates(struct call *call, const struct placement_need *need, size_t limit,
+                          struct placement_candidate **ret_candidates, size_t *ret_count) {
+    struct search search = {0};
+    struct placement_candidate *found = NULL;
+    size_t count = 0;
+    struct rows *rows;
+
+    buf_text(&search.sql, sql_candidates);
+    need_amounts(call, &search, need);
+    need_traits(call, &search, need->required, true);
+    need_traits(call, &search, need->forbidden, false);
+    need_aggregate(call, &search, need->member_of);
+    if (limit) {
+        buf_text(&search.sql, " LIMIT ?");
+        bind(call, &search, sql_int((int64_t)limit));
+    }
+    rows = call->error ? NULL : db_query(call->db, search.sql.at, search.args, search.count);
+    while (rows && rows_next(rows)) {
+        found = arena_grow(call->arena, found, count, sizeof *found);
+        found[count++] = (struct placement_candidate){
+            .provider = arena_text(call->arena, rows_text(rows, 0)), .name = arena_text(call->arena, rows_text(rows, 1)),
+            .free_ram = (int64_t)rows_real(rows, 2), .free_vcpus = (int64_t)rows_real(rows, 3), .free_disk = (int64_t)rows_real(rows, 4)};
+    }
+    if (rows) {
+        rows_end(rows);
+    }
+    buf_release(&search.sql);
+    *ret_candidates = found;
+    *ret_count = count;
+    return !call->error && (db_failure(call->db) == DB_OK || fail_database(call));
+}
+
+/* ---- GET /allocation_candidates ---- */
+
+static bool read_traits(struct call *call, const char *text, const char ***ret_required, const char ***ret_forbidden) {
+    const char **required = NULL, **forbidden = NULL;
+    size_t required_count = 0, forbidden_count = 0;
+
+    for (const char **each = list_split(call, text ? text : ""); *each; each++) {
+        bool not = **each == '!';
+
+        if (!trait_exists(call, *each + not)) {
+            return fail(call, 400, "No such trait(s): %.255s.", *each + not);
+        }
+        if (not) {
+            forbidden = arena_grow(call->arena, forbidden, forbidden_count, sizeof *forbidden);
+            forbidden[forbidden_count++] = *each + 1;
+        } else {
+            required = arena_grow(call->arena, required, required_count, sizeof *required);
+            required[required_count++] = *each;
+        }
+    }
+    required = arena_grow(call->arena, required, required_count, sizeof *required);
+    forbidden = arena_grow(call->arena, forbidden, forbidden_count, sizeof *forbidden);
+    required[required_count] = forbidden[forbidden_count] = NULL;
+    *ret_required = required;
+    *ret_forbidden = forbidden;
+    return true;
+}
+
+static bool read_aggregates(struct call *call, const char *text, const char ***ret) {
+    *ret = list_split(call, !text ? "" : !strncmp(text, "in:", 3) ? text + 3 : text);
+    for (const char **each = *ret; *each; each++) {
+        if (!id_is_uuid(*each)) {
+            return fail(call, 400, "Invalid query string parameters: Expected 'member_of' to be UUIDs");
+        }
+    }
+    return true;
+}
+
+static void write_resources(struct call *call, const struct amounts *amounts) {
+    json_key(&call->out, "resources");
+    json_map(&call->out);
+    for (size_t i = 0; i < amounts->count; i++) {
+        json_put_int(&call->out, amounts->at[i].name, amounts->at[i].amount);
+    }
+    json_map_end(&call->out);
+}
+
+static void write_request(struct call *call, const struct placement_candidate *candidate, const struct amounts *amounts) {
+    struct json_out *out = &call->out;
+
+    json_map(out);
+    json_key(out, "allocations");
+    if (call->minor >= 12) {
+        json_map(out);
+        json_key(out, candidate->provider);
+        json_map(out);
+        write_resources(call, amounts);
+        json_map_end(out);
+        json_map_end(out);
+    } else {
+        json_list(out);
+        json_map(out);
+        json_key(out, "resource_provider");
+        json_map(out);
+        json_put_text(out, "uuid", candidate->provider);
+        json_map_end(out);
+        write_resources(call, amounts);
+        json_map_end(out);
+        json_list_end(out);
+    }
+    if (call->minor >= 34) {
+        json_key(out, "mappings");
+        json_map(out);
+        json_key(out, "");
+        json_list(out);
+        json_text(out, candidate->provider);
+        json_list_end(out);
+        json_map_end(out);
+    }
+    json_map_end(out);
+}
+
+static bool wanted_class(const struct amounts *amounts, const char *name) {
+    for (size_t i = 0; i < amounts->count; i++) {
+        if (!strcmp(amounts->at[i].name, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void write_summary_resources(struct call *call, const char *provider, const struct amounts *amounts) {
+    struct placement_inventory *rows;
+    size_t count;
+
+    rows_find(call, &resource_placement_inventory, "provider = ? ORDER BY resource_class", SQL_ARGS(sql_text(provider)), &rows, &count);
+    json_key(&call->out, "resources");
+    json_map(&call->out);
+    for (size_t i = 0; i < count; i++) {
+        if (call->minor >= 27 || wanted_class(amounts, rows[i].resource_class)) {
+            json_key(&call->out, rows[i].resource_class);
+            json_map(&call->out);
+            json_put_int(&call->out, "capacity", (int64_t)((double)(rows[i].total - rows[i].reserved) * rows[i].allocation_ratio));
+            json_put_int(&call->out, "used", rows[i].used);
+            json_map_end(&call->out);
+        }
+    }
+    json_map_end(&call->out);
+}
+
+static void write_summary(struct call *call, const char *uuid, const struct amounts *amounts) {
+    struct json_out *out = &call->out;
+    struct placement_provider *provider;
+    struct rows *rows;
+
+    json_key(out, uuid);
+    json_map(out);
+    write_summary_resources(call, uuid, amounts);
+    if (call->minor >= 17) {
+        rows = db_query(call->db, "SELECT trait FROM placement_provider_trait WHERE provider = ? ORDER BY trait", SQL_ARGS(sql_text(uuid)));
+        json_key(out, "traits");
+        json_list(out);
+        while (rows_next(rows)) {
+            json_text(out, rows_text(rows, 0));
+        }
+        json_list_end(out);
+        rows_end(rows);
+    }
+    if (call->minor >= 29 && row_find(call, &resource_placement_provider, uuid, &provider)) {
+        json_put_text(out, "parent_provider_uuid", provider->parent_provider_uuid);
+        json_put_text(out, "root_provider_uuid", provider->root_provider_uuid);
+    }
+    json_map_end(out);
+}
+
+static bool read_limit(struct call *call, size_t *ret_limit) {
+    const char *text = call->minor >= 16 ? call_argument(call, "limit") : NULL;
+    char *end = NULL;
+    long long limit = text ? strtoll(text, &end, 10) : 0;
+
+    *ret_limit = (size_t)limit;
+    return !text || (*text && !*end && limit > 0) || fail(call, 400, "Invalid query string parameters: limit must be a positive integer");
+}
+
+/* Numbered groups and nested trees come with accelerators and bandwidth; saying so is better than a wrong answer. */
+static bool only_plain_arguments(struct call *call) {
+    const struct http_arguments *arguments = http_arguments(call->http);
+    static const char *const known[] = {"resources", "required", "member_of", "limit", "in_tree", "group_policy"};
+
+    for (size_t i = 0; arguments && i < arguments->count; i++) {
+        bool found = false;
+
+        for (size_t k = 0; k < sizeof known / sizeof *known; k++) {
+            found = found || !strcmp(arguments->at[i].name, known[k]);
+        }
+        if (!found && (!strncmp(arguments->at[i].name, "resources", 9) || !strcmp(arguments->at[i].name, "same_subtree") ||
+                       !strcmp(arguments->at[i].name, "root_required"))) {
+            return fail(call, 501, "Granular request groups (%.80s) are not available in this cloud yet.", arguments->at[i].name);
+        }
+        if (!found) {
+            return fail(call, 400, "Invalid query string parameters: Additional properties are not allowed ('%.80s' was unexpected)",
+                        arguments->at[i].name);
+        }
+    }
+    return true;
+}
+
+bool placement_candidates_list(struct call *call) {
+    const char *resources = call_argument(call, "resources");
+    const char **required = NULL, **forbidden = NULL, **aggregates = NULL;
+    struct placement_candidate *found;
+    struct placement_amount *wanted;
+    struct amounts amounts;
+    size_t count, limit;
+
+    if (!only_plain_arguments(call)) {
+        return false;
+    }
+    if (!resources) {
+        return fail(call, 400, "Invalid query string parameters: 'resources' is a required property");
+    }
+    if (!amounts_parse(call, resources, &amounts) || !read_limit(call, &limit) ||
+        !read_traits(call, call->minor >= 17 ? call_argument(call, "required") : NULL, &required, &forbidden) ||
+        !read_aggregates(call, call->minor >= 21 ? call_argument(call, "member_of") : NULL, &aggregates)) {
+        return false;
+    }
+    wanted = ARENA_ARRAY(call->arena, struct placement_amount, amounts.count);
+    for (size_t i = 0; i < amounts.count; i++) {
+        wanted[i] = (struct placement_amount){amounts.at[i].name, amounts.at[i].amount};
+    }
+
+    struct placement_need need = {.amounts = wanted, .amount_count = amounts.count, .required = required,
+                                  .forbidden = forbidden, .member_of = aggregates};
+
+    if (!placement_candidates(call, &need, limit, &found, &count)) {
+        return false;
+    }
+    json_map(&call->out);
+    json_key(&call->out, "allocation_requests");
+    json_list(&call->out);
+    for (size_t i = 0; i < count; i++) {
+        write_request(call, &found[i], &amounts);
+    }
+    json_list_end(&call->out);
+    json_key(&call->out, "provider_summaries");
+    json_map(&call->out);
+    for (size_t i = 0; i < count; i++) {
+        write_summary(call, found[i].provider, &amounts);
+    }
+    json_map_end(&call->out);
+    json_map_end(&call->out);
+    return !call->error;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Placement's entry in the table of services. */
+#include "placement/placement.h"
+#include "placement/types.h"
+#include "rest/policy.h"
+#include "rest/policy_defaults.h"
+
+#define DECLARE "rest/declare_hooks.h"
+#include "defs_placement.h"
+#undef DECLARE
+#define DECLARE "rest/declare_tables.h"
+#include "defs_placement.h"
+#undef DECLARE
+
+static const struct resource *const resources[] = {
+#define DECLARE "rest/declare_list.h"
+#include "defs_placement.h"
+#undef DECLARE
+    NULL};
+
+static const struct policy_default policies[] = {
+#include "placement/policy.def"
+};
+
+static const struct api_style style = {
+    .time = TIME_Z, .bare = true, .admin_sees_all = true, .strict_arguments = true, .write_error = error_list};
+
+const struct service placement = {
+    .type = "placement",
+    .name = "placement",
+    .prefix = "/placement",
+    .endpoint = "/placement",
+    .versions = {"placement", NULL, 1, 0, 39, 0},
+    .style = &style,
+    .resources = resources,
+    .policies = policies,
+    .policy_count = sizeof policies / sizeof *policies,
+};
+
+bool placement_root(struct call *call) {
+    json_raw(&call->out, "{\"versions\": [{\"id\": \"v1.0\", \"max_version\": \"1.39\", \"min_version\": \"1.0\","
+                         " \"status\": \"CURRENT\", \"links\": [{\"rel\": \"self\", \"href\": \"\"}]}]}");
+    return true;
+}

@@ -1,0 +1,247 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A whole cloud for API tests: `haneul api`, and an agent with fake drivers when asked, in a temporary directory.
+
+    cloud = Cloud(agent=True).start()
+    status, headers, body = cloud.request("GET", "/identity/v3/projects")
+    cloud.stop()
+
+The database is SQLite, or a database of its own on the PostgreSQL that HANEUL_TEST_PG names. HANEUL names the
+program (default: build/haneul beside the tests)."""
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+import unittest
+import urllib.error
+import urllib.request
+import uuid
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+PROGRAM = os.environ.get("HANEUL", os.path.join(HERE, "..", "..", "build", "haneul"))
+FAKES = ("compute.driver=fake", "network.driver=fake", "volume.driver=fake")
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+class Cloud:
+    """One cloud. 'settings' are further "section.key=value" of its configuration."""
+
+    def __init__(self, agent=False, settings=()):
+        self.agent = agent
+        self.settings = list(settings)
+        self.processes = []
+        self.data = self.url = self.database = None
+        self._token = None
+
+    # ---- life ----
+
+    def start(self, timeout=60):
+        self.data = tempfile.mkdtemp(prefix="haneul-test-")
+        os.chmod(self.data, 0o755)
+        self.listen = "127.0.0.1:%d" % free_port()
+        self.url = "http://" + self.listen
+        self._make_database()
+        self._spawn("api", "--listen", self.listen)
+        self._wait_for(self._answers, timeout, "the API does not answer")
+        if self.agent:
+            self._spawn("agent", *[part for fake in FAKES for part in ("--set", fake)])
+            self._wait_for(self._agent_up, timeout, "the agent does not connect")
+        return self
+
+    def stop(self):
+        for process in reversed(self.processes):
+            process.send_signal(signal.SIGTERM)
+        codes = []
+        for process in self.processes:
+            try:
+                codes.append(process.wait(30))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                codes.append(process.wait())
+        self.processes = []
+        self._drop_database()
+        if os.environ.get("HANEUL_KEEP"):
+            print("kept", self.data)
+        else:
+            shutil.rmtree(self.data, ignore_errors=True)
+        return codes
+
+    def restart(self, timeout=60):
+        """Stops the roles and starts them again on the same data."""
+        for process in self.processes:
+            process.send_signal(signal.SIGTERM)
+            process.wait(30)
+        self.processes = []
+        self._spawn("api", "--listen", self.listen)
+        self._wait_for(self._answers, timeout, "the API does not answer")
+        if self.agent:
+            self._spawn("agent", *[part for fake in FAKES for part in ("--set", fake)])
+            self._wait_for(self._agent_up, timeout, "the agent does not connect")
+
+    def log(self):
+        with open(os.path.join(self.data, "test.log"), errors="replace") as file:
+            return file.read()
+
+    # ---- use ----
+
+    def request(self, method, path, body=None, token=None, headers=None):
+        """Returns (status, headers, body): the body as JSON where it is JSON, else as bytes; None when empty.
+        'token' None: the administrator's; "": none. 'body' may be bytes, sent as they are."""
+        sent = {"Accept": "application/json"}
+        data = body
+        if token != "":
+            sent["X-Auth-Token"] = token or self.token()
+        if body is not None and not isinstance(body, bytes):
+            data = json.dumps(body).encode()
+            sent["Content-Type"] = "application/json"
+        sent.update(headers or {})
+        url = path if path.startswith("http") else self.url + path
+        request = urllib.request.Request(url, data=data, method=method, headers=sent)
+        try:
+            with urllib.request.build_opener(_NoRedirect).open(request, timeout=60) as answer:
+                return answer.status, answer.headers, _decode(answer)
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.headers, _decode(error)
+
+    def authenticate(self, auth):
+        """POST of an "auth" body; returns (status, token, body)."""
+        status, headers, body = self.request("POST", "/identity/v3/auth/tokens", {"auth": auth}, token="")
+        return status, headers.get("X-Subject-Token"), body
+
+    def login(self, user, password, project=None, domain=None, system=False, unscoped=False):
+        """A token of a user of the default domain; 'user' and 'project' are ids or names."""
+        auth = {"identity": {"methods": ["password"], "password": {"user": dict(_ref(user), password=password)}}}
+        if project:
+            auth["scope"] = {"project": _ref(project)}
+        elif domain:
+            auth["scope"] = {"domain": {"id": domain}}
+        elif system:
+            auth["scope"] = {"system": {"all": True}}
+        elif unscoped:
+            auth["scope"] = "unscoped"
+        status, token, body = self.authenticate(auth)
+        if status != 201:
+            raise AssertionError("login of %s: %s %s" % (user, status, body))
+        return token
+
+    def password(self):
+        with open(os.path.join(self.data, "api", "admin-password")) as file:
+            return file.read().strip()
+
+    def token(self):
+        """The administrator's, scoped to project admin; made once."""
+        if not self._token:
+            self._token = self.login("admin", self.password(), project="admin")
+        return self._token
+
+    def until(self, condition, timeout=20, what="the condition"):
+        """Waits until condition() is true and returns what it returned."""
+        end = time.monotonic() + timeout
+        while True:
+            result = condition()
+            if result:
+                return result
+            if time.monotonic() > end:
+                raise AssertionError("%s did not come true in %s s" % (what, timeout))
+            time.sleep(0.05)
+
+    # ---- inside ----
+
+    def _spawn(self, role, *arguments):
+        command = [PROGRAM, role, "--data", self.data]
+        for setting in self.settings:
+            command += ["--set", setting]
+        if self.database:
+            command += ["--set", "database.url=" + self.database]
+        with open(os.path.join(self.data, "test.log"), "ab") as log:
+            self.processes.append(subprocess.Popen(command + list(arguments), stdout=log, stderr=log,
+                                                   stdin=subprocess.DEVNULL))
+
+    def _wait_for(self, condition, timeout, what):
+        end = time.monotonic() + timeout
+        while not condition():
+            dead = [process for process in self.processes if process.poll() is not None]
+            if dead or time.monotonic() > end:
+                log = self.log()[-4000:]
+                self.stop()
+                raise AssertionError("%s:\n%s" % (what, log))
+            time.sleep(0.05)
+
+    def _answers(self):
+        try:
+            return self.request("GET", "/identity/v3", token="")[0] == 200
+        except OSError:
+            return False
+
+    def _agent_up(self):
+        return re.search(r"rest\.cloud: host \S+ connected", self.log().rsplit("serving at", 1)[-1])
+
+    def _make_database(self):
+        base = os.environ.get("HANEUL_TEST_PG")
+        if base:
+            name = "haneul_" + uuid.uuid4().hex
+            self._psql(base, "CREATE DATABASE " + name)
+            self.database = re.sub(r"^(postgresql://[^/]*/)[^?]*", r"\g<1>" + name, base)
+
+    def _drop_database(self):
+        if self.database:
+            name = re.match(r"^postgresql://[^/]*/([^?]*)", self.database).group(1)
+            self._psql(os.environ["HANEUL_TEST_PG"], "DROP DATABASE IF EXISTS %s WITH (FORCE)" % name)
+            self.database = None
+
+    @staticmethod
+    def _psql(url, sql):
+        subprocess.run(["psql", "-q", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", sql], check=True, stdout=subprocess.DEVNULL)
+
+
+class CloudTest(unittest.TestCase):
+    """Tests that share one cloud, started before the first and stopped after the last; it must end well."""
+    agent = False
+    settings = ()
+
+    @classmethod
+    def setUpClass(cls):
+        cls.cloud = Cloud(agent=cls.agent, settings=cls.settings).start()
+
+    @classmethod
+    def tearDownClass(cls):
+        codes = cls.cloud.stop()
+        assert not any(codes), "a role ended with %s" % codes
+
+    def ask(self, method, path, body=None, expect=None, token=None, headers=None):
+        """request() that asserts the status ('expect': a number or several) and returns the body."""
+        status, _, answer = self.cloud.request(method, path, body, token, headers)
+        expected = (200, 201, 202, 204) if expect is None else expect if isinstance(expect, tuple) else (expect,)
+        self.assertIn(status, expected, "%s %s: %s" % (method, path, answer))
+        return answer
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *arguments):
+        return None
+
+
+def _decode(answer):
+    data = answer.read()
+    if not data:
+        return None
+    if "json" in (answer.headers.get("Content-Type") or ""):
+        return json.loads(data)
+    return data
+
+
+def _ref(name):
+    """{"id": ...} for ids, a name in the default domain else."""
+    if re.fullmatch("[0-9a-f]{32}", name):
+        return {"id": name}
+    return {"name": name, "domain": {"id": "default"}}
