@@ -8,6 +8,7 @@
 #include "compute/metadata.h"
 #include "identity/identity.h"
 #include "image/image.h"
+#include "network/network.h"
 #include "placement/placement.h"
 #include "rest/system.h"
 
@@ -15,6 +16,7 @@ const struct service *const api_services[] = {
     &identity,
     &image,
     &placement,
+    &network,
     &compute,
     &compute_console,
     &compute_metadata,

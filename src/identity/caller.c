@@ -17,6 +17,7 @@ static const char sql_roles[] =
     "  UNION"
     "  SELECT implied_role_id FROM identity_implied_role JOIN held ON prior_role_id = held.id"
     ") SELECT identity_role.id, identity_role.name FROM identity_role JOIN held ON held.id = identity_role.id"
+    "   WHERE identity_role.domain_id IS NULL"
     "   ORDER BY identity_role.id";
 
 struct roles {
@@ -75,7 +76,8 @@ static bool load_project(struct call *call, const struct token *token, struct ca
     if (!row_find(call, &resource_identity_project, token->scope_id, &project) || !project->enabled) {
         return false;
     }
-    if (!domain_of(call, project->is_domain ? project->id : project->domain_id, &domain)) {
+    if (!domain_of(call, project->is_domain ? project->id : project->domain_id, &domain) ||
+        token->issued < project->tokens_from || token->issued < domain->tokens_from) {
         return false;
     }
     caller->project_id = project->id;
@@ -90,7 +92,7 @@ static bool load_project(struct call *call, const struct token *token, struct ca
 static bool load_domain(struct call *call, const struct token *token, struct caller *caller, struct roles *roles) {
     struct identity_domain *domain;
 
-    if (!domain_of(call, token->scope_id, &domain)) {
+    if (!domain_of(call, token->scope_id, &domain) || token->issued < domain->tokens_from) {
         return false;
     }
     caller->domain_id = domain->id;
@@ -104,8 +106,8 @@ static bool load_user(struct call *call, const struct token *token, struct calle
     struct identity_domain *domain;
 
     if (!row_find(call, &resource_identity_user, token->user_id, &user) || !user->enabled ||
-        token->issued < user->tokens_from ||
-        !domain_of(call, user->domain_id, &domain)) {
+        token->issued < user->tokens_from || !domain_of(call, user->domain_id, &domain) ||
+        token->issued < domain->tokens_from) {
         return false;
     }
     caller->user_id = user->id;

@@ -27,11 +27,10 @@ void identity_endpoint_region(struct call *call, const struct field *field, cons
 }
 
 /* "region" is the older name of region_id; naming a region that is not there makes it. */
-bool identity_endpoint_create(struct call *call, void *pointer) {
-    struct identity_endpoint *endpoint = pointer;
+static bool take_region(struct call *call, struct identity_endpoint *endpoint) {
     struct identity_region *found, region;
 
-    if (!endpoint->region || endpoint->region_id) {
+    if (!call_given(call, "region") || call_given(call, "region_id") || !endpoint->region) {
         return true;
     }
     endpoint->region_id = endpoint->region;
@@ -42,4 +41,23 @@ bool identity_endpoint_create(struct call *call, void *pointer) {
     row_defaults(call, &resource_identity_region, &region);
     region.id = endpoint->region;
     return row_insert(call, &resource_identity_region, &region);
+}
+
+bool identity_endpoint_create(struct call *call, void *endpoint) {
+    return take_region(call, endpoint);
+}
+
+bool identity_endpoint_update(struct call *call, const void *old, void *endpoint) {
+    return take_region(call, endpoint);
+}
+
+/* PUT /v3/regions/{region_id}: a create whose id stands in the path. */
+bool identity_region_put(struct call *call) {
+    const char *id = call_parameter(call, "region_id"), *given = json_get_text(json_get(call->body, "region"), "id");
+
+    if (given && strcmp(given, id) != 0) {
+        return fail(call, 400, "Conflicting region IDs specified: \"%s\" != \"%s\"", id, given);
+    }
+    call->parameters[0].name = "id";
+    return op_create(call);
 }

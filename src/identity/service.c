@@ -39,6 +39,7 @@ static const struct policy_default policies[] = {
 static const struct api_style style = {
     .time = TIME_MICRO_Z,
     .inexact_filters = true,
+    .unchanged_given = true,
     .attribute = identity_attribute,
     .write_error = error_plain,
     .write_page = page_identity,

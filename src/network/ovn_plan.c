@@ -52,7 +52,7 @@ static bool same(const char *a, const char *b) {
 static const struct ovsdb_row *find_row(struct plan *plan, const char *table, const char *kind, const char *id,
                                         const char *key) {
     size_t count;
-    const struct ovsdb_row *const *rows = ovsdb_rows(ovn.nb, plan->arena, table, id, &count);
+    const struct ovsdb_row *const *rows = ovsdb_rows(ovn.nb, plan->arena, table, "haneul:id", id, &count);
 
     for (size_t i = 0; i < count; i++) {
         if (same(ovsdb_pair(plan->arena, rows[i], "external_ids", "haneul:kind"), kind) &&
@@ -228,7 +228,7 @@ static void put_unwanted(struct plan *plan, struct ovsdb_txn *txn, const struct 
 static void put_all_unwanted(struct plan *plan, struct ovsdb_txn *txn) {
     for (size_t t = TABLES; t-- > 0;) {
         size_t count;
-        const struct ovsdb_row *const *rows = ovsdb_rows(ovn.nb, plan->arena, tables[t], plan->id, &count);
+        const struct ovsdb_row *const *rows = ovsdb_rows(ovn.nb, plan->arena, tables[t], "haneul:id", plan->id, &count);
 
         for (size_t i = 0; i < count; i++) {
             if (same(ovsdb_pair(plan->arena, rows[i], "external_ids", "haneul:kind"), plan->kind) &&

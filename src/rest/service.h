@@ -29,6 +29,7 @@ struct api_style {
     bool attribute_policy;          /* rules "OP_RULE:FIELD" guard single fields */
     bool inexact_filters;           /* name__contains and so on */
     bool strict_arguments;          /* unknown query arguments are refused */
+    bool unchanged_given;           /* an update may name what it may not change, with the value that it has */
     bool field_selection;           /* ?fields=id&fields=name */
     bool sort_pairs;                /* sort=key:dir,key:dir beside sort_key and sort_dir */
     bool tenant_id;                 /* project_id is also taken and shown as tenant_id */

@@ -47,13 +47,30 @@ static bool reported_in_time(int64_t power, int seconds) {
     return false;
 }
 
-/* Connects the agent with a listener that only hears its reports. */
-static void bus_start(const char *directory) {
-    static const struct bus_handlers handlers = {.report = on_report};
-    static const struct agent_service *const services[] = {&compute_agent_service, NULL};
-    struct arena *arena = arena_new(0);
-    const char *error = NULL, *url = arena_printf(arena, "unix:%s/bus", directory);
+static const char *document;            /* of server 'id', which should be running; null: there should be none */
 
+static bool on_ask(void *user, const char *from, const char *kind, const char *its, struct json_out *answer) {
+    bool list = !strcmp(kind, "compute.wanted"), one = !strcmp(kind, "compute.server") && !strcmp(its, id);
+
+    if (list) {
+        json_raw(answer, document ? "{\"servers\": [{\"id\": \"33333333-2222-4333-8444-555555555555\","
+                                    " \"power\": \"running\"}]}"
+                                  : "{\"servers\": []}");
+    } else if (one) {
+        json_raw(answer, document);
+    }
+    return list || one;
+}
+
+/* Starts the agent, with a listener that hears its reports and answers its questions. */
+static void bus_start(const char *directory) {
+    static const struct bus_handlers handlers = {.report = on_report, .ask = on_ask};
+    static const struct agent_service *const services[] = {&compute_agent_service, NULL};
+    static struct arena *arena;
+    const char *error = NULL, *url;
+
+    arena = arena_new(0);
+    url = arena_printf(arena, "unix:%s/bus", directory);
     check(bus_listen(url, &handlers, NULL, arena, &error));
     check(agent_start(&(struct agent_options){.url = url, .hosts = &host, .host_count = 1, .services = services}, arena,
                       &error));
@@ -89,7 +106,6 @@ static bool ready(void) {
         with = (struct conformance){
             .host = &host, .image = image, .format = "qcow2", .image_id = "99999999-2222-4333-8444-555555555555",
             .volume = volume_make(directory), .scratch = directory, .boot_seconds = BOOT_SECONDS};
-        check(compute_agent_start(&host));
         bus_start(directory);
     }
     return true;
@@ -158,18 +174,27 @@ TEST(guest_gets_its_config_drive_and_its_own_shutdown_is_reported) {
     conformance_release();
 }
 
-TEST(driver_comes_back_when_libvirt_is_restarted) {
-    const char *command = "kill $(cat $HANEUL_TEST_DIR/libvirtd.pid); sleep 1;"
+TEST(servers_outlive_a_restart_of_libvirt_and_lost_ones_come_back) {
+    const char *restart = "kill $(cat $HANEUL_TEST_DIR/libvirtd.pid); sleep 1;"
                           " libvirtd -d -p $HANEUL_TEST_DIR/libvirtd.pid";
+    const char *crash = "kill -9 $(cat $HANEUL_TEST_DIR/libvirtd.pid) $(cat /run/libvirt/qemu/instance-*.pid); sleep 1;"
+                        " libvirtd -d -p $HANEUL_TEST_DIR/libvirtd.pid";
 
     if (!ready()) {
         return;
     }
     check(spawn(""));
     reported = -1;
-    check(!system(command));
+    check(!system(restart));
     check(reported_in_time(POWER_RUNNING, 15));
     check(conformance_run(&with, "compute.vnc", id, NULL));
+    check(!system(crash));
+    sleep(3);
+    check(!conformance_run(&with, "compute.vnc", id, NULL));
+    document = conformance_document(&with, id, 160, 0, "");
+    check(compute_agent_service.reconcile(&host));
+    check(conformance_run(&with, "compute.vnc", id, NULL));
+    document = NULL;
     destroy();
     conformance_release();
 }
