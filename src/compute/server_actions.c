@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What was done to servers: instance actions and migrations, of deleted servers too. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"

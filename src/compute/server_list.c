@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Which servers a list shows, and in which order: the filters of the compute API. */
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 

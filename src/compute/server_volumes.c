@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Volumes of servers: listing, attaching, detaching. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "compute/compute.h"
