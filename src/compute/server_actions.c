@@ -196,6 +196,19 @@ bool compute_server_migration(struct call *call) {
                 server->id);
 }
 
+/* Numbers stand in the API where flavors' ids may be any text. */
+static void put_flavor(struct json_out *out, const char *key, const char *id) {
+    char *end = NULL;
+    int64_t number = id ? strtoll(id, &end, 10) : 0;
+
+    json_key(out, key);
+    if (id && *id && !*end) {
+        json_int(out, number);
+    } else {
+        json_null(out);
+    }
+}
+
 static void put_migration(struct call *call, const struct compute_migration *row) {
     struct json_out *out = &call->out;
 
@@ -208,8 +221,8 @@ static void put_migration(struct call *call, const struct compute_migration *row
     json_put_text(out, "dest_compute", row->dest);
     json_put_text(out, "dest_node", row->dest);
     json_put_text(out, "dest_host", row->dest);
-    json_put_text(out, "old_instance_type_id", row->old_flavor);
-    json_put_text(out, "new_instance_type_id", row->new_flavor);
+    put_flavor(out, "old_instance_type_id", row->old_flavor);
+    put_flavor(out, "new_instance_type_id", row->new_flavor);
     put_time(out, "created_at", row->created_at);
     put_time(out, "updated_at", row->updated_at);
     if (call->minor >= 23) {
