@@ -199,6 +199,55 @@ TEST(servers_outlive_a_restart_of_libvirt_and_lost_ones_come_back) {
     conformance_release();
 }
 
+/* What libvirt refuses, it refuses when the domain is defined. */
+TEST(every_image_property_makes_a_domain_that_libvirt_takes) {
+    static const char *const properties[] = {
+        "{\"hw_machine_type\": \"q35\", \"hw_vif_model\": \"e1000e\"}",
+        "{\"hw_disk_bus\": \"scsi\", \"hw_scsi_model\": \"virtio-scsi\"}",
+        "{\"hw_disk_bus\": \"virtio\", \"hw_cdrom_bus\": \"virtio\"}",
+        "{\"hw_video_model\": \"virtio\", \"hw_pointer_model\": \"usbtablet\", \"os_type\": \"windows\"}",
+        "{\"hw_video_model\": \"none\", \"hw_vif_model\": \"rtl8139\"}",
+        "{\"hw_qemu_guest_agent\": \"yes\", \"hw_watchdog_action\": \"reset\"}",
+        "{\"hw_cpu_sockets\": \"1\", \"hw_cpu_cores\": \"x\", \"hw_cpu_threads\": \"99999999999\"}",
+        "{\"hw_machine_type\": \"'/><evil/>q35\", \"hw_video_model\": \"'\", \"hw_watchdog_action\": \"<\"}",
+    };
+    struct conformance other;
+
+    for (size_t i = 0; ready() && i < sizeof properties / sizeof *properties; i++) {
+        test_context(properties[i]);
+        other = with;
+        other.properties = properties[i];
+        if (!conformance_run(&other, "compute.spawn", id,
+                             conformance_document(&other, id, 160, 0, "\"power\": \"shutdown\""))) {
+            test_fail(__FILE__, __LINE__, "%s", conformance_error());
+        }
+        destroy();
+    }
+    test_context(NULL);
+    conformance_release();
+}
+
+TEST(volume_behind_nbd_is_attached_and_let_go) {
+    static const char disk[] = "{\"disk\": {\"source\": \"volume\", \"device\": \"vdc\", \"format\": \"raw\","
+                               " \"serial\": \"0000cccc-0000-4000-8000-000000000001\","
+                               " \"nbd\": {\"host\": \"127.0.0.1\", \"port\": 10999, \"name\": \"volume-1\"}}}";
+
+    if (!ready()) {
+        return;
+    }
+    check(!system("qemu-nbd --fork --persistent -f raw -b 127.0.0.1 -p 10999 -x volume-1"
+                  " --pid-file $HANEUL_TEST_DIR/nbd.pid $HANEUL_TEST_DIR/volume"));
+    check(spawn(""));
+    check(conformance_booted(&with, id));
+    check(conformance_run(&with, "compute.attach_volume", id, disk));
+    check(!system("virsh -c qemu:///system domblklist 33333333-2222-4333-8444-555555555555 | grep -q vdc"));
+    check(conformance_run(&with, "compute.detach_volume", id, disk));
+    check(system("virsh -c qemu:///system domblklist 33333333-2222-4333-8444-555555555555 | grep -q vdc"));
+    destroy();
+    check(!system("kill $(cat $HANEUL_TEST_DIR/nbd.pid)"));
+    conformance_release();
+}
+
 TEST(images_that_refer_to_other_files_are_refused) {
     struct conformance hostile = with;
     struct arena *arena = arena_new(0);
