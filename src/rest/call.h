@@ -196,7 +196,8 @@ bool resource_delete(struct call *call, const struct resource *resource, void *r
 bool quota_check(struct call *call, const struct service *service, const char *project, const char *name, int64_t more);
 int64_t quota_limit(struct call *call, const struct service *service, const char *project, const char *name);
 int64_t quota_used(struct call *call, const struct service *service, const char *project, const char *name);
-/* Sets a project's limit; 'limit' NO_INT goes back to the default. */
+/* Sets a project's limit; 'limit' NO_INT goes back to the default. The project "" stands for all that have none of
+ * their own. */
 bool quota_set(struct call *call, const struct service *service, const char *project, const char *name, int64_t limit);
 
 /* ---- events ---- */

@@ -16,10 +16,13 @@ static const struct quota *quota_find(const struct service *service, const char 
     return NULL;
 }
 
+/* A row of the project "" is the default of all. */
 int64_t quota_limit(struct call *call, const struct service *service, const char *project, const char *name) {
     const struct quota *quota = quota_find(service, name);
 
-    return db_query_int(call->db, "SELECT quota_limit FROM rest_quota WHERE service = ? AND project_id = ? AND name = ?",
+    return db_query_int(call->db,
+                        "SELECT quota_limit FROM rest_quota WHERE service = ? AND project_id IN (?, '') AND name = ?"
+                        " ORDER BY project_id DESC LIMIT 1",
                         SQL_ARGS(sql_text(service->type), sql_text(project), sql_text(name)), quota ? quota->limit : -1);
 }
 

@@ -64,6 +64,7 @@ struct microversions {
 
 struct service {
     const char *type;               /* in the catalog: "network" */
+    const char *folder;             /* its name in tasks, reports and configuration; null: the type */
     const char *name;               /* "neutron" */
     const char *description;
     const char *prefix;             /* of its paths: "/network" */
@@ -90,6 +91,10 @@ struct service {
     bool (*host_up)(struct call *call, const char *host, const struct json *facts);
     bool (*host_down)(struct call *call, const char *host);
 };
+
+static inline const char *service_folder(const struct service *service) {
+    return service->folder ? service->folder : service->type;
+}
 
 /* Error bodies and page links in the words of each API family. */
 void error_keyed(struct call *call, struct json_out *out);      /* {"itemNotFound": {"code", "message"}}  compute, volume */

@@ -618,6 +618,46 @@ static void test_subnet_changes(void) {
     check(has(lease, "domain=other.example\n"));
 }
 
+/* Every protocol with every kind of range, on both sides: each rule is either left out or compiles. */
+static void test_every_rule(void) {
+    static const char *const protocols[] = {"ah", "dccp", "egp", "esp", "gre", "hopopt", "icmp", "icmpv6", "igmp", "ip",
+                                            "ipip", "ipv6-encap", "ipv6-frag", "ipv6-icmp", "ipv6-nonxt", "ipv6-opts",
+                                            "ipv6-route", "ospf", "pgm", "rsvp", "sctp", "tcp", "udp", "udplite",
+                                            "vrrp", "0", "6", "58", "255", "256", "-1", "any", "tcp\\\" || 1"};
+    static const char *const ranges[] = {"null, \"port_range_max\": null", "0, \"port_range_max\": 0",
+                                         "1, \"port_range_max\": 65535", "9, \"port_range_max\": 8",
+                                         "8, \"port_range_max\": null", "\"x\", \"port_range_max\": 70000"};
+    static const char *const remotes[] = {"\"remote_ip_prefix\": \"10.0.0.0/8\"",
+                                          "\"remote_ip_prefix\": \"2001:db8::/32\"",
+                                          "\"remote_ip_prefix\": \"0.0.0.0/0 || 1\"",
+                                          "\"remote_group_id\": \"" OPEN_GROUP "\"",
+                                          "\"remote_group_id\": \"" ID("99") "\"", "\"remote_ip_prefix\": null"};
+    const char *log = arena_printf(arena, "%s/ovs/ovn-controller.log", getenv("HANEUL_OVN_DIR")), *output;
+    struct buf doc = {0};
+    int count = 0;
+
+    buf_text(&doc, "{\"id\": \"" CLOSED_GROUP "\", \"security_group_rules\": [");
+    for (size_t p = 0; p < sizeof protocols / sizeof protocols[0]; p++) {
+        for (size_t r = 0; r < 36; r++) {
+            buf_printf(&doc, "%s{\"id\": \"%08x-0000-4000-8000-000000000000\", \"direction\": \"%s\","
+                       " \"ethertype\": \"%s\", \"protocol\": \"%s\", \"port_range_min\": %s, %s}",
+                       count ? ", " : "", count, count % 3 ? "ingress" : "egress", count % 2 ? "IPv4" : "IPv6",
+                       protocols[p], ranges[r % 6], remotes[r / 6]);
+            count++;
+        }
+    }
+    buf_text(&doc, "]}");
+    change("network.security_group", CLOSED_GROUP, doc.at);
+    buf_release(&doc);
+    check(apply(document_of(OPEN_GROUP)));
+    check(comes_to(true, "g2", "eth0", "10.5.0.11"));
+    sleep(1);
+    check(!run((const char *const[]){"grep", "-E", "rror parsing|Syntax error", log, NULL}, &output));
+    check_text(output, "");
+    check(apply(document_of(CLOSED_GROUP)));
+    check(network_test_run("network.security_group", ID("99"), NULL));
+}
+
 static void server_stop(const char *name) {
     check(DO("sh", "-c", arena_printf(arena, "kill $(cat %s/%s.pid)", getenv("HANEUL_OVN_DIR"), name)));
 }
@@ -672,6 +712,7 @@ TEST(ovn_makes_a_cloud_that_guests_can_use) {
     test_vlan();
     test_router_changes();
     test_subnet_changes();
+    test_every_rule();
     test_restarts();
     http_server_stop(api, 1);
     cloud_stop();
