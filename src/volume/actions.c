@@ -85,7 +85,7 @@ static bool find_attachment(struct call *call, const char *id, struct volume_att
 bool volume_act_detach(struct call *call) {
     const struct volume_detach_input *input = call->input;
     struct volume_volume *row = call->row;
-    struct volume_attachment *attachment;
+    struct volume_attachment *attachment = NULL;
 
     if (!volume_status_is(row, "in-use|detaching|attaching|reserved")) {
         return wrong_status(call, row, "in-use or detaching");
