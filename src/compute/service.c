@@ -2,6 +2,7 @@
  * Compute's entry in the table of services. */
 #include "compute/compute.h"
 #include "compute/host.h"
+#include "compute/server.h"
 #include "compute/types.h"
 #include "rest/policy.h"
 #include "rest/policy_defaults.h"
@@ -35,6 +36,25 @@ static const struct api_style style = {
     .write_page = page_named,
 };
 
+/* Deleted servers and their sizes do not count. */
+#define SERVERS(SUM) "SELECT " SUM " FROM compute_server WHERE project_id = ? AND deleted = 0"
+
+static const struct quota quotas[] = {
+    {"instances", 10, SERVERS("count(*)")},
+    {"cores", 20, SERVERS("coalesce(sum(vcpus), 0)")},
+    {"ram", 51200, SERVERS("coalesce(sum(memory), 0)")},
+    {"metadata_items", 128, NULL},
+    {0},
+};
+
+static const struct task_kind tasks[] = {
+#define T(NAME, SECONDS, TRIES)                                                                                        \
+    {.name = "compute." #NAME, .seconds = SECONDS, .tries = TRIES, .prepare = NAME##_prepare, .done = NAME##_done,     \
+     .failed = NAME##_failed},
+    SERVER_TASKS(T)
+#undef T
+    {0}};
+
 const struct service compute = {
     .type = "compute",
     .name = "nova",
@@ -48,6 +68,12 @@ const struct service compute = {
     .resources = resources,
     .policies = policies,
     .policy_count = sizeof policies / sizeof *policies,
+    .quotas = quotas,
+    .tasks = tasks,
+    .periodic = servers_periodic,
+    .period = 60,
+    .report = servers_report,
+    .ask = servers_ask,
     .host_up = compute_host_up,
     .host_down = compute_host_down,
 };
