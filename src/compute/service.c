@@ -2,6 +2,7 @@
  * Compute's entry in the table of services. */
 #include "compute/compute.h"
 #include "compute/host.h"
+#include "compute/quota.h"
 #include "compute/types.h"
 #include "rest/policy.h"
 #include "rest/policy_defaults.h"
@@ -48,6 +49,7 @@ const struct service compute = {
     .resources = resources,
     .policies = policies,
     .policy_count = sizeof policies / sizeof *policies,
+    .quotas = compute_quotas,
     .host_up = compute_host_up,
     .host_down = compute_host_down,
 };
