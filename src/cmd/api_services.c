@@ -11,10 +11,12 @@
 #include "network/network.h"
 #include "placement/placement.h"
 #include "rest/system.h"
+#include "volume/volume.h"
 
 const struct service *const api_services[] = {
     &identity,
     &image,
+    &volume,
     &placement,
     &network,
     &compute,

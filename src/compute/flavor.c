@@ -198,18 +198,24 @@ static bool has_access(struct call *call, const char *flavor, const char *projec
 }
 
 bool compute_flavor_show_access(struct call *call) {
-    const struct compute_flavor *flavor = call->row;
+    struct compute_flavor *flavor;
 
+    if (!row_get(call, &resource_compute_flavor, call_parameter(call, "flavor_id"), &flavor)) {
+        return false;
+    }
     return flavor->is_public ? fail(call, 404, "Access list not available for public flavors.")
                              : answer_access(call, flavor);
 }
 
 bool compute_flavor_add_access(struct call *call) {
-    const struct compute_flavor *flavor = call->row;
+    struct compute_flavor *flavor;
     const struct compute_flavor_tenant *input = call->input;
 
     if (!identity_project_exists(call, input->tenant)) {
         return fail(call, 400, "Project ID %s is not a valid project.", input->tenant);
+    }
+    if (!row_get(call, &resource_compute_flavor, call_parameter(call, "flavor_id"), &flavor)) {
+        return false;
     }
     if (flavor->is_public && call->minor >= 7) {
         return fail(call, 409, "Can not add access to a public flavor.");
@@ -224,9 +230,12 @@ bool compute_flavor_add_access(struct call *call) {
 }
 
 bool compute_flavor_remove_access(struct call *call) {
-    const struct compute_flavor *flavor = call->row;
+    struct compute_flavor *flavor;
     const struct compute_flavor_tenant *input = call->input;
 
+    if (!row_get(call, &resource_compute_flavor, call_parameter(call, "flavor_id"), &flavor)) {
+        return false;
+    }
     if (!has_access(call, flavor->id, input->tenant)) {
         return fail(call, 404, "Flavor access not found for %s / %s combination.", flavor->id, input->tenant);
     }

@@ -217,11 +217,8 @@ static bool by_tags(struct call *call, struct query *query, const char *name, co
     return true;
 }
 
-/* Addresses are the network service's: its ports' rows tell which servers have them. */
 static bool by_address(struct call *call, struct query *query, const char *value) {
-    query_where(query,
-                "id IN (SELECT device_id FROM network_port JOIN network_port_ip ON network_port_ip.port_id = network_port.id"
-                " WHERE network_port_ip.ip_address LIKE ? ESCAPE '\\')",
+    query_where(query, arena_printf(call->arena, "id IN (%s)", network_devices_by_address),
                 SQL_ARGS(sql_text(like_pattern(call, value))));
     return true;
 }

@@ -2,6 +2,7 @@
  * Compute's entry in the table of services. */
 #include "compute/compute.h"
 #include "compute/host.h"
+#include "compute/quota.h"
 #include "compute/server.h"
 #include "compute/types.h"
 #include "rest/policy.h"
@@ -36,17 +37,6 @@ static const struct api_style style = {
     .write_page = page_named,
 };
 
-/* Deleted servers and their sizes do not count. */
-#define SERVERS(SUM) "SELECT " SUM " FROM compute_server WHERE project_id = ? AND deleted = 0"
-
-static const struct quota quotas[] = {
-    {"instances", 10, SERVERS("count(*)")},
-    {"cores", 20, SERVERS("coalesce(sum(vcpus), 0)")},
-    {"ram", 51200, SERVERS("coalesce(sum(memory), 0)")},
-    {"metadata_items", 128, NULL},
-    {0},
-};
-
 static const struct task_kind tasks[] = {
 #define T(NAME, SECONDS, TRIES)                                                                                        \
     {.name = "compute." #NAME, .seconds = SECONDS, .tries = TRIES, .prepare = NAME##_prepare, .done = NAME##_done,     \
@@ -68,7 +58,7 @@ const struct service compute = {
     .resources = resources,
     .policies = policies,
     .policy_count = sizeof policies / sizeof *policies,
-    .quotas = quotas,
+    .quotas = compute_quotas,
     .tasks = tasks,
     .periodic = servers_periodic,
     .period = 60,
