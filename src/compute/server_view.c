@@ -437,6 +437,7 @@ bool server_answer(struct call *call, struct compute_server *server, bool rebuil
     }
     if (rebuild) {
         shown.new_user_data = call->minor >= 57 ? quoted(call, server->user_data) : NULL;
+        shown.new_key_name = quoted(call, server->key_name);
         shown.attr_user_data = NULL;
     } else {
         shown.admin_pass = NULL;
