@@ -57,6 +57,9 @@ bool compute_host_up(struct call *call, const char *name, const struct json *fac
         || (!host && !host_make(call, name, &host))) {
         return false;
     }
+    if (!host->number) {
+        host->number = call_count(call, "SELECT coalesce(max(number), 0) + 1 FROM compute_host", SQL_NO_ARGS);
+    }
     changed = strcmp(host->facts, text) != 0;
     host->facts = text;
     host->state = "up";

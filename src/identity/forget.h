@@ -3,7 +3,7 @@
 #pragma once
 #include "rest/call.h"
 
-/* Deletes what hangs on rows of 'kind' ("user", "group", "project", "role"), and moves identity's caches on. 'which' is
+/* Deletes what hangs on rows of 'kind' ("user", "project", ... in the table), and moves identity's caches on. 'which' is
  * "?" for one row, or SQL that selects ids; 'id' is its one value. The rows themselves stay. */
 bool forget(struct call *call, const char *kind, const char *which, const char *id);
 

@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "identity/assignment.h"
+#include "identity/catalog.h"
 #include "identity/forget.h"
 #include "identity/identity.h"
 #include "identity/options.h"
@@ -216,6 +217,9 @@ static bool list_projects_of(struct call *call, struct query *query) {
 bool identity_project_list(struct call *call, struct query *query) {
     if (!call_argument(call, "is_domain")) {
         query_where(query, "is_domain = 0", SQL_NO_ARGS);
+    }
+    if (call_parameter(call, "endpoint_id") || call_parameter(call, "endpoint_group_id")) {
+        return list_projects_of_endpoint(call, query);
     }
     if (strcmp(call->operation->path, "/v3/projects") != 0) {
         return list_projects_of(call, query);

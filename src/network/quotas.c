@@ -133,7 +133,7 @@ bool network_quota_update(struct call *call) {
         check = check || (!strcmp(item->key, "check_limit") && item->type == JSON_TRUE);
     }
     for (JSON_EACH(item, input->quota)) {
-        int64_t limit;
+        int64_t limit = 0;
 
         if (!strcmp(item->key, "tenant_id") || !strcmp(item->key, "project_id") || !strcmp(item->key, "check_limit") ||
             !strcmp(item->key, "force")) {

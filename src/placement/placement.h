@@ -53,3 +53,6 @@ struct placement_stock {
 };
 bool placement_provider_ensure(struct call *call, const char *uuid, const char *name,
                                const struct placement_stock *stocks, size_t count, const char *const *traits);
+
+/* Forgets the provider with its inventory and traits; an absent one is success. Fails 409 while something is allocated. */
+bool placement_provider_remove(struct call *call, const char *uuid);

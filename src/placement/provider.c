@@ -217,6 +217,15 @@ bool placement_provider_delete(struct call *call, void *pointer) {
            call_exec(call, "DELETE FROM placement_provider_aggregate WHERE provider = ?", &id, 1);
 }
 
+bool placement_provider_remove(struct call *call, const char *uuid) {
+    struct placement_provider *provider;
+
+    if (!row_find(call, &resource_placement_provider, uuid, &provider)) {
+        return !call->error;
+    }
+    return resource_delete(call, &resource_placement_provider, provider);
+}
+
 bool placement_provider_ensure(struct call *call, const char *uuid, const char *name,
                                const struct placement_stock *stocks, size_t count, const char *const *traits) {
     struct placement_provider *provider, fresh = {.uuid = uuid, .name = name, .root_provider_uuid = uuid};

@@ -42,7 +42,7 @@ bool volume_act_roll_detach(struct call *call) {
 bool volume_act_attach(struct call *call) {
     const struct volume_attach_input *input = call->input;
     struct volume_volume *row = call->row;
-    struct volume_attachment *attachment;
+    struct volume_attachment *attachment = NULL;
 
     if (!input->instance_uuid == !input->host_name) {
         return fail(call, 400, "Invalid request to attach volume to an invalid target: an instance or a host.");
@@ -85,7 +85,7 @@ static bool find_attachment(struct call *call, const char *id, struct volume_att
 bool volume_act_detach(struct call *call) {
     const struct volume_detach_input *input = call->input;
     struct volume_volume *row = call->row;
-    struct volume_attachment *attachment;
+    struct volume_attachment *attachment = NULL;
 
     if (!volume_status_is(row, "in-use|detaching|attaching|reserved")) {
         return wrong_status(call, row, "in-use or detaching");

@@ -59,8 +59,11 @@ static const char *disk_name(struct work *work, const char *kind, const char *id
 static bool size_read(struct work *work, int64_t *ret_size) {
     int64_t size = json_get_int(work->doc, "size", 0);
 
+    if (size <= 0 || size > LARGEST) {
+        return work_fail(work, "the document of %s has no good size", work->id);
+    }
     *ret_size = size << 30;
-    return (size > 0 && size <= LARGEST) || work_fail(work, "the document of %s has no good size", work->id);
+    return true;
 }
 
 /* The file of an image is where images are, whatever the document says. */

@@ -115,22 +115,28 @@ static bool is_map(struct call *call, const char *json) {
     return volume_map_read(call, json)->type == JSON_MAP || fail(call, 400, "'connector' must be an object.");
 }
 
+/* A server may have a second attachment of its own volume: while it moves to another host. */
+static bool is_at(struct call *call, const struct volume_volume *row, const char *server_id) {
+    return server_id && call_count(call, "SELECT count(*) FROM volume_attachment WHERE volume_id = ? AND instance = ?",
+                                   SQL_ARGS(sql_text(row->id), sql_text(server_id))) > 0;
+}
+
 bool volume_attachment_op_create(struct call *call) {
     const struct volume_attachment_input *input = call->input;
     struct volume_volume *row;
     struct volume_attachment *attachment;
-    bool used;
+    bool again;
 
     if (!row_get(call, &resource_volume_volume, input->volume_uuid, &row)) {
         return false;
     }
-    used = volume_status_is(row, "in-use|attaching|reserved");
-    if (!volume_status_is(row, "available|downloading|reserved") && !(used && row->multiattach)) {
+    again = is_at(call, row, input->instance_uuid);
+    if (!again && !volume_status_is(row, row->multiattach ? "available|downloading|in-use|reserved" : "available|downloading")) {
         return fail(call, 400, "Invalid volume: Volume %s status must be available or downloading to reserve, but the"
                                " current status is %s.", row->id, row->status);
     }
     attachment = volume_attachment_make(call, row, input->instance_uuid, "reserved");
-    if (!attachment || !volume_set_status(call, row, volume_status_is(row, "in-use") ? "in-use" : "reserved")) {
+    if (!attachment || (!again && !volume_status_is(row, "in-use") && !volume_set_status(call, row, "reserved"))) {
         return false;
     }
     attachment->attach_mode = input->mode;
@@ -138,7 +144,7 @@ bool volume_attachment_op_create(struct call *call) {
         if (!is_map(call, input->connector) || !connect(call, row, attachment, input->connector)) {
             return false;
         }
-        if (!volume_set_status(call, row, "attaching")) {
+        if (!volume_status_is(row, "in-use") && !volume_set_status(call, row, "attaching")) {
             return false;
         }
     }

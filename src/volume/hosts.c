@@ -2,6 +2,7 @@
  * Hosts that keep volumes: what they tell, which one a new volume goes to, and how they are shown. */
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/clock.h"
 #include "rest/cloud.h"
@@ -87,10 +88,42 @@ static const char *place_of(struct call *call, const struct volume_service *row)
     return arena_printf(call->arena, "%s#%s", row->host, row->pool ? row->pool : "pool");
 }
 
-static bool backend_fits(struct call *call, const struct volume_type *type, const struct volume_service *row) {
-    const char *wanted = type ? json_get_text(volume_map_read(call, type->extra_specs), "volume_backend_name") : NULL;
+/* What a host can, in the words of extra specs; null: it has no such capability. */
+static const char *capability(const struct volume_service *row, const char *name) {
+    const struct {
+        const char *name, *value;
+    } all[] = {
+        {"volume_backend_name", row->pool},
+        {"vendor_name", "Open Source"},
+        {"storage_protocol", "file"},
+        {"multiattach", "True"},
+        {"thin_provisioning_support", "True"},
+        {"QoS_support", "False"},
+    };
 
-    return !wanted || !strcmp(wanted, row->pool);
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        if (!strcmp(all[i].name, name)) {
+            return all[i].value;
+        }
+    }
+    return NULL;
+}
+
+/* Extra specs of no scope, or of the scope "capabilities", ask for capabilities. */
+static bool backend_fits(struct call *call, const struct volume_type *type, const struct volume_service *row) {
+    for (JSON_EACH(spec, volume_map_read(call, type ? type->extra_specs : NULL))) {
+        const char *name = !strncmp(spec->key, "capabilities:", 13) ? spec->key + 13 : spec->key, *has, *wanted = spec->text;
+
+        if (strchr(name, ':')) {
+            continue;
+        }
+        has = capability(row, name);
+        wanted += !strncmp(wanted, "<is> ", 5) ? 5 : 0;
+        if (!has || strcasecmp(has, wanted) != 0) {
+            return false;
+        }
+    }
+    return true;
 }
 
 const char *volume_place(struct call *call, const struct volume_type *type, const char *zone, int64_t size) {
@@ -228,9 +261,9 @@ static void write_pool(struct call *call, const struct volume_service *row, bool
         json_key(out, "capabilities");
         json_map(out);
         json_put_text(out, "timestamp", time_print(row->updated_at, TIME_MICRO, text));
-        json_put_text(out, "volume_backend_name", row->pool);
-        json_put_text(out, "storage_protocol", "file");
-        json_put_text(out, "vendor_name", "Open Source");
+        json_put_text(out, "volume_backend_name", capability(row, "volume_backend_name"));
+        json_put_text(out, "storage_protocol", capability(row, "storage_protocol"));
+        json_put_text(out, "vendor_name", capability(row, "vendor_name"));
         json_put_text(out, "driver_version", HANEUL_VERSION);
         json_key(out, "total_capacity_gb");
         json_real(out, row->total_gb);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Metadata of volumes and snapshots, extra specs of types: maps of texts, changed whole or member by member. */
+#include <assert.h>
 #include <string.h>
 
 #include "rest/resource.h"
@@ -32,11 +33,20 @@ const char *volume_map_change(struct call *call, const char *map, const struct j
     return text;
 }
 
-/* The map of the row that the path names. */
-static const char **slot_of(struct call *call) {
-    const struct field *field = resource_field(call->resource, "metadata");
+/* The map of the row that the path names: metadata, extra_specs or group_specs. */
+static const struct field *map_field(struct call *call) {
+    static const char *const names[] = {"metadata", "extra_specs", "group_specs"};
+    const struct field *field = NULL;
 
-    return field_slot(field ? field : resource_field(call->resource, "extra_specs"), call->row);
+    for (size_t i = 0; !field; i++) {
+        assert(i < sizeof names / sizeof *names);
+        field = resource_field(call->resource, names[i]);
+    }
+    return field;
+}
+
+static const char **slot_of(struct call *call) {
+    return field_slot(map_field(call), call->row);
 }
 
 static bool save(struct call *call, const char *map) {
@@ -142,15 +152,18 @@ static bool good_specs(struct call *call, const struct json *specs) {
 }
 
 bool volume_specs_list(struct call *call) {
-    return respond_whole(call, "extra_specs", *slot_of(call));
+    return respond_whole(call, map_field(call)->name, *slot_of(call));
 }
 
 bool volume_specs_add(struct call *call) {
-    const struct volume_specs_input *input = call->input;
-    const struct json *specs = volume_map_read(call, input->extra_specs);
+    const char *key = map_field(call)->name;
+    const struct json *specs = json_get(call->body, key);
 
+    if (!specs || specs->type != JSON_MAP) {
+        return fail(call, 400, "'%s' is a required property", key);
+    }
     return good_specs(call, specs) && save(call, volume_map_change(call, *slot_of(call), specs, NULL)) &&
-           respond_whole(call, "extra_specs", input->extra_specs);
+           respond_whole(call, key, json_print(call->arena, specs));
 }
 
 bool volume_specs_show(struct call *call) {

@@ -21,6 +21,9 @@ struct volume_volume *volume_row(struct call *call, const char *id);
 bool volume_set_status(struct call *call, struct volume_volume *row, const char *status);
 bool volume_status_is(const struct volume_volume *row, const char *statuses);     /* "available|error" */
 
+/* Tells the volume's project why something failed (the messages of 3.3). */
+bool volume_message_add(struct call *call, const struct volume_volume *row, const char *event, const char *text);
+
 /* Its place: a task of that kind for the host that has the volume or snapshot. */
 bool volume_task(struct call *call, const char *kind, const char *id, const char *host, const char *args);
 

@@ -75,7 +75,10 @@ static bool create_failed(struct call *call, const struct task *task, const char
     if (!row || strcmp(row->status, "creating") != 0) {
         return !call->error;
     }
-    return volume_set_status(call, row, "error") && tell_ready(call, row->id, cause);
+    return volume_set_status(call, row, "error") &&
+           volume_message_add(call, row, "VOLUME_VOLUME_002_001",
+                              arena_printf(call->arena, "create volume:%s", cause ? cause : "An unknown error occurred.")) &&
+           tell_ready(call, row->id, cause);
 }
 
 /* ---- delete ---- */
@@ -126,7 +129,10 @@ static bool extend_done(struct call *call, const struct task *task, const struct
 static bool extend_failed(struct call *call, const struct task *task, const char *cause) {
     struct volume_volume *row = volume_row(call, task->resource_id);
 
-    return row ? volume_set_status(call, row, "error_extending") : !call->error;
+    return row ? volume_set_status(call, row, "error_extending") &&
+                     volume_message_add(call, row, "VOLUME_VOLUME_005_001",
+                                        arena_printf(call->arena, "extend volume:%s", cause))
+               : !call->error;
 }
 
 /* ---- snapshots ---- */

@@ -230,6 +230,19 @@ bool volume_set_status(struct call *call, struct volume_volume *row, const char 
     return row_update(call, &resource_volume_volume, row);
 }
 
+bool volume_message_add(struct call *call, const struct volume_volume *row, const char *event, const char *text) {
+    struct volume_message *message = ARENA_NEW(call->arena, struct volume_message);
+
+    row_defaults(call, &resource_volume_message, message);
+    message->project_id = row->project_id;
+    message->resource_uuid = row->id;
+    message->request_id = call->request_id ? call->request_id : "";
+    message->event_id = event;
+    message->user_message = text;
+    message->guaranteed_until = message->created_at + 30LL * 24 * 3600 * SECOND;
+    return row_insert(call, &resource_volume_message, message);
+}
+
 bool volume_task(struct call *call, const char *kind, const char *id, const char *host, const char *args) {
     return task_add(call, kind, id, arena_text_size(call->arena, host, strcspn(host, "@")), args);
 }
@@ -419,7 +432,9 @@ bool volume_make(struct call *call, const struct volume_request *wanted, struct 
     row->status = row->host ? "creating" : "error";
     *ret_row = row;
     return resource_create(call, &resource_volume_volume, row) &&
-           (!row->host || volume_task(call, "volume.create", row->id, row->host, NULL));
+           (row->host ? volume_task(call, "volume.create", row->id, row->host, NULL)
+                      : volume_message_add(call, row, "VOLUME_VOLUME_001_003",
+                                           "schedule allocate volume:Could not find any available weighted backend."));
 }
 
 static bool respond_volume(struct call *call, struct volume_volume *row) {
