@@ -66,6 +66,13 @@ void hmac_sha256(const void *key, size_t key_size, const void *bytes, size_t siz
     assert(made && mac_size == 32);
 }
 
+void hmac_sha1(const void *key, size_t key_size, const void *bytes, size_t size, uint8_t mac[20]) {
+    unsigned mac_size = 20;
+    const void *made = HMAC(EVP_sha1(), key, (int)key_size, bytes, size, mac, &mac_size);
+
+    assert(made && mac_size == 20);
+}
+
 bool equal_secret(const char *a, const char *b) {
     size_t size = strlen(a);
 

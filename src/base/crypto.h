@@ -20,6 +20,9 @@ char *digest_of(struct arena *arena, const char *name, const void *bytes, size_t
 /* HMAC-SHA256 into 32 bytes. */
 void hmac_sha256(const void *key, size_t key_size, const void *bytes, size_t size, uint8_t mac[32]);
 
+/* HMAC-SHA1 into 20 bytes, for protocols that ask for it. */
+void hmac_sha1(const void *key, size_t key_size, const void *bytes, size_t size, uint8_t mac[20]);
+
 /* Compares without telling by its time where they differ. */
 bool equal_secret(const char *a, const char *b);
 

@@ -7,6 +7,7 @@
 #include "cmd/services.h"
 #include "compute/driver.h"
 #include "network/agent.h"
+#include "volume/driver.h"
 
 /* What the host itself is; services add what they know under their own names. */
 static bool host_facts(const struct host *host, struct json_out *out) {
@@ -32,6 +33,7 @@ static const struct agent_service service_host = {
 const struct agent_service *const agent_services[] = {
     &service_host,
     &network_agent_service,
+    &volume_agent_service,
     &compute_agent_service,
     NULL,
 };

@@ -8,13 +8,17 @@
 #include "compute/metadata.h"
 #include "identity/identity.h"
 #include "image/image.h"
+#include "network/network.h"
 #include "placement/placement.h"
 #include "rest/system.h"
+#include "volume/volume.h"
 
 const struct service *const api_services[] = {
     &identity,
     &image,
+    &volume,
     &placement,
+    &network,
     &compute,
     &compute_console,
     &compute_metadata,

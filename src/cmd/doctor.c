@@ -231,7 +231,7 @@ static struct finding check_listen(struct cmd *cmd) {
     const char *listen_at = conf_text(cmd->conf, "api", "listen", "127.0.0.1:8470"), *colon = strrchr(listen_at, ':');
     struct sockaddr_in address = {.sin_family = AF_INET};
     bool is_free;
-    int fd;
+    int fd, error;
 
     if (!colon || inet_pton(AF_INET, arena_text_size(cmd->arena, listen_at, (size_t)(colon - listen_at)),
                             &address.sin_addr) != 1) {
@@ -241,6 +241,7 @@ static struct finding check_listen(struct cmd *cmd) {
     fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){1}, sizeof(int));
     is_free = !bind(fd, (struct sockaddr *)&address, sizeof address);
+    error = errno;
     close(fd);
     if (is_free) {
         return fine(arena_printf(cmd->arena, "%s is free", listen_at));
@@ -248,7 +249,7 @@ static struct finding check_listen(struct cmd *cmd) {
     if (!access(role_run_path(cmd, "serve.pid"), F_OK)) {
         return fine(arena_printf(cmd->arena, "%s is in use, and a cloud runs on this data directory", listen_at));
     }
-    return (struct finding){FAIL, arena_printf(cmd->arena, "%s cannot be used: %s", listen_at, strerror(errno)),
+    return (struct finding){FAIL, arena_printf(cmd->arena, "%s cannot be used: %s", listen_at, strerror(error)),
                             "choose another one: --listen ADDR:PORT, or [api] listen"};
 }
 
@@ -263,7 +264,7 @@ static struct finding check_libvirt(struct cmd *cmd) {
     if (socket_answers("/run/libvirt/libvirt-sock")) {
         return fine("the system's answers");
     }
-    return fine("none runs: the agent starts one of its own");
+    return fine(geteuid() ? "only root sees whether one runs" : "none runs: the agent starts one of its own");
 }
 
 static struct finding check_switch(struct cmd *cmd) {
@@ -277,7 +278,7 @@ static struct finding check_switch(struct cmd *cmd) {
         return (struct finding){FAIL, "another Open vSwitch has the userspace datapath of this network namespace",
                                 "stop it, or: ip netns add NAME; ip netns exec NAME haneul serve"};
     }
-    return fine("none runs: the agent starts one of its own");
+    return fine(geteuid() ? "only root sees whether one runs" : "none runs: the agent starts one of its own");
 }
 
 static struct finding check_bridge(struct cmd *cmd) {

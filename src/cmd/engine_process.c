@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -79,24 +80,62 @@ static bool enter_namespace(const struct bind *binds) {
     return true;
 }
 
-/* A child that starts the daemon and ends, so that init inherits it. */
+/* Starts the daemon with its errors in the log; -1 when that fails. */
+static pid_t daemon_start(const char *const *argv, const char *const *env, const struct bind *binds, const char *log,
+                          const char *pid_file) {
+    int fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
+    pid_t daemon;
+
+    if (fd >= 0) {
+        dup2(fd, 2);
+    }
+    daemon = binds && !enter_namespace(binds) ? -1 : run_daemon(argv, env, log);
+    return daemon > 0 && pid_file_write(pid_file, daemon) ? daemon : -1;
+}
+
+/* Inherits what daemons leave behind, and ends with the last of it. */
+static _Noreturn void reap_until_childless(void) {
+    close_range(0, ~0U, 0);
+    while (wait(NULL) > 0 || errno == EINTR) {
+    }
+    _exit(0);
+}
+
+/* Starts the daemon, says so by a byte in 'ready', and goes on as its reaper when it has a namespace of its own. */
+static _Noreturn void starter_run(const char *const *argv, const char *const *env, const struct bind *binds,
+                                  const char *log, const char *pid_file, int ready) {
+    setsid();
+    if (binds) {
+        prctl(PR_SET_NAME, "haneul-reaper");
+        prctl(PR_SET_CHILD_SUBREAPER, 1);
+    }
+    if (daemon_start(argv, env, binds, log, pid_file) < 0 || write(ready, "", 1) != 1) {
+        _exit(1);
+    }
+    if (!binds) {
+        _exit(0);
+    }
+    reap_until_childless();
+}
+
 bool process_start(const char *const *argv, const char *const *env, const struct bind *binds, const char *log,
                    const char *pid_file) {
-    int status;
-    pid_t daemon, child = fork();
+    int status, ready[2];
+    char byte;
+    pid_t child = pipe2(ready, O_CLOEXEC) ? -1 : fork();
 
     if (child < 0) {
         return false;
     }
     if (!child) {
-        int fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
-
-        if (fd >= 0) {
-            dup2(fd, 2);
+        if (fork() == 0) {
+            starter_run(argv, env, binds, log, pid_file, ready[1]);
         }
-        daemon = binds && !enter_namespace(binds) ? -1 : run_daemon(argv, env, log);
-        _exit(daemon > 0 && pid_file_write(pid_file, daemon) ? 0 : 1);
+        close(ready[1]);
+        _exit(read(ready[0], &byte, 1) == 1 ? 0 : 1);
     }
+    close(ready[0]);
+    close(ready[1]);
     while (waitpid(child, &status, 0) < 0) {
         if (errno != EINTR) {
             return false;

@@ -13,8 +13,11 @@ struct bind {
     const char *from, *to;
 };
 
-/* Starts a daemon that is nobody's child but init's, with its output appended to 'log', and writes its pid file. With
- * 'binds' (ends with a null from; null: none) it runs in a mount namespace of its own. */
+/* Starts a daemon that is nobody's child but init's, with its output appended to 'log', and writes its pid file.
+ *
+ * With 'binds' (ends with a null from; null: none) it runs in a mount namespace of its own, below a process that only
+ * reaps it and what it leaves behind: libvirt waits until a QEMU is gone, and an init that reaps late or never, as in
+ * containers, would make the end of every guest slow. */
 bool process_start(const char *const *argv, const char *const *env, const struct bind *binds, const char *log,
                    const char *pid_file);
 

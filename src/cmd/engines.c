@@ -1,19 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Which engines this host uses, and the life of our own ones: a table of daemons, started in its order, found again by
- * pid files, restarted when they die. */
+ * The life of our own engines: a table of daemons, started in its order, found again by pid files, restarted when they
+ * die. */
 #include "cmd/engines.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <ftw.h>
-#include <linux/if_tun.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/arena.h"
@@ -27,8 +21,6 @@
 LOG_MODULE("host.engines");
 
 enum { MOST_LOG = 16 * 1024 * 1024 };
-
-enum group { CENTRAL, SWITCH, CONTROLLER, LIBVIRT, GROUPS };
 
 /* In all texts '@' is the directory of the engines, DATA/engines: only root writes there. */
 static const struct engine {
@@ -61,42 +53,37 @@ static const struct engine {
 /* State of the one host of this process, set by engines_start. */
 static struct {
     const struct host *host;
-    const char *base;               /* DATA/engines */
-    bool own[GROUPS];
+    struct place place;
     unsigned external_index;        /* of the external bridge's device: a new one needs its address again */
     int64_t next_try[COUNT];        /* clock_monotonic */
     int delay[COUNT];               /* seconds to the try after that */
 } state;
 
-static const char *base_directory(struct arena *arena, const char *data);
-static bool choose(struct arena *arena, struct host *host, const char **ret_error);
-static bool directories_make(struct arena *arena, const char *base, const char **ret_error);
 static bool switch_is_free(struct arena *arena, const struct host *host, const char **ret_error);
 static bool engines_up(struct arena *arena, const struct host *host, enum group group, const char **ret_error);
 
 bool engines_start(struct arena *arena, struct host *host, const char **ret_error) {
     state.host = host;
-    state.base = base_directory(arena, host->data);
     host->bridge = conf_text(host->conf, "host", "bridge", "br-int");
     host->bridge_external = conf_text(host->conf, "host", "external_bridge", "br-ex");
     host->userspace_datapath = !kernel_has_openvswitch();
-    if (!directories_make(arena, state.base, ret_error) || !choose(arena, host, ret_error)) {
+    if (!place_choose(arena, host, &state.place, ret_error) || !place_make(arena, state.place.base, ret_error)) {
         return false;
     }
-    if ((state.own[CENTRAL] || state.own[SWITCH]) && !databases_make(arena, state.base, ret_error)) {
+    if ((state.place.own[CENTRAL] || state.place.own[SWITCH]) && !databases_make(arena, state.place.base, ret_error)) {
         return false;
     }
-    if (state.own[LIBVIRT] && !libvirt_prepare(arena, state.base, ret_error)) {
+    if (state.place.own[LIBVIRT] && !libvirt_prepare(arena, state.place.base, ret_error)) {
         return false;
     }
     for (enum group group = CENTRAL; group < GROUPS; group++) {
-        if (group == SWITCH && state.own[SWITCH] && !switch_is_free(arena, host, ret_error)) {
+        if (group == SWITCH && state.place.own[SWITCH] && !switch_is_free(arena, host, ret_error)) {
             return false;
         }
-        if (state.own[group] && !engines_up(arena, host, group, ret_error)) {
+        if (state.place.own[group] && !engines_up(arena, host, group, ret_error)) {
             return false;
         }
-        if (group == SWITCH && !network_prepare(arena, host, state.own[SWITCH], ret_error)) {
+        if (group == SWITCH && !network_prepare(arena, host, state.place.own[SWITCH], ret_error)) {
             return false;
         }
     }
@@ -105,10 +92,6 @@ bool engines_start(struct arena *arena, struct host *host, const char **ret_erro
     log_info("libvirt %s, OVN %s, %s datapath, guests run with %s", host->libvirt_uri, host->ovn_nb,
              host->userspace_datapath ? "userspace" : "kernel", host->kvm ? "KVM" : "TCG");
     return true;
-}
-
-static const char *base_directory(struct arena *arena, const char *data) {
-    return arena_printf(arena, "%s/engines", data);
 }
 
 /* 'text' with '@' replaced: "@ovs" by the switch's database, any other by the directory of the engines. */
@@ -128,128 +111,15 @@ static const char *pid_file(struct arena *arena, const char *base, const struct 
     return arena_printf(arena, "%s/run/%s.pid", base, engine->name);
 }
 
-bool socket_answers(const char *path) {
-    struct sockaddr_un address = {.sun_family = AF_UNIX};
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    bool ok = strlen(path) < sizeof address.sun_path;
-
-    if (ok) {
-        memcpy(address.sun_path, path, strlen(path));
-    }
-    ok = ok && fd >= 0 && !connect(fd, (struct sockaddr *)&address, sizeof address);
-    if (fd >= 0) {
-        close(fd);
-    }
-    return ok;
-}
-
-/* True when a process holds the tap device 'name'; one that is left over from an ended process is free. */
-static bool tap_busy(const char *name) {
-    struct ifreq request = {.ifr_flags = IFF_TAP | IFF_NO_PI};
-    int fd = if_nametoindex(name) ? open("/dev/net/tun", O_RDWR | O_CLOEXEC) : -1;
-    bool busy;
-
-    snprintf(request.ifr_name, sizeof request.ifr_name, "%s", name);
-    busy = fd >= 0 && ioctl(fd, TUNSETIFF, &request) && errno == EBUSY;
-    if (fd >= 0) {
-        close(fd);
-    }
-    return busy;
-}
-
-bool switch_is_taken(void) {
-    return tap_busy("ovs-netdev");
-}
-
 /* Two ovs-vswitchd cannot share a network namespace: both would own the one userspace datapath. */
 static bool switch_is_free(struct arena *arena, const struct host *host, const char **ret_error) {
-    if (!host->userspace_datapath || process_find(arena_printf(arena, "%s/run/ovs-vswitchd.pid", state.base))
+    if (!host->userspace_datapath || process_find(arena_printf(arena, "%s/run/ovs-vswitchd.pid", state.place.base))
         || !switch_is_taken()) {
         return true;
     }
     *ret_error = "another Open vSwitch has the userspace datapath (device ovs-netdev): stop it, or run this cloud in a "
                  "network namespace of its own (ip netns add NAME; ip netns exec NAME haneul serve)";
     return false;
-}
-
-/* One group: the system's where it answers and we never had one of our own, or as the configuration says. */
-static bool choose_group(struct arena *arena, const struct host *host, enum group group, const char *system_socket,
-                         const char *own_mark, const char **ret_error) {
-    const char *how = conf_text(host->conf, "host", "engines", "auto");
-    bool answers = socket_answers(system_socket);
-
-    if (!strcmp(how, "system") && !answers) {
-        *ret_error = arena_printf(arena, "[host] engines = system, but nothing answers at %s: start the system's "
-                                  "service", system_socket);
-        return false;
-    }
-    if (!strcmp(how, "auto")) {
-        state.own[group] = !answers || !access(expand(arena, own_mark, state.base, ""), F_OK);
-    } else {
-        state.own[group] = !strcmp(how, "own");
-    }
-    return true;
-}
-
-static bool choose(struct arena *arena, struct host *host, const char **ret_error) {
-    const char *base = state.base;
-
-    if (!choose_group(arena, host, LIBVIRT, "/run/libvirt/libvirt-sock", "@/libvirt/etc", ret_error)
-        || !choose_group(arena, host, CENTRAL, "/run/ovn/ovnnb_db.sock", "@/ovn/nb.db", ret_error)
-        || !choose_group(arena, host, SWITCH, "/run/openvswitch/db.sock", "@/ovs/conf.db", ret_error)) {
-        return false;
-    }
-    state.own[CONTROLLER] = state.own[SWITCH] || access("/run/ovn/ovn-controller.pid", F_OK);
-    host->libvirt_uri = state.own[LIBVIRT]
-                            ? arena_printf(arena, "qemu+unix:///system?socket=%s/run/libvirt/libvirt-sock", base)
-                            : "qemu:///system";
-    host->ovn_nb = "unix:/run/ovn/ovnnb_db.sock";
-    host->ovn_sb = "unix:/run/ovn/ovnsb_db.sock";
-    if (state.own[CENTRAL]) {
-        host->ovn_nb = arena_printf(arena, "unix:%s/run/ovn/nb.sock", base);
-        host->ovn_sb = arena_printf(arena, "unix:%s/run/ovn/sb.sock", base);
-    }
-    host->ovs = "unix:/run/openvswitch/db.sock";
-    if (state.own[SWITCH]) {
-        host->ovs = arena_printf(arena, "unix:%s/run/ovs/db.sock", base);
-    }
-    return true;
-}
-
-static int remove_entry(const char *path, const struct stat *info, int kind, struct FTW *where) {
-    return remove(path);
-}
-
-static const char *boot_id(struct arena *arena) {
-    return file_line(arena, "/proc/sys/kernel/random/boot_id");
-}
-
-/* Sockets and pid files mean nothing after the machine restarted, and libvirt would take them for running guests. */
-static void forget_last_boot(struct arena *arena, const char *base) {
-    if (strcmp(boot_id(arena), file_line(arena, arena_printf(arena, "%s/run/boot", base)))) {
-        nftw(arena_printf(arena, "%s/run", base), remove_entry, 16, FTW_DEPTH | FTW_PHYS);
-    }
-}
-
-/* QEMU runs as a user of its own and must get through to its disks, hence 0711. */
-static bool directories_make(struct arena *arena, const char *base, const char **ret_error) {
-    static const char *const paths[] = {"@", "@/run", "@/run/ovn", "@/run/ovs", "@/run/libvirt", "@/ovn", "@/ovs",
-                                        "@/libvirt", "@/log", "@/log/libvirt"};
-
-    if (strlen(base) > 70) {
-        *ret_error = arena_printf(arena, "%s: the name is too long for sockets below it, 70 bytes fit", base);
-        return false;
-    }
-    forget_last_boot(arena, base);
-    for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
-        const char *path = expand(arena, paths[i], base, "");
-
-        if (mkdir(path, 0711) && errno != EEXIST) {
-            *ret_error = arena_printf(arena, "cannot make directory %s: %s", path, strerror(errno));
-            return false;
-        }
-    }
-    return file_write(arena_printf(arena, "%s/run/boot", base), boot_id(arena));
 }
 
 static bool engine_runs(struct arena *arena, const char *base, const struct engine *engine) {
@@ -278,13 +148,13 @@ static const struct bind *libvirt_binds(struct arena *arena, const char *base) {
 }
 
 static bool engine_start(struct arena *arena, const struct host *host, const struct engine *engine) {
-    const char *base = state.base, *argv[sizeof engine->argv / sizeof *engine->argv + 1] = {NULL};
+    const char *base = state.place.base, *argv[sizeof engine->argv / sizeof *engine->argv + 1] = {NULL};
     const char *env[] = {arena_printf(arena, "OVS_RUNDIR=%s/run/ovs", base),
                          arena_printf(arena, "OVN_RUNDIR=%s/run/ovn", base),
                          arena_printf(arena, "OVS_LOGDIR=%s/log", base), arena_printf(arena, "OVN_LOGDIR=%s/log", base),
                          arena_printf(arena, "OVS_DBDIR=%s/ovs", base), NULL};
     /* A switch of the system's has its control sockets where they are compiled in. */
-    const char *const *use_env = engine->group == CONTROLLER && !state.own[SWITCH] ? env + 1 : env;
+    const char *const *use_env = engine->group == CONTROLLER && !state.place.own[SWITCH] ? env + 1 : env;
 
     for (size_t i = 0; i < sizeof engine->argv / sizeof *engine->argv && engine->argv[i]; i++) {
         argv[i] = expand(arena, engine->argv[i], base, host->ovs);
@@ -300,15 +170,16 @@ static bool engine_start(struct arena *arena, const struct host *host, const str
 static bool engine_wait(struct arena *arena, const struct host *host, const struct engine *engine,
                         const char **ret_error) {
     for (int i = 0; i < 1000; i++) {
-        if (engine_answers(arena, state.base, engine)) {
+        if (engine_answers(arena, state.place.base, engine)) {
             return true;
         }
-        if (!engine_runs(arena, state.base, engine)) {
+        if (!engine_runs(arena, state.place.base, engine)) {
             break;
         }
         usleep(10000);
     }
-    *ret_error = arena_printf(arena, "%s did not start: see %s/log/%s.log", engine->name, state.base, engine->name);
+    *ret_error = arena_printf(arena, "%s did not start: see %s/log/%s.log", engine->name, state.place.base,
+                              engine->name);
     return false;
 }
 
@@ -316,10 +187,10 @@ static bool engines_up(struct arena *arena, const struct host *host, enum group 
     for (size_t i = 0; i < COUNT; i++) {
         const struct engine *engine = &engines[i];
 
-        if (engine->group != group || engine_answers(arena, state.base, engine)) {
+        if (engine->group != group || engine_answers(arena, state.place.base, engine)) {
             continue;
         }
-        if (!engine_runs(arena, state.base, engine) && !engine_start(arena, host, engine)) {
+        if (!engine_runs(arena, state.place.base, engine) && !engine_start(arena, host, engine)) {
             *ret_error = arena_printf(arena, "cannot start %s: %s", engine->name, strerror(errno));
             return false;
         }
@@ -343,7 +214,7 @@ static void engine_revive(struct arena *arena, size_t i) {
     }
     state.next_try[i] = now + state.delay[i] * 1000000LL;
     state.delay[i] = state.delay[i] < 32 ? state.delay[i] * 2 : 32;
-    log_warn("%s ended and is started again: see %s/log/%s.log", engines[i].name, state.base, engines[i].name);
+    log_warn("%s ended and is started again: see %s/log/%s.log", engines[i].name, state.place.base, engines[i].name);
     if (!engine_start(arena, state.host, &engines[i])) {
         log_error("cannot start %s", engines[i].name);
     }
@@ -356,7 +227,7 @@ static void network_watch(struct arena *arena) {
 
     if (index && index != state.external_index) {
         state.external_index = index;
-        if (!network_prepare(arena, state.host, state.own[SWITCH], &error)) {
+        if (!network_prepare(arena, state.host, state.place.own[SWITCH], &error)) {
             log_error("%s", error);
         }
     }
@@ -364,7 +235,7 @@ static void network_watch(struct arena *arena) {
 
 /* Engines append to their logs, so that cutting one off is safe while it runs. */
 static void log_watch(struct arena *arena, const struct engine *engine) {
-    const char *path = arena_printf(arena, "%s/log/%s.log", state.base, engine->name);
+    const char *path = arena_printf(arena, "%s/log/%s.log", state.place.base, engine->name);
     struct stat info;
 
     if (!stat(path, &info) && info.st_size > MOST_LOG && truncate(path, 0)) {
@@ -380,8 +251,8 @@ void engines_watch(void) {
     }
     arena = arena_new(0);
     for (size_t i = 0; i < COUNT; i++) {
-        if (state.own[engines[i].group]) {
-            if (!engine_runs(arena, state.base, &engines[i])) {
+        if (state.place.own[engines[i].group]) {
+            if (!engine_runs(arena, state.place.base, &engines[i])) {
                 engine_revive(arena, i);
             }
             log_watch(arena, &engines[i]);
@@ -425,14 +296,13 @@ void engines_stop(const struct conf *conf, const char *data, int guest_seconds, 
     struct host host = {.conf = conf, .data = data};
     const char *error = NULL;
 
-    state.base = base_directory(arena, data);
-    if (choose(arena, &host, &error)) {
+    if (place_choose(arena, &host, &state.place, &error)) {
         guests_stop(host.libvirt_uri, data, guest_seconds, remove);
         if (remove) {
-            network_remove(arena, &host, state.own[SWITCH]);
+            network_remove(arena, &host, state.place.own[SWITCH]);
         }
     }
-    if (daemons_stop(arena, state.base)) {
+    if (daemons_stop(arena, place_base(arena, data))) {
         devices_remove(arena, conf);
     }
     arena_free(arena);
@@ -440,9 +310,10 @@ void engines_stop(const struct conf *conf, const char *data, int guest_seconds, 
 
 void engines_print(const char *data) {
     struct arena *arena = arena_new(0);
+    const char *base = place_base(arena, data);
 
     for (size_t i = 0; i < COUNT; i++) {
-        pid_t pid = process_find(pid_file(arena, base_directory(arena, data), &engines[i]));
+        pid_t pid = process_find(pid_file(arena, base, &engines[i]));
 
         printf("%-15s %s\n", engines[i].name, pid ? arena_printf(arena, "%d", (int)pid) : "-");
     }

@@ -1,12 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What the parts of engines share: engines.c starts and watches daemons, engines_network.c sets up bridges and
- * addresses, engines_libvirt.c writes libvirt's files and ends guests. */
+ * What the parts of engines share: engines.c starts and watches daemons, engines_place.c decides whose are used and
+ * where, engines_network.c sets up bridges and addresses, engines_libvirt.c writes libvirt's files and ends guests. */
 #pragma once
 #include <stdbool.h>
 
 struct arena;
 struct conf;
 struct host;
+
+enum group { CENTRAL, SWITCH, CONTROLLER, LIBVIRT, GROUPS };
+
+/* Where engines run: below 'base' (DATA/engines) those groups that are our own, the system's otherwise. */
+struct place {
+    const char *base;
+    bool own[GROUPS];
+};
+
+const char *place_base(struct arena *arena, const char *data);
+
+/* Decides by the configuration, by what answers and by what we had before; sets libvirt_uri, ovn_nb, ovn_sb and ovs. */
+bool place_choose(struct arena *arena, struct host *host, struct place *ret_place, const char **ret_error);
+
+/* Makes the directories, empty of what an earlier boot of the machine left running. */
+bool place_make(struct arena *arena, const char *base, const char **ret_error);
+
+/* True when a process holds the tap device 'name'; one that is left over from an ended process is free. */
+bool tap_busy(const char *name);
 
 /* Database files of OVN and Open vSwitch below 'base' (DATA/engines), made when absent and converted when their schema
  * is older. */

@@ -81,7 +81,7 @@ static int print_policy(struct cmd *cmd, const char *type) {
         const struct service *service = api_services[s];
         const char *error = NULL;
 
-        if (!strcmp(service->type, type)) {
+        if (!strcmp(service->type, type) || !strcmp(service_folder(service), type)) {
             struct policy *policy = policy_new(cmd->arena, service->policies, service->policy_count, false, NULL, &error);
 
             puts(policy ? policy_print(cmd->arena, policy) : error);

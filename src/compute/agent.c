@@ -264,7 +264,8 @@ static const struct json *seen_find(const struct json *servers, const char *id) 
     return NULL;
 }
 
-static void server_reconcile(const struct host *host, const struct json *wanted, const struct json *seen) {
+/* False: the server should be brought back and could not be. */
+static bool server_reconcile(const struct host *host, const struct json *wanted, const struct json *seen) {
     struct buf buf = {0};
     struct work work = {
         .host = host,
@@ -276,15 +277,17 @@ static void server_reconcile(const struct host *host, const struct json *wanted,
     };
     const char *power = json_get_text(wanted, "power");
     enum remedy remedy = power ? remedy_for(power, seen) : REMEDY_NONE;
+    bool ok = true;
 
     json_map(&work.result);
     if (remedy == REMEDY_REPORT) {
         remedy_report(&work, seen);
-    } else if (remedy == REMEDY_APPLY && !alone(&work, remedy_apply)) {
+    } else if (remedy == REMEDY_APPLY && !(ok = alone(&work, remedy_apply))) {
         log_warn("cannot bring server %s back: %s", work.id, work.error);
     }
     buf_release(&buf);
     arena_free(work.arena);
+    return ok;
 }
 
 /* What is on the host, as "compute.list" tells; null when the driver cannot say. */
@@ -309,16 +312,15 @@ static bool reconcile(const struct host *host) {
     struct arena *arena = arena_new(0);
     const struct json *wanted = json_get(work_ask(arena, "compute.wanted", host->name, ASK_MS), "servers");
     const struct json *seen = wanted ? servers_seen(host, arena) : NULL;
+    bool ok = seen;
 
     for (JSON_EACH(server, seen ? wanted : NULL)) {
         const char *id = json_get_text(server, "id");
 
-        if (id) {
-            server_reconcile(host, server, seen_find(seen, id));
-        }
+        ok = (!id || server_reconcile(host, server, seen_find(seen, id))) && ok;
     }
     arena_free(arena);
-    return seen != NULL;
+    return ok;
 }
 
 const struct agent_service compute_agent_service = {

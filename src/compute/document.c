@@ -17,7 +17,7 @@ static const char lower[] = "abcdefghijklmnopqrstuvwxyz0123456789";
 static const char plain[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._-";
 static const char *const buses[] = {"virtio", "scsi", "ide", "sata", "usb", NULL};
 static const char *const models[] = {"virtio", "e1000", "e1000e", "rtl8139", "ne2k_pci", "vmxnet3", NULL};
-static const char *const formats[] = {"qcow2", "raw", "vmdk", "vdi", "vhd", "vhdx", "iso", NULL};
+static const char *const formats[] = {"qcow2", "raw", "vmdk", "vdi", "vhd", "vhdx", "iso", "ami", "ari", "aki", NULL};
 static const char *const volume_formats[] = {"qcow2", "raw", NULL};
 static const char *const sources[] = {"image", "blank", "swap", "volume", NULL};
 static const char *const powers[] = {"running", "shutdown", "paused", "suspended", NULL};
@@ -180,7 +180,8 @@ static bool image_read(struct work *work, const struct json *node, struct server
     if (!image->id) {
         return true;
     }
-    if (!uuid_is(image->id) || !path_is_absolute(image->path) || word_find(formats, image->format) < 0) {
+    if (!uuid_is(image->id) || (image->path && !path_is_absolute(image->path))
+        || word_find(formats, image->format) < 0) {
         return work_fail(work, "server %s: image %s: id, path or format is malformed", work->id, image->id);
     }
     return true;

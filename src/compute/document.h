@@ -11,9 +11,10 @@
  *   "created_at": text
  *   "flavor": {"name": text, "vcpus": n, "ram": MiB, "root": GiB [0: as large as the image], "ephemeral": GiB,
  *              "swap": MiB, "extra_specs": {"hw:watchdog_action": "reset", ...}}
- *   "image": {"id": UUID, "path": file, "format": "qcow2"|"raw"|"vmdk"|"vdi"|"vhd"|"vhdx"|"iso",
- *             "properties": {"hw_disk_bus": "virtio", ...}}
- *                                         null for boot from volume, which may still give "properties"
+ *   "image": {"id": UUID, "path": file, "format": "qcow2"|"raw"|"vmdk"|"vdi"|"vhd"|"vhdx"|"iso"|
+ *             "ami"|"ari"|"aki", "properties": {"hw_disk_bus": "virtio", ...}}
+ *                                         null for boot from volume, which may still give "properties"; "path" null for
+ *                                         an image that was deleted after the disks were made
  *   "disks": [{
  *       "source": "image" | "blank" | "swap" | "volume"
  *                                         image: the root disk made of "image"; blank, swap: local, made here and

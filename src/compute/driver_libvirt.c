@@ -122,12 +122,16 @@ enum power_state libvirt_power_state(virDomainPtr domain) {
     }
 }
 
-/* libvirt forgets the reason when it is restarted, and only then. */
+/* libvirt forgets the reason when it is restarted, and blames the guest when that vanished together with the machine. */
 bool libvirt_is_lost(virDomainPtr domain) {
     int state = VIR_DOMAIN_NOSTATE, reason = 0;
 
-    return !virDomainGetState(domain, &state, &reason, 0) && state == VIR_DOMAIN_SHUTOFF
-           && reason == VIR_DOMAIN_SHUTOFF_UNKNOWN && virDomainHasManagedSaveImage(domain, 0) != 1;
+    if (virDomainGetState(domain, &state, &reason, 0) || state != VIR_DOMAIN_SHUTOFF
+        || virDomainHasManagedSaveImage(domain, 0) == 1) {
+        return false;
+    }
+    return reason == VIR_DOMAIN_SHUTOFF_UNKNOWN || reason == VIR_DOMAIN_SHUTOFF_CRASHED
+           || reason == VIR_DOMAIN_SHUTOFF_FAILED || reason == VIR_DOMAIN_SHUTOFF_DAEMON;
 }
 
 bool libvirt_is_active(virDomainPtr domain) {

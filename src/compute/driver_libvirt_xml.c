@@ -28,16 +28,16 @@ static const char *allowed(const char *const *words, const char *text) {
     return NULL;
 }
 
-static bool is_q35(const struct server *server) {
-    return strstr(server_property(server, "hw_machine_type", "pc"), "q35");
-}
-
 /* "pc", "q35" or one of their versions; nothing else. */
 static const char *machine(const struct server *server) {
     const char *type = server_property(server, "hw_machine_type", "pc");
     bool known = !strcmp(type, "q35") || !strncmp(type, "pc-q35-", 7) || !strncmp(type, "pc-i440fx-", 10);
 
     return known && strlen(type) < 32 ? type : "pc";
+}
+
+static bool is_q35(const struct server *server) {
+    return strstr(machine(server), "q35");
 }
 
 static void write_metadata(struct xml *xml, struct work *work, const struct server *server) {
@@ -297,8 +297,7 @@ static void write_disks(struct xml *xml, struct work *work, const struct server 
 /* Without a kernel datapath nobody fills in what the guest leaves out, so the guest must leave nothing out. */
 static void write_offloads(struct xml *xml) {
     xml_begin(xml, "driver");
-    XML_LEAF(xml, "host", "csum", "off", "gso", "off", "tso4", "off", "tso6", "off", "ecn", "off", "ufo", "off",
-             "mrg_rxbuf", "off");
+    XML_LEAF(xml, "host", "csum", "off", "gso", "off", "tso4", "off", "tso6", "off", "ecn", "off", "ufo", "off");
     XML_LEAF(xml, "guest", "csum", "off", "tso4", "off", "tso6", "off", "ecn", "off", "ufo", "off");
     xml_end(xml);
 }
@@ -342,8 +341,8 @@ static void write_controllers(struct xml *xml, struct work *work, const struct s
     } else {
         XML_LEAF(xml, "input", "type", "tablet", "bus", "usb");
     }
-    for (int i = 0; is_q35(server) && i < HOTPLUG_PORTS; i++) {
-        XML_LEAF(xml, "controller", "type", "pci", "model", "pcie-root-port");
+    for (int i = 0; is_q35(server) && i <= HOTPLUG_PORTS; i++) {
+        XML_LEAF(xml, "controller", "type", "pci", "model", i ? "pcie-root-port" : "pcie-root");
     }
 }
 

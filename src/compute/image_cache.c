@@ -33,7 +33,14 @@ static pthread_mutex_t stripes[STRIPES] = {[0 ... STRIPES - 1] = PTHREAD_MUTEX_I
 
 /* The format's name in qemu-img. */
 static const char *qemu_format(const char *format) {
-    return !strcmp(format, "vhd") ? "vpc" : !strcmp(format, "iso") ? "raw" : format;
+    static const char *const bytes[] = {"iso", "ami", "ari", "aki"};
+
+    for (size_t i = 0; i < sizeof bytes / sizeof *bytes; i++) {
+        if (!strcmp(format, bytes[i])) {
+            return "raw";
+        }
+    }
+    return !strcmp(format, "vhd") ? "vpc" : format;
 }
 
 static int milliseconds_left(struct work *work) {
@@ -101,6 +108,9 @@ static bool image_inspect(struct work *work, const struct server_image *image, g
 static bool image_group(struct work *work, const struct server_image *image, gid_t *ret_gid) {
     struct stat st;
 
+    if (!image->path) {
+        return work_fail(work, "image %s does not exist any more", image->id);
+    }
     if (stat(image->path, &st)) {
         return work_fail(work, "image %s: cannot find %s: %s", image->id, image->path, strerror(errno));
     }

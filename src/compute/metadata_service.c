@@ -81,7 +81,7 @@ static bool find_by_id(struct call *call, const char **ret_id, const char **ret_
 }
 
 static bool find_server(struct call *call, struct metadata *ret_metadata) {
-    const char *network = http_header(call->http, "X-Neutron-Network-ID"), *id, *project;
+    const char *network = http_header(call->http, "X-Neutron-Network-ID"), *id = NULL, *project = NULL;
     bool found = false;
 
     if (network ? !find_by_port(call, network, &id, &project) : !find_by_id(call, &id, &project)) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Quota sets and quota classes. A limit is a row of the engine's; that of the class "default" stands under the project
- * '*', and one of a user under PROJECT/USER. */
+ * '', and one of a user under PROJECT/USER. */
 #include "compute/quota.h"
 
 #include <stdlib.h>
@@ -155,7 +155,7 @@ bool compute_quota_defaults(struct call *call) {
     answer_begin(call, "quota_set", project);
     for (const struct quota *q = compute_quotas; q->name; q++) {
         if (quota_in_version(call, q->name)) {
-            json_put_int(&call->out, q->name, quota_limit(call, &compute, "*", q->name));
+            json_put_int(&call->out, q->name, quota_limit(call, &compute, "", q->name));
         }
     }
     return answer_end(call);
@@ -256,7 +256,7 @@ bool compute_quota_delete(struct call *call) {
 /* ---- classes ---- */
 
 static const char *class_holder(struct call *call, const char *name) {
-    return strcmp(name, "default") ? arena_printf(call->arena, "class:%s", name) : "*";
+    return strcmp(name, "default") ? arena_printf(call->arena, "class:%s", name) : "";
 }
 
 static bool answer_class(struct call *call, const char *id, const char *holder_name) {

@@ -3,6 +3,7 @@
 #include "compute/compute.h"
 #include "compute/host.h"
 #include "compute/quota.h"
+#include "compute/server.h"
 #include "compute/types.h"
 #include "rest/policy.h"
 #include "rest/policy_defaults.h"
@@ -36,6 +37,14 @@ static const struct api_style style = {
     .write_page = page_named,
 };
 
+static const struct task_kind tasks[] = {
+#define T(NAME, SECONDS, TRIES)                                                                                        \
+    {.name = "compute." #NAME, .seconds = SECONDS, .tries = TRIES, .prepare = NAME##_prepare, .done = NAME##_done,     \
+     .failed = NAME##_failed},
+    SERVER_TASKS(T)
+#undef T
+    {0}};
+
 const struct service compute = {
     .type = "compute",
     .name = "nova",
@@ -50,6 +59,11 @@ const struct service compute = {
     .policies = policies,
     .policy_count = sizeof policies / sizeof *policies,
     .quotas = compute_quotas,
+    .tasks = tasks,
+    .periodic = servers_periodic,
+    .period = 60,
+    .report = servers_report,
+    .ask = servers_ask,
     .host_up = compute_host_up,
     .host_down = compute_host_down,
 };

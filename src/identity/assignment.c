@@ -66,17 +66,7 @@ bool identity_assignment_delete(struct call *call, void *row) {
     return true;
 }
 
-bool assignments_forget_target(struct call *call, const char *id) {
-    identity_changed(call);
-    return call_exec(call, "DELETE FROM identity_assignment WHERE target_id = ?", SQL_ARGS(sql_text(id)));
-}
-
-bool assignments_forget_actor(struct call *call, const char *id) {
-    identity_changed(call);
-    return call_exec(call, "DELETE FROM identity_assignment WHERE actor_id = ?", SQL_ARGS(sql_text(id)));
-}
-
-static const char sql_projects_of[] =
+const char sql_projects_of[] =
     "id IN (WITH RECURSIVE below(id) AS ("
     "  SELECT p.id FROM identity_project p JOIN identity_assignment a ON a.target_id = p.parent_id AND a.inherited = 1"
     "   WHERE " SQL_ACTOR

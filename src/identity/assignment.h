@@ -11,6 +11,8 @@ void only_projects_of(struct query *query, const char *user_id);
 /* Adds to a list of domains: those where the user has a role itself. */
 void only_domains_of(struct query *query, const char *user_id);
 
-/* Deletes the assignments on a project or domain that goes away, or of a user or group. Tokens are looked up again. */
-bool assignments_forget_target(struct call *call, const char *id);
-bool assignments_forget_actor(struct call *call, const char *id);
+/* Projects where a user has a role, as a condition on the table of projects: the user's id four times. */
+extern const char sql_projects_of[];
+
+/* The filters tags, tags-any, not-tags and not-tags-any of a list of projects. */
+bool project_tags_filter(struct call *call, struct query *query);

@@ -38,6 +38,7 @@ static const char sql_effective[] =
     "      CASE WHEN i.id = h.role_id THEN NULL ELSE h.role_id END AS via_role"
     "    FROM held h LEFT JOIN identity_membership m ON h.actor_type = 'group' AND m.group_id = h.actor_id"
     "      LEFT JOIN below ON h.inherited = 1 AND below.root = h.target_id JOIN implied i ON i.prior = h.role_id"
+    "      JOIN identity_role own ON own.id = i.id AND own.domain_id IS NULL"
     "    WHERE (h.actor_type = 'user' OR m.user_id IS NOT NULL) AND (h.inherited = 0 OR below.id IS NOT NULL))";
 
 static const char sql_plain[] = " SELECT g.* FROM g";

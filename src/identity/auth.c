@@ -7,138 +7,142 @@
 #include "base/crypto.h"
 #include "http/http.h"
 #include "identity/assignment.h"
+#include "identity/auth.h"
 #include "identity/catalog.h"
-#include "identity/password.h"
-#include "identity/token.h"
-#include "identity/types.h"
+#include "identity/trust.h"
 #include "rest/cloud.h"
 
-/* What an authentication has come to know. */
-struct authentication {
-    const struct auth_request *request;
-    unsigned methods;
-    const struct identity_user *user;
-    const struct token *from;           /* method token */
-    struct token token;                 /* being made */
-    struct caller caller;
-};
+static const struct auth_method *const methods[] = {&auth_method_password, &auth_method_token,
+                                                    &auth_method_application_credential};
 
-static bool unauthorized(struct call *call) {
+bool auth_refused(struct call *call) {
     return fail(call, 401, "The request you have made requires authentication.");
 }
 
-static bool find_domain(struct call *call, const struct auth_domain *given, struct identity_domain **ret) {
-    if (!given) {
-        return false;
+/* ---- who and where, by id or name ---- */
+
+struct identity_domain *auth_find_domain(struct call *call, const struct auth_domain *given) {
+    struct identity_domain *domain = NULL;
+
+    if (given && given->id) {
+        row_find(call, &resource_identity_domain, given->id, &domain);
+    } else if (given && given->name) {
+        row_first(call, &resource_identity_domain, "is_domain = 1 AND name = ?", SQL_ARGS(sql_text(given->name)), &domain);
     }
-    return given->id ? row_find(call, &resource_identity_domain, given->id, ret)
-                     : row_first(call, &resource_identity_domain, "is_domain = 1 AND name = ?",
-                                 SQL_ARGS(sql_text(given->name)), ret) && *ret;
+    return domain;
 }
 
-static bool find_user(struct call *call, void *pointer) {
-    struct authentication *auth = pointer;
-    const struct auth_identity *identity = auth->request->identity;
-    const struct auth_user *given = ((const struct auth_password *)identity->password)->user;
-    struct identity_domain *domain;
+struct identity_user *auth_find_user(struct call *call, const struct auth_user *given) {
     struct identity_user *user = NULL;
+    struct identity_domain *domain;
 
     if (given->id) {
         row_find(call, &resource_identity_user, given->id, &user);
-    } else if (given->name && find_domain(call, given->domain, &domain)) {
+    } else if ((domain = auth_find_domain(call, given->domain))) {
         row_first(call, &resource_identity_user, "domain_id = ? AND name = ?",
                   SQL_ARGS(sql_text(domain->id), sql_text(given->name)), &user);
     }
-    auth->user = user;
-    return true;
+    return user;
 }
 
-static bool method_password(struct call *call, struct authentication *auth) {
-    const struct auth_identity *identity = auth->request->identity;
-    const struct auth_password *password = identity->password;
-    const struct auth_user *given = password ? password->user : NULL;
-
-    if (!given || !given->password || (!given->id && !given->name)) {
-        return fail(call, 400, "Invalid input: 'user' needs an id, or a name and a domain, and a password");
-    }
-    if (!given->id && !given->domain) {
-        return fail(call, 400, "Invalid input: 'domain' is a required property");
-    }
-    if (!call_transaction(call, DB_READ, find_user, auth)) {
-        return false;
-    }
-    if (!password_check(auth->user ? auth->user->id : NULL, given->password, auth->user ? auth->user->password_hash : NULL)) {
-        return unauthorized(call);
-    }
-    auth->methods |= METHOD_PASSWORD;
-    return true;
+bool auth_user_named(struct call *call, const struct auth_user *given) {
+    return given->id || (given->name && given->domain) ||
+           fail(call, 400, "Invalid input: 'user' needs an id, or a name and a domain");
 }
 
-static bool method_token(struct call *call, struct authentication *auth) {
-    const struct auth_identity *identity = auth->request->identity;
-    const struct auth_token *given = identity->token;
+/* ---- methods ---- */
 
-    if (!given) {
-        return fail(call, 400, "Invalid input: 'token' is a required property");
+static bool run_method(struct call *call, struct authentication *auth, const char *name) {
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
+        if (!strcmp(methods[i]->name, name)) {
+            auth->methods |= methods[i]->bit;
+            return methods[i]->run(call, auth);
+        }
     }
-    auth->from = token_open(call->arena, given->id, false);
-    if (!auth->from) {
-        return unauthorized(call);
-    }
-    auth->methods |= METHOD_TOKEN | auth->from->methods;
-    return true;
+    return fail(call, 401, "Attempted to authenticate with an unsupported method: %.64s.", name);
 }
 
 static bool run_methods(struct call *call, struct authentication *auth) {
     const struct auth_identity *identity = auth->request->identity;
-    const struct json *methods = json_parse(call->arena, identity->methods, strlen(identity->methods), NULL);
+    const struct json *names = json_parse(call->arena, identity->methods, strlen(identity->methods), NULL);
 
-    for (JSON_EACH(method, methods)) {
-        bool known = !strcmp(method->text, "password") || !strcmp(method->text, "token");
+    for (JSON_EACH(name, names)) {
+        const struct identity_user *before = auth->user;
 
-        if (!known) {
-            return fail(call, 401, "The authentication method %.64s is not available.", method->text);
-        }
-        if (!(method->text[0] == 'p' ? method_password(call, auth) : method_token(call, auth))) {
+        if (!run_method(call, auth, name->text)) {
             return false;
         }
+        if (before && auth->user && strcmp(before->id, auth->user->id) != 0) {
+            return auth_refused(call);
+        }
     }
-    return auth->methods || unauthorized(call);
+    if (auth->from && auth->user && strcmp(auth->from->user_id, auth->user->id) != 0) {
+        return auth_refused(call);
+    }
+    return auth->methods || auth_refused(call);
 }
 
+/* ---- scope ---- */
+
 static bool scope_project(struct call *call, struct authentication *auth, const struct auth_project *given) {
-    struct identity_domain *domain = NULL;
     struct identity_project *project = NULL;
+    struct identity_domain *domain;
 
     if (given->id) {
         row_find(call, &resource_identity_project, given->id, &project);
-    } else if (given->name && given->domain && find_domain(call, given->domain, &domain)) {
-        row_first(call, &resource_identity_project, "domain_id = ? AND name = ?",
-                  SQL_ARGS(sql_text(domain->id), sql_text(given->name)), &project);
     } else if (!given->name || !given->domain) {
         return fail(call, 400, "Invalid input: 'project' needs an id, or a name and a domain");
+    } else if ((domain = auth_find_domain(call, given->domain))) {
+        row_first(call, &resource_identity_project, "domain_id = ? AND name = ?",
+                  SQL_ARGS(sql_text(domain->id), sql_text(given->name)), &project);
     }
     auth->token.scope = SCOPE_PROJECT;
     auth->token.scope_id = project ? project->id : NULL;
-    return project || unauthorized(call);
+    return project || auth_refused(call);
 }
 
 static bool scope_domain(struct call *call, struct authentication *auth, const struct auth_domain *given) {
-    struct identity_domain *domain = NULL;
+    struct identity_domain *domain = auth_find_domain(call, given);
 
-    if (!find_domain(call, given, &domain)) {
-        return unauthorized(call);
-    }
     auth->token.scope = SCOPE_DOMAIN;
-    auth->token.scope_id = domain->id;
-    return true;
+    auth->token.scope_id = domain ? domain->id : NULL;
+    return domain || auth_refused(call);
+}
+
+static bool use_up(struct call *call, struct identity_trust *trust) {
+    if (trust->remaining_uses == NO_INT) {
+        return true;
+    }
+    trust->remaining_uses--;
+    return row_update(call, &resource_identity_trust, trust);
+}
+
+/* The trustee gets a token in the trust's project: as the trustor, or as itself with the trustor's roles. */
+static bool scope_trust(struct call *call, struct authentication *auth, const struct auth_trust *given) {
+    struct identity_trust *trust;
+
+    if (!trust_usable(call, given->id, &trust)) {
+        return false;
+    }
+    if (strcmp(trust->trustee_user_id, auth->token.user_id) != 0) {
+        return fail(call, 403, "You are not authorized to perform the requested action: user is not a trustee.");
+    }
+    auth->token.user_id = trust->impersonation ? trust->trustor_user_id : trust->trustee_user_id;
+    auth->token.delegation = DELEGATION_TRUST;
+    auth->token.delegation_id = trust->id;
+    auth->token.scope = trust->project_id ? SCOPE_PROJECT : SCOPE_NONE;
+    auth->token.scope_id = trust->project_id;
+    auth->latest = trust->expires_at;
+    if (!caller_load(call, &auth->token, &auth->caller)) {
+        return fail(call, 403, "Trustor is disabled, or has lost a role or project of the trust.");
+    }
+    return use_up(call, trust);
 }
 
 /* Without a scope: the user's default project, when the user may have it. */
 static bool scope_default(struct call *call, struct authentication *auth) {
     struct identity_user *user;
 
-    auth->token.scope = SCOPE_NONE;
     if (!auth->from && row_find(call, &resource_identity_user, auth->token.user_id, &user) && user->default_project_id) {
         struct token attempt = auth->token;
 
@@ -152,12 +156,12 @@ static bool scope_default(struct call *call, struct authentication *auth) {
 }
 
 static bool choose_scope(struct call *call, struct authentication *auth) {
-    const struct json *given = auth->request->scope;
+    const struct json *given = auth->request ? auth->request->scope : NULL;
     struct auth_scope scope = {0};
     uint64_t bits[MAX_FIELDS / 64] = {0};
 
     if (!given) {
-        return scope_default(call, auth);
+        return auth->token.scope != SCOPE_NONE || scope_default(call, auth);
     }
     if (given->type == JSON_TEXT && !strcmp(given->text, "unscoped")) {
         return true;
@@ -168,8 +172,9 @@ static bool choose_scope(struct call *call, struct authentication *auth) {
     if (!input_parse(call, &resource_auth_scope, given, CREATE, &scope, bits)) {
         return false;
     }
-    if (!!scope.project + !!scope.domain + !!scope.system > 1) {
-        return fail(call, 400, "Invalid input for field/attribute scope: only one of project, domain and system may be");
+    if (!!scope.project + !!scope.domain + !!scope.system + !!scope.trust > 1) {
+        return fail(call, 400, "Invalid input for field/attribute scope: only one of project, domain, system and "
+                               "OS-TRUST:trust may be");
     }
     if (scope.project) {
         return scope_project(call, auth, scope.project);
@@ -179,38 +184,66 @@ static bool choose_scope(struct call *call, struct authentication *auth) {
     }
     if (scope.system) {
         auth->token.scope = SCOPE_SYSTEM;
-        return json_get_bool(scope.system, "all") || unauthorized(call);
+        return json_get_bool(scope.system, "all") || auth_refused(call);
     }
-    return true;
+    return !scope.trust || scope_trust(call, auth, scope.trust);
 }
 
-static bool make_token(struct call *call, void *pointer) {
-    struct authentication *auth = pointer;
-    int64_t now = clock_now();
+/* ---- making it ---- */
+
+static int64_t token_end(const struct authentication *auth, int64_t now) {
     int64_t life = conf_int(cloud.conf, "identity", "token_seconds", 3600) * SECOND;
+    int64_t end = auth->from ? auth->from->expires : (now + life) / SECOND * SECOND;
+
+    return auth->latest && auth->latest < end ? auth->latest : end;
+}
+
+bool auth_make_token(struct call *call, struct authentication *auth) {
+    const struct token *from = auth->from;
+    int64_t now = clock_now();
 
     auth->token = (struct token){
-        .user_id = auth->user ? auth->user->id : auth->from->user_id,
+        .user_id = auth->user ? auth->user->id : from->user_id,
         .methods = auth->methods,
+        .delegation = auth->delegation,
+        .delegation_id = auth->delegation_id,
+        .scope = auth->scope,
+        .scope_id = auth->scope_id,
         .issued = now,
-        .expires = auth->from ? auth->from->expires : (now + life) / SECOND * SECOND,
         .audit_id = token_audit_id(call->arena),
-        .parent_audit_id = !auth->from ? NULL : auth->from->parent_audit_id ? auth->from->parent_audit_id : auth->from->audit_id,
+        .parent_audit_id = !from ? NULL : from->parent_audit_id ? from->parent_audit_id : from->audit_id,
     };
+    if (from) {
+        struct token before = *from;
+
+        if (!caller_load(call, &before, &auth->caller)) {
+            return auth_refused(call);      /* it has ended meanwhile: a new password, a disabled user */
+        }
+    }
     if (!choose_scope(call, auth)) {
         return false;
     }
+    auth->token.expires = token_end(auth, now);
     if (!caller_load(call, &auth->token, &auth->caller)) {
-        return unauthorized(call);
+        return auth_refused(call);
     }
     token_write(call, &auth->token, &auth->caller, !call_argument(call, "nocatalog"));
     return true;
 }
 
+static bool make_token(struct call *call, void *auth) {
+    return auth_make_token(call, auth);
+}
+
+/* Using a trust counts its uses, which writes. */
+static enum db_mode mode_of(const struct authentication *auth) {
+    return json_get(auth->request->scope, "OS-TRUST:trust") ? DB_WRITE : DB_READ;
+}
+
 bool identity_token_issue(struct call *call) {
     struct authentication auth = {.request = call->input};
 
-    if (!run_methods(call, &auth) || !call_transaction(call, DB_READ, make_token, &auth)) {
+    if (!run_methods(call, &auth) || !call_transaction(call, mode_of(&auth), make_token, &auth)) {
         return false;
     }
     call_header(call, "X-Subject-Token", token_seal(call->arena, &auth.token));
@@ -218,10 +251,12 @@ bool identity_token_issue(struct call *call) {
     return true;
 }
 
+/* ---- a token of somebody ---- */
+
 /* The token that the request is about, open and with its caller. */
-static bool subject(struct call *call, const struct token **ret_token, struct caller *ret_caller, bool allow_expired) {
+static bool subject(struct call *call, struct token **ret_token, struct caller *ret_caller, bool allow_expired) {
     const char *sealed = http_header(call->http, "X-Subject-Token");
-    const struct token *token = sealed ? token_open(call->arena, sealed, allow_expired) : NULL;
+    struct token *token = sealed ? token_open(call->arena, sealed, allow_expired) : NULL;
 
     if (!sealed) {
         return fail(call, 400, "The header X-Subject-Token is missing.");
@@ -240,7 +275,7 @@ static bool may_see(struct call *call, const char *rule, const struct token *tok
 }
 
 bool identity_token_show(struct call *call) {
-    const struct token *token = NULL;
+    struct token *token = NULL;
     struct caller caller;
 
     if (!subject(call, &token, &caller, call_argument_true(call, "allow_expired")) ||
@@ -252,7 +287,7 @@ bool identity_token_show(struct call *call) {
 }
 
 bool identity_token_revoke(struct call *call) {
-    const struct token *token = NULL;
+    struct token *token = NULL;
     struct caller caller;
 
     if (!subject(call, &token, &caller, false) || !may_see(call, "identity:revoke_token", token)) {

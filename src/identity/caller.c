@@ -2,21 +2,27 @@
  * From a token to a caller: the user, the scope, and the roles there, direct, by group, inherited and implied. */
 #include <string.h>
 
+#include "base/clock.h"
+#include "identity/assignment.h"
 #include "identity/identity.h"
 #include "identity/token.h"
 #include "identity/types.h"
 
-enum { MAX_DEPTH = 32 };
-
-/* Roles of the user (and its groups) on one target, with what they imply; names and ids are appended. */
+/* Roles of the user (and its groups) on one target: given there, or inherited from above it, with what they imply. Roles
+ * of a domain only imply. The target thrice, the user twice. */
 static const char sql_roles[] =
-    "WITH RECURSIVE held(id) AS ("
+    "WITH RECURSIVE up(id) AS ("
+    "  SELECT CAST(? AS TEXT)"
+    "  UNION"
+    "  SELECT p.parent_id FROM identity_project p JOIN up ON p.id = up.id WHERE p.parent_id IS NOT NULL"
+    "), held(id) AS ("
     "  SELECT role_id FROM identity_assignment"
-    "   WHERE target_id = ? AND inherited = ?"
-    "     AND (actor_id = ? OR actor_id IN (SELECT group_id FROM identity_membership WHERE user_id = ?))"
+    "   WHERE (inherited = 0 AND target_id = ? OR inherited = 1 AND target_id <> ? AND target_id IN (SELECT id FROM up))"
+    "     AND " SQL_ACTOR
     "  UNION"
     "  SELECT implied_role_id FROM identity_implied_role JOIN held ON prior_role_id = held.id"
     ") SELECT identity_role.id, identity_role.name FROM identity_role JOIN held ON held.id = identity_role.id"
+    "   WHERE identity_role.domain_id IS NULL"
     "   ORDER BY identity_role.id";
 
 struct roles {
@@ -24,79 +30,74 @@ struct roles {
     size_t count;
 };
 
-static bool has_role(const struct roles *roles, const char *id) {
-    for (size_t i = 0; i < roles->count; i++) {
-        if (!strcmp(roles->ids[i], id)) {
+static void roles_add(struct call *call, struct roles *roles, const char *user, const char *target) {
+    struct rows *rows = db_query(call->db, sql_roles, SQL_ARGS(sql_text(target), sql_text(target), sql_text(target),
+                                                               sql_text(user), sql_text(user)));
+
+    while (rows_next(rows)) {
+        roles->ids = arena_grow(call->arena, roles->ids, roles->count, sizeof *roles->ids);
+        roles->names = arena_grow(call->arena, roles->names, roles->count, sizeof *roles->names);
+        roles->ids[roles->count] = arena_text(call->arena, rows_text(rows, 0));
+        roles->names[roles->count++] = arena_text(call->arena, rows_text(rows, 1));
+    }
+    rows_end(rows);
+}
+
+static bool in_list(const struct json *list, const char *id) {
+    for (JSON_EACH(item, list)) {
+        if (!strcmp(item->text, id)) {
             return true;
         }
     }
     return false;
 }
 
-static void roles_add(struct call *call, struct roles *roles, const char *user, const char *target, bool inherited) {
-    struct rows *rows = db_query(call->db, sql_roles,
-                                 SQL_ARGS(sql_text(target), sql_int(inherited), sql_text(user), sql_text(user)));
+/* Leaves only the roles in 'ids' (a JSON list). Returns how many are left. */
+static size_t roles_narrow(struct call *call, struct roles *roles, const char *ids, size_t *ret_wanted) {
+    const struct json *list = json_parse(call->arena, ids, strlen(ids), NULL);
+    size_t kept = 0;
 
-    while (rows_next(rows)) {
-        if (!has_role(roles, rows_text(rows, 0))) {
-            roles->ids = arena_grow(call->arena, roles->ids, roles->count, sizeof *roles->ids);
-            roles->names = arena_grow(call->arena, roles->names, roles->count, sizeof *roles->names);
-            roles->ids[roles->count] = arena_text(call->arena, rows_text(rows, 0));
-            roles->names[roles->count++] = arena_text(call->arena, rows_text(rows, 1));
+    for (size_t i = 0; i < roles->count; i++) {
+        if (in_list(list, roles->ids[i])) {
+            roles->ids[kept] = roles->ids[i];
+            roles->names[kept++] = roles->names[i];
         }
     }
-    rows_end(rows);
-}
-
-/* Roles that come down the tree: from the parents and the domain, where they are inherited. */
-static void roles_inherited(struct call *call, struct roles *roles, const char *user, const struct identity_project *project) {
-    const char *parent = project->parent_id;
-
-    for (int depth = 0; parent && depth < MAX_DEPTH && strcmp(parent, project->domain_id); depth++) {
-        struct identity_project *up;
-
-        roles_add(call, roles, user, parent, true);
-        if (!row_find(call, &resource_identity_project, parent, &up)) {
-            break;
-        }
-        parent = up->parent_id;
-    }
-    roles_add(call, roles, user, project->domain_id, true);
+    *ret_wanted = list ? list->count : 0;
+    return roles->count = kept;
 }
 
 static bool domain_of(struct call *call, const char *id, struct identity_domain **ret) {
     return row_find(call, &resource_identity_domain, id, ret) && (*ret)->enabled;
 }
 
-static bool load_project(struct call *call, const struct token *token, struct caller *caller, struct roles *roles) {
+static bool load_project(struct call *call, const struct token *token, struct caller *caller) {
     struct identity_project *project;
     struct identity_domain *domain;
 
     if (!row_find(call, &resource_identity_project, token->scope_id, &project) || !project->enabled) {
         return false;
     }
-    if (!domain_of(call, project->is_domain ? project->id : project->domain_id, &domain)) {
+    if (!domain_of(call, project->is_domain ? project->id : project->domain_id, &domain) ||
+        token->issued < project->tokens_from || token->issued < domain->tokens_from) {
         return false;
     }
     caller->project_id = project->id;
     caller->project_name = project->name;
     caller->project_domain_id = domain->id;
     caller->project_domain_name = domain->name;
-    roles_add(call, roles, token->user_id, project->id, false);
-    roles_inherited(call, roles, token->user_id, project);
-    return roles->count > 0;
+    return true;
 }
 
-static bool load_domain(struct call *call, const struct token *token, struct caller *caller, struct roles *roles) {
+static bool load_domain(struct call *call, const struct token *token, struct caller *caller) {
     struct identity_domain *domain;
 
-    if (!domain_of(call, token->scope_id, &domain)) {
+    if (!domain_of(call, token->scope_id, &domain) || token->issued < domain->tokens_from) {
         return false;
     }
     caller->domain_id = domain->id;
     caller->domain_name = domain->name;
-    roles_add(call, roles, token->user_id, domain->id, false);
-    return roles->count > 0;
+    return true;
 }
 
 static bool load_user(struct call *call, const struct token *token, struct caller *caller) {
@@ -104,8 +105,8 @@ static bool load_user(struct call *call, const struct token *token, struct calle
     struct identity_domain *domain;
 
     if (!row_find(call, &resource_identity_user, token->user_id, &user) || !user->enabled ||
-        token->issued < user->tokens_from ||
-        !domain_of(call, user->domain_id, &domain)) {
+        token->issued < user->tokens_from || !domain_of(call, user->domain_id, &domain) ||
+        token->issued < domain->tokens_from) {
         return false;
     }
     caller->user_id = user->id;
@@ -116,26 +117,82 @@ static bool load_user(struct call *call, const struct token *token, struct calle
     return true;
 }
 
-static bool load_scope(struct call *call, const struct token *token, struct caller *caller, struct roles *roles) {
+static bool load_scope(struct call *call, const struct token *token, struct caller *caller) {
     switch (token->scope) {
     case SCOPE_PROJECT:
-        return load_project(call, token, caller, roles);
+        return load_project(call, token, caller);
     case SCOPE_DOMAIN:
-        return load_domain(call, token, caller, roles);
+        return load_domain(call, token, caller);
     case SCOPE_SYSTEM:
         caller->system = "all";
-        roles_add(call, roles, token->user_id, "system", false);
-        return roles->count > 0;
+        return true;
     default:
         return true;
     }
 }
 
-bool caller_load(struct call *call, const struct token *token, struct caller *caller) {
+/* ---- delegation: whose roles count, and how many of them ---- */
+
+static bool user_enabled(struct call *call, const char *id) {
+    struct identity_user *user;
+    struct identity_domain *domain;
+
+    return row_find(call, &resource_identity_user, id, &user) && user->enabled && domain_of(call, user->domain_id, &domain);
+}
+
+/* A trust gives the trustor's roles, all that it names or none at all. */
+static bool load_trust(struct call *call, const struct token *token, struct caller *caller, struct roles *roles) {
+    struct identity_trust *trust;
+    size_t wanted;
+
+    if (!row_find(call, &resource_identity_trust, token->delegation_id, &trust) ||
+        (trust->expires_at && trust->expires_at <= clock_now()) || !user_enabled(call, trust->trustor_user_id) ||
+        !user_enabled(call, trust->trustee_user_id)) {
+        return false;
+    }
+    caller->trust_id = trust->id;
+    caller->trustor_id = trust->trustor_user_id;
+    caller->trustee_id = trust->trustee_user_id;
+    if (!token->scope_id) {
+        return true;
+    }
+    roles_add(call, roles, trust->trustor_user_id, token->scope_id);
+    return roles_narrow(call, roles, trust->role_ids, &wanted) == wanted;
+}
+
+static bool load_application_credential(struct call *call, struct token *token, struct roles *roles) {
+    struct identity_application_credential *row;
+    size_t wanted;
+
+    if (!row_find(call, &resource_identity_application_credential, token->delegation_id, &row) ||
+        (row->expires_at && row->expires_at <= clock_now())) {
+        return false;
+    }
+    token->access_rules = row->access_rules_kept ? json_parse(call->arena, row->access_rules_kept,
+                                                              strlen(row->access_rules_kept), NULL) : NULL;
+    roles_add(call, roles, token->user_id, token->scope_id);
+    return roles_narrow(call, roles, row->role_ids, &wanted) > 0;
+}
+
+static bool load_roles(struct call *call, struct token *token, struct caller *caller, struct roles *roles) {
+    switch (token->delegation) {
+    case DELEGATION_TRUST:
+        return load_trust(call, token, caller, roles);
+    case DELEGATION_APPLICATION_CREDENTIAL:
+        return load_application_credential(call, token, roles);
+    default:
+        if (token->scope != SCOPE_NONE) {
+            roles_add(call, roles, token->user_id, caller->system ? "system" : token->scope_id);
+        }
+        return token->scope == SCOPE_NONE || roles->count;
+    }
+}
+
+bool caller_load(struct call *call, struct token *token, struct caller *caller) {
     struct roles roles = {0};
 
     *caller = (struct caller){0};
-    if (!load_user(call, token, caller) || !load_scope(call, token, caller, &roles)) {
+    if (!load_user(call, token, caller) || !load_scope(call, token, caller) || !load_roles(call, token, caller, &roles)) {
         return false;
     }
     caller->roles = roles.names;

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "identity/types.h"
 
 static void write_ref(struct json_out *out, const char *key, const char *id, const char *name, const char *domain_id,
                       const char *domain_name) {
@@ -41,6 +42,9 @@ static const char sql_catalog[] =
     "SELECT s.id, s.type, s.name, e.id, e.interface, e.region_id, e.url"
     "  FROM identity_service s LEFT JOIN identity_endpoint e ON e.service_id = s.id AND e.enabled = 1"
     " WHERE s.enabled = 1"
+    "   AND (e.id IS NULL OR NOT EXISTS (SELECT 1 FROM identity_project_endpoint WHERE project_id = ?"
+    "         UNION SELECT 1 FROM identity_project_endpoint_group WHERE project_id = ?)"
+    "       OR e.%s)"
     " ORDER BY s.id, e.id";
 
 static void write_endpoint(struct call *call, const struct caller *caller, struct rows *rows, struct json_out *out) {
@@ -66,7 +70,9 @@ static void end_service(struct json_out *out, bool open) {
 }
 
 void catalog_write(struct call *call, const struct caller *caller, struct json_out *out) {
-    struct rows *rows = db_query(call->db, sql_catalog, SQL_NO_ARGS);
+    struct value project = sql_text(caller->project_id ? caller->project_id : "");
+    struct rows *rows = db_query(call->db, arena_printf(call->arena, sql_catalog, sql_endpoints_given),
+                                 SQL_ARGS(project, project, project, project));
     const char *current = NULL;
 
     json_list(out);
@@ -89,22 +95,58 @@ void catalog_write(struct call *call, const struct caller *caller, struct json_o
 }
 
 static void write_methods(struct json_out *out, unsigned methods) {
+    static const char *const names[] = {"password", "token", "application_credential", "ec2credential", "totp"};
+
     json_key(out, "methods");
     json_list(out);
-    if (methods & METHOD_PASSWORD) {
-        json_text(out, "password");
-    }
-    if (methods & METHOD_TOKEN) {
-        json_text(out, "token");
+    for (unsigned i = 0; i < sizeof names / sizeof *names; i++) {
+        if (methods & 1u << i) {
+            json_text(out, names[i]);
+        }
     }
     json_list_end(out);
+}
+
+static void write_id(struct json_out *out, const char *key, const char *id) {
+    json_key(out, key);
+    json_map(out);
+    json_put_text(out, "id", id);
+    json_map_end(out);
+}
+
+/* By what the token stands for its user. */
+static void write_delegation(struct call *call, const struct token *token, struct json_out *out) {
+    struct identity_trust *trust;
+    struct identity_application_credential *by;
+
+    if (token->delegation == DELEGATION_TRUST && row_find(call, &resource_identity_trust, token->delegation_id, &trust)) {
+        json_key(out, "OS-TRUST:trust");
+        json_map(out);
+        json_put_text(out, "id", trust->id);
+        json_put_bool(out, "impersonation", trust->impersonation);
+        write_id(out, "trustor_user", trust->trustor_user_id);
+        write_id(out, "trustee_user", trust->trustee_user_id);
+        json_map_end(out);
+    }
+    if (token->delegation == DELEGATION_APPLICATION_CREDENTIAL &&
+        row_find(call, &resource_identity_application_credential, token->delegation_id, &by)) {
+        json_key(out, "application_credential");
+        json_map(out);
+        json_put_text(out, "id", by->id);
+        json_put_text(out, "name", by->name);
+        json_put_bool(out, "restricted", !by->unrestricted);
+        if (by->access_rules_kept) {
+            json_put_raw(out, "access_rules", by->access_rules_kept);
+        }
+        json_map_end(out);
+    }
 }
 
 static void write_scope(const struct caller *caller, struct json_out *out) {
     if (caller->project_id) {
         write_ref(out, "project", caller->project_id, caller->project_name, caller->project_domain_id,
                   caller->project_domain_name);
-        json_put_bool(out, "is_domain", false);
+        json_put_bool(out, "is_domain", !strcmp(caller->project_id, caller->project_domain_id));
     }
     if (caller->domain_id) {
         write_ref(out, "domain", caller->domain_id, caller->domain_name, NULL, NULL);
@@ -151,6 +193,7 @@ void token_write(struct call *call, const struct token *token, const struct call
     json_put_text(out, "expires_at", time_print(token->expires, TIME_MICRO_Z, text));
     json_put_text(out, "issued_at", time_print(token->issued / SECOND * SECOND, TIME_MICRO_Z, text));
     write_scope(caller, out);
+    write_delegation(call, token, out);
     if (caller->role_count) {
         write_roles(caller, out);
     }

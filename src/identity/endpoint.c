@@ -2,8 +2,18 @@
  * Regions, services and endpoints beyond their declarations. */
 #include <string.h>
 
+#include "identity/forget.h"
 #include "identity/identity.h"
+#include "identity/target.h"
 #include "identity/types.h"
+
+/* PUT /v3/regions/{id}: the body must not say another id. */
+bool identity_region_create(struct call *call, void *pointer) {
+    const char *id = call_parameter(call, "id"), *given = json_get_text(json_get(call->body, "region"), "id");
+
+    return !id || !given || !strcmp(given, id) ||
+           fail(call, 400, "Conflicting region IDs specified: \"%s\" != \"%s\"", id, given);
+}
 
 bool identity_region_delete(struct call *call, void *pointer) {
     const struct identity_region *region = pointer;
@@ -17,9 +27,15 @@ bool identity_region_delete(struct call *call, void *pointer) {
 }
 
 bool identity_service_delete(struct call *call, void *pointer) {
-    const struct identity_service *service = pointer;
+    const char *id = ((const struct identity_service *)pointer)->id;
 
-    return call_exec(call, "DELETE FROM identity_endpoint WHERE service_id = ?", SQL_ARGS(sql_text(service->id)));
+    return forget(call, "endpoint", "SELECT id FROM identity_endpoint WHERE service_id = ?", id) &&
+           forget(call, "service", "?", id) &&
+           call_exec(call, "DELETE FROM identity_endpoint WHERE service_id = ?", SQL_ARGS(sql_text(id)));
+}
+
+bool identity_endpoint_delete(struct call *call, void *pointer) {
+    return forget(call, "endpoint", "?", ((const struct identity_endpoint *)pointer)->id);
 }
 
 void identity_endpoint_region(struct call *call, const struct field *field, const void *pointer, struct json_out *out) {
@@ -27,11 +43,10 @@ void identity_endpoint_region(struct call *call, const struct field *field, cons
 }
 
 /* "region" is the older name of region_id; naming a region that is not there makes it. */
-bool identity_endpoint_create(struct call *call, void *pointer) {
-    struct identity_endpoint *endpoint = pointer;
+static bool take_region(struct call *call, struct identity_endpoint *endpoint) {
     struct identity_region *found, region;
 
-    if (!endpoint->region || endpoint->region_id) {
+    if (!call_given(call, "region") || call_given(call, "region_id") || !endpoint->region) {
         return true;
     }
     endpoint->region_id = endpoint->region;
@@ -42,4 +57,12 @@ bool identity_endpoint_create(struct call *call, void *pointer) {
     row_defaults(call, &resource_identity_region, &region);
     region.id = endpoint->region;
     return row_insert(call, &resource_identity_region, &region);
+}
+
+bool identity_endpoint_create(struct call *call, void *endpoint) {
+    return take_region(call, endpoint);
+}
+
+bool identity_endpoint_update(struct call *call, const void *old, void *endpoint) {
+    return take_region(call, endpoint);
 }

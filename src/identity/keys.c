@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The Fernet key repository: DATA/api/fernet-keys/0, 1, 2...: the highest number seals, 0 is the next one, all open. */
+ * The Fernet key repositories, of tokens DATA/api/fernet-keys/0, 1, 2...: the highest number seals, 0 is the next one,
+ * all open; of credentials DATA/api/credential-keys. */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -18,8 +19,11 @@ LOG_MODULE("identity.keys");
 
 enum { MAX_KEYS = 16 };
 
-static struct fernet_key keys[MAX_KEYS];        /* the sealing key first */
-static size_t key_count;
+static struct {
+    struct fernet_key keys[MAX_KEYS];           /* the sealing key first */
+    size_t count;
+} repositories[KEYS_USES];
+static const char *const directories[KEYS_USES] = {"fernet-keys", "credential-keys"};
 
 static bool key_make(const char *directory, int number, struct arena *arena) {
     const char *path = arena_printf(arena, "%s/%d", directory, number);
@@ -77,8 +81,8 @@ static size_t key_numbers(const char *directory, int *numbers) {
     return count;
 }
 
-bool keys_load(const char *data, struct arena *arena) {
-    const char *directory = arena_printf(arena, "%s/fernet-keys", data);
+bool keys_load(enum key_use use, const char *data, struct arena *arena) {
+    const char *directory = arena_printf(arena, "%s/%s", data, directories[use]);
     int numbers[MAX_KEYS];
     size_t count;
 
@@ -91,17 +95,17 @@ bool keys_load(const char *data, struct arena *arena) {
         }
         count = key_numbers(directory, numbers);
     }
-    key_count = 0;
+    repositories[use].count = 0;
     for (size_t i = 0; i < count; i++) {
-        key_count += key_read(directory, numbers[i], arena, &keys[key_count]);
+        repositories[use].count += key_read(directory, numbers[i], arena, &repositories[use].keys[repositories[use].count]);
     }
-    return key_count > 0;
+    return repositories[use].count > 0;
 }
 
-char *keys_seal(struct arena *arena, const void *bytes, size_t size, int64_t now) {
-    return fernet_encode(arena, &keys[0], bytes, size, now);
+char *keys_seal(enum key_use use, struct arena *arena, const void *bytes, size_t size, int64_t now) {
+    return fernet_encode(arena, &repositories[use].keys[0], bytes, size, now);
 }
 
-uint8_t *keys_open(struct arena *arena, const char *sealed, size_t *ret_size, int64_t *ret_created) {
-    return fernet_decode(arena, keys, key_count, sealed, ret_size, ret_created);
+uint8_t *keys_open(enum key_use use, struct arena *arena, const char *sealed, size_t *ret_size, int64_t *ret_created) {
+    return fernet_decode(arena, repositories[use].keys, repositories[use].count, sealed, ret_size, ret_created);
 }

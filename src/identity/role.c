@@ -3,24 +3,38 @@
 #include <string.h>
 
 #include "http/http.h"
+#include "identity/forget.h"
 #include "identity/identity.h"
+#include "identity/options.h"
 #include "identity/target.h"
 #include "identity/types.h"
 
 bool identity_role_create(struct call *call, void *pointer) {
     struct identity_role *role = pointer;
+    struct identity_domain *domain;
 
     role->domain_key = role->domain_id ? role->domain_id : "";
+    role->options = options_merged(call, NULL, role->options);
+    return !role->domain_id || row_find(call, &resource_identity_domain, role->domain_id, &domain) ||
+           fail(call, 404, "Could not find domain: %s.", role->domain_id);
+}
+
+bool identity_role_update(struct call *call, const void *before, void *pointer) {
+    const struct identity_role *old = before;
+    struct identity_role *role = pointer;
+
+    identity_changed(call);
+    if (!immutable_update(call, "role", old->id, old->options)) {
+        return false;
+    }
+    role->options = options_merged(call, old->options, role->options);
     return true;
 }
 
 bool identity_role_delete(struct call *call, void *pointer) {
     const struct identity_role *role = pointer;
 
-    identity_changed(call);
-    return call_exec(call, "DELETE FROM identity_assignment WHERE role_id = ?", SQL_ARGS(sql_text(role->id))) &&
-           call_exec(call, "DELETE FROM identity_implied_role WHERE prior_role_id = ? OR implied_role_id = ?",
-                     SQL_ARGS(sql_text(role->id), sql_text(role->id)));
+    return immutable_delete(call, "role", role->id, role->options) && forget(call, "role", "?", role->id);
 }
 
 /* ---- implied roles ---- */

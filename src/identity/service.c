@@ -39,16 +39,27 @@ static const struct policy_default policies[] = {
 static const struct api_style style = {
     .time = TIME_MICRO_Z,
     .inexact_filters = true,
+    .unchanged_given = true,
     .attribute = identity_attribute,
     .write_error = error_plain,
     .write_page = page_identity,
 };
 
+/* "links": {"self": ...}; the field's .values is the path of the collection where it is not the plural, and may have one
+ * {field} of the row. */
 void identity_links(struct call *call, const struct field *field, const void *row, struct json_out *out) {
     const struct resource *resource = call->resource;
+    const char *path = field->values ? field->values : resource->plural;
+    const char *from = strchr(path, '{'), *to = from ? strchr(from, '}') : NULL;
 
+    if (to) {
+        const char *name = arena_text_size(call->arena, from + 1, (size_t)(to - from - 1));
+
+        path = arena_printf(call->arena, "%.*s%s%s", (int)(from - path), path,
+                            row_attribute(call, resource, row, name), to + 1);
+    }
     json_map(out);
-    json_put_text(out, "self", arena_printf(call->arena, "%s/identity/v3/%s/%s", call_base_url(call), resource->plural,
+    json_put_text(out, "self", arena_printf(call->arena, "%s/identity/v3/%s/%s", call_base_url(call), path,
                                             row_key(resource, row)));
     json_map_end(out);
 }
@@ -209,8 +220,8 @@ static void load_revocations(struct call *call) {
 
 static bool bootstrap(struct call *call) {
     cloud_authenticate = token_authenticate;
-    if (!keys_load(cloud.state, call->arena)) {
-        return fail(call, 500, "The keys of tokens cannot be read or made below %s.", cloud.state);
+    if (!keys_load(KEYS_TOKEN, cloud.state, call->arena) || !keys_load(KEYS_CREDENTIAL, cloud.state, call->arena)) {
+        return fail(call, 500, "The keys of tokens and credentials cannot be read or made below %s.", cloud.state);
     }
     if (!count_rows(call, "identity_role")) {
         make_directory(call);

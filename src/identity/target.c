@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "identity/credential.h"
 #include "identity/types.h"
 
 static const struct {
@@ -12,6 +13,10 @@ static const struct {
 } kinds[] = {
     {"user", &resource_identity_user},     {"group", &resource_identity_group}, {"project", &resource_identity_project},
     {"domain", &resource_identity_domain}, {"role", &resource_identity_role},
+    {"endpoint", &resource_identity_endpoint}, {"endpoint_group", &resource_identity_endpoint_group},
+    {"service", &resource_identity_service}, {"region", &resource_identity_region},
+    {"policy", &resource_identity_policy}, {"credential", &resource_identity_credential},
+    {"trust", &resource_identity_trust}, {"application_credential", &resource_identity_application_credential},
     {"prior_role", &resource_identity_role}, {"implied_role", &resource_identity_role},
 };
 
@@ -46,6 +51,16 @@ static const char *attribute_through(struct call *call, const struct resource *r
     return attribute_of(call, kind_find(path, (size_t)(dot - path)), id, dot + 1);
 }
 
+/* Of the EC2 keys that the path names, of those of a user, of one's own. */
+static const char *credential_attribute(struct call *call, const char *field) {
+    const char *access = call_parameter(call, "access"), *user = call_parameter(call, "user_id");
+
+    if (access) {
+        return attribute_of(call, &resource_identity_credential, credential_ec2_id(call, access), field);
+    }
+    return strcmp(field, "user_id") ? NULL : user ? user : call->caller.user_id;
+}
+
 const char *identity_attribute(struct call *call, const struct resource *resource, const void *row, const char *name) {
     bool of_target = !strncmp(name, "target.", 7);
     const char *kind = of_target ? name + 7 : name, *dot = strchr(kind, '.'), *id;
@@ -61,6 +76,9 @@ const char *identity_attribute(struct call *call, const struct resource *resourc
         return strchr(dot + 1, '.') ? attribute_through(call, resource, row, dot + 1) : NULL;
     }
     id = call_parameter(call, arena_printf(call->arena, "%.*s_id", (int)size, kind));
+    if (!id && kind_find(kind, size) == &resource_identity_credential) {
+        return credential_attribute(call, dot + 1);
+    }
     if (!id) {
         bool of_list = !row && !strcmp(dot, ".domain_id") && kind_find(kind, size) == resource;
 

@@ -12,6 +12,7 @@
 #include "base/crypto.h"
 #include "base/id.h"
 #include "base/map.h"
+#include "identity/application_credential.h"
 #include "identity/identity.h"
 #include "http/http.h"
 #include "identity/keys.h"
@@ -100,11 +101,13 @@ char *token_seal(struct arena *arena, const struct token *token) {
     buf_char(&buf, (char)token->scope);
     put_id(&buf, token->user_id);
     put_id(&buf, token->scope_id);
+    buf_char(&buf, (char)token->delegation);
+    put_id(&buf, token->delegation_id);
     put_int(&buf, token->issued);
     put_int(&buf, token->expires);
     put_id(&buf, token->audit_id);
     put_id(&buf, token->parent_audit_id);
-    sealed = keys_seal(arena, buf.at, buf.size, token->issued / SECOND);
+    sealed = keys_seal(KEYS_TOKEN, arena, buf.at, buf.size, token->issued / SECOND);
     buf_release(&buf);
     return sealed;
 }
@@ -187,7 +190,7 @@ struct token *token_open(struct arena *arena, const char *sealed, bool allow_exp
     struct record r;
     size_t size;
     int64_t created;
-    const uint8_t *bytes = keys_open(arena, sealed, &size, &created);
+    const uint8_t *bytes = keys_open(KEYS_TOKEN, arena, sealed, &size, &created);
 
     pthread_once(&shards_once, shards_make);
     if (!bytes) {
@@ -201,6 +204,8 @@ struct token *token_open(struct arena *arena, const char *sealed, bool allow_exp
     token->scope = get_byte(&r);
     token->user_id = get_id(&r, arena);
     token->scope_id = get_id(&r, arena);
+    token->delegation = get_byte(&r);
+    token->delegation_id = get_id(&r, arena);
     token->issued = get_int(&r);
     token->expires = get_int(&r);
     token->audit_id = get_id(&r, arena);
@@ -278,7 +283,8 @@ bool token_authenticate(struct call *call, const char *sealed) {
         cache_put(sealed, shard, cached);
     }
     arena_defer(call->http ? call->http->arena : call->arena, cached_unref, cached);
-    if (cached->token.expires <= clock_now() || is_revoked(cached->token.audit_id)) {
+    if (cached->token.expires <= clock_now() || is_revoked(cached->token.audit_id) ||
+        (cached->token.access_rules && !access_rules_allow(call, cached->token.access_rules))) {
         return false;
     }
     call->caller = cached->caller;

@@ -6,16 +6,23 @@
 #include "rest/call.h"
 
 enum token_scope { SCOPE_NONE, SCOPE_PROJECT, SCOPE_DOMAIN, SCOPE_SYSTEM };
-enum token_method { METHOD_PASSWORD = 1, METHOD_TOKEN = 2 };
+enum token_method {
+    METHOD_PASSWORD = 1, METHOD_TOKEN = 2, METHOD_APPLICATION_CREDENTIAL = 4, METHOD_EC2 = 8, METHOD_TOTP = 16,
+};
+/* A token that stands for less than its user: by a trust, an application credential. */
+enum token_delegation { DELEGATION_NONE, DELEGATION_TRUST, DELEGATION_APPLICATION_CREDENTIAL };
 
 /* What the token itself says; everything else is looked up. */
 struct token {
     const char *user_id;
     enum token_scope scope;
     const char *scope_id;           /* project or domain */
+    enum token_delegation delegation;
+    const char *delegation_id;
     unsigned methods;               /* enum token_method */
     int64_t issued, expires;        /* microseconds; shown as whole seconds */
     const char *audit_id, *parent_audit_id;     /* 22 characters of base64url; the parent may be null */
+    const struct json *access_rules;            /* filled by caller_load: what the token is good for; null: all */
 };
 
 /* The token as text. */
@@ -31,7 +38,7 @@ void token_revoke(const char *audit_id);
 
 /* Fills 'caller' from what the token says and the rows as they are. False when the user, project, domain or the last role
  * is gone or disabled. In a transaction. */
-bool caller_load(struct call *call, const struct token *token, struct caller *caller);
+bool caller_load(struct call *call, struct token *token, struct caller *caller);
 
 /* cloud_authenticate: validates from memory, or by caller_load. */
 bool token_authenticate(struct call *call, const char *sealed);

@@ -5,8 +5,9 @@
 #include "base/clock.h"
 #include "base/crypto.h"
 #include "http/http.h"
-#include "identity/assignment.h"
+#include "identity/forget.h"
 #include "identity/identity.h"
+#include "identity/options.h"
 #include "identity/password.h"
 #include "identity/target.h"
 #include "identity/types.h"
@@ -28,20 +29,33 @@ static void set_password(struct identity_user *user, const char *hash) {
     user->password_created_at = clock_now();
 }
 
-bool identity_user_create(struct call *call, void *pointer) {
-    struct identity_user *user = pointer;
+/* The domain that users and groups are made in: the one given, else the caller's. */
+static bool in_domain(struct call *call, const char **id) {
     struct identity_domain *domain;
 
-    if (!user->domain_id) {
-        user->domain_id = "default";
-    }
-    if (!row_find(call, &resource_identity_domain, user->domain_id, &domain)) {
-        return fail(call, 404, "Could not find domain: %s.", user->domain_id);
-    }
+    *id = *id ? *id : "default";
+    return row_find(call, &resource_identity_domain, *id, &domain) || fail(call, 404, "Could not find domain: %s.", *id);
+}
+
+static bool check_default_project(struct call *call, const char *id) {
+    struct identity_domain *domain;
+
+    return !id || !row_find(call, &resource_identity_domain, id, &domain) ||
+           fail(call, 400, "User's default project ID cannot be a domain ID: %s.", id);
+}
+
+bool identity_user_create(struct call *call, void *pointer) {
+    struct identity_user *user = pointer;
+
+    user->options = options_merged(call, NULL, user->options);
     if (user->password) {
         set_password(user, call->prepared);
     }
-    return true;
+    return in_domain(call, &user->domain_id) && check_default_project(call, user->default_project_id);
+}
+
+bool identity_group_create(struct call *call, void *pointer) {
+    return in_domain(call, &((struct identity_group *)pointer)->domain_id);
 }
 
 bool identity_user_update(struct call *call, const void *before, void *pointer) {
@@ -49,13 +63,14 @@ bool identity_user_update(struct call *call, const void *before, void *pointer) 
     struct identity_user *user = pointer;
 
     identity_changed(call);
+    user->options = options_merged(call, old->options, user->options);
     if (call_given(call, "password")) {
         set_password(user, user->password ? call->prepared : NULL);
     }
     if (call_given(call, "password") || (old->enabled && !user->enabled)) {
         user->tokens_from = clock_now();
     }
-    return true;
+    return check_default_project(call, user->default_project_id);
 }
 
 /* POST /v3/users/{user_id}/password: who knows the old one sets a new one. */
@@ -138,15 +153,9 @@ bool identity_membership_changed(struct call *call, void *row) {
 }
 
 bool identity_user_delete(struct call *call, void *pointer) {
-    const struct identity_user *user = pointer;
-
-    return assignments_forget_actor(call, user->id) &&
-           call_exec(call, "DELETE FROM identity_membership WHERE user_id = ?", SQL_ARGS(sql_text(user->id)));
+    return forget(call, "user", "?", ((const struct identity_user *)pointer)->id);
 }
 
 bool identity_group_delete(struct call *call, void *pointer) {
-    const struct identity_group *group = pointer;
-
-    return assignments_forget_actor(call, group->id) &&
-           call_exec(call, "DELETE FROM identity_membership WHERE group_id = ?", SQL_ARGS(sql_text(group->id)));
+    return forget(call, "group", "?", ((const struct identity_group *)pointer)->id);
 }

@@ -5,13 +5,17 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/conf.h"
 #include "base/log.h"
 #include "network/driver.h"
+#include "network/turns.h"
 
 LOG_MODULE("network.agent");
 
 enum { ASK_MS = 30000 };
+
+#define KEEP_TURNS (600 * SECOND)      /* longer than any pass takes */
 
 static const struct network_driver *const drivers[] = {&network_driver_ovn, &network_driver_fake};
 static const struct network_driver *driver;
@@ -37,24 +41,73 @@ static void stop(void) {
     }
 }
 
-static bool run_network(struct work *work) {
+static bool apply_network(struct work *work) {
     return driver->apply_network(work);
 }
 
-static bool run_port(struct work *work) {
+static bool apply_port(struct work *work) {
     return driver->apply_port(work);
 }
 
-static bool run_router(struct work *work) {
+static bool apply_router(struct work *work) {
     return driver->apply_router(work);
 }
 
-static bool run_security_group(struct work *work) {
+static bool apply_security_group(struct work *work) {
     return driver->apply_security_group(work);
 }
 
-static bool run_plug(struct work *work) {
+static bool apply_plug(struct work *work) {
     return driver->plug(work);
+}
+
+/* The parts of "network.wanted" and of what list gives, and what applies their documents: groups before the ports that
+ * are in them, so that no port is without its rules for longer than needed. */
+enum part { SECURITY_GROUPS, NETWORKS, PORTS, ROUTERS, PLUGS, PARTS };
+
+static const struct {
+    const char *name;
+    bool (*apply)(struct work *work);
+} parts[] = {
+    [SECURITY_GROUPS] = {"security_groups", apply_security_group},
+    [NETWORKS] = {"networks", apply_network},
+    [PORTS] = {"ports", apply_port},
+    [ROUTERS] = {"routers", apply_router},
+    [PLUGS] = {"plugs", apply_plug},
+};
+
+static const char *turn_key(struct work *work, enum part part) {
+    return arena_printf(work->arena, "%s/%s", parts[part].name, work->id);
+}
+
+static bool run(struct work *work, enum part part) {
+    const char *key = turn_key(work, part);
+    bool good;
+
+    turn_begin(key);
+    good = parts[part].apply(work);
+    turn_end(key);
+    return good;
+}
+
+static bool run_network(struct work *work) {
+    return run(work, NETWORKS);
+}
+
+static bool run_port(struct work *work) {
+    return run(work, PORTS);
+}
+
+static bool run_router(struct work *work) {
+    return run(work, ROUTERS);
+}
+
+static bool run_security_group(struct work *work) {
+    return run(work, SECURITY_GROUPS);
+}
+
+static bool run_plug(struct work *work) {
+    return run(work, PLUGS);
 }
 
 static bool run_list(struct work *work) {
@@ -68,7 +121,7 @@ bool network_plug(struct work *work, const char *port_id, const struct json *plu
     own.id = port_id;
     own.doc = plug;
     own.error = NULL;
-    good = !driver || driver->plug(&own);
+    good = !driver || run(&own, PLUGS);
     return good || work_fail(work, "%s", own.error ? own.error : "the port could not be plugged");
 }
 
@@ -82,43 +135,42 @@ static const struct work_kind work_kinds[] = {
     {0},
 };
 
-/* The members of "network.wanted" and of what list gives, with what applies them: groups before the ports that are in
- * them, so that no port is without its rules for longer than needed. */
-static const struct part {
-    const char *name;
-    bool (*run)(struct work *work);
-} parts[] = {
-    {"security_groups", run_security_group}, {"networks", run_network}, {"ports", run_port},
-    {"routers", run_router},                 {"plugs", run_plug},
+/* One pass over everything. */
+struct pass {
+    const struct host *host;
+    int64_t since;                  /* when it began: before it asked */
+    bool good;
 };
-enum { PARTS = sizeof parts / sizeof parts[0] };
 
 /* Applies one document in an arena of its own. */
-static bool apply_one(const struct host *host, const struct part *part, const char *id, const struct json *doc) {
+static void pass_apply(struct pass *pass, enum part part, const char *id, const struct json *doc) {
     struct arena *arena = arena_new(0);
     struct buf result = {0};
-    struct work work = {.host = host, .arena = arena, .kind = part->name, .id = id, .doc = doc, .result.buf = &result};
-    bool good = part->run(&work);
+    struct work work = {.host = pass->host, .arena = arena, .kind = parts[part].name, .id = id, .doc = doc,
+                        .result.buf = &result};
+    const char *key = turn_key(&work, part);
 
-    if (!good) {
-        log_warn("%s %s: %s", part->name, id, work.error);
+    if (turn_begin_unless(key, pass->since)) {
+        if (!parts[part].apply(&work)) {
+            log_warn("%s %s: %s", parts[part].name, id, work.error);
+            pass->good = false;
+        }
+        turn_end(key);
     }
     buf_release(&result);
     arena_free(arena);
-    return good;
 }
 
-static bool apply_wanted(const struct host *host, const struct json *wanted) {
-    bool good = true;
-
-    for (int i = 0; i < PARTS; i++) {
-        for (JSON_EACH(doc, json_get(wanted, parts[i].name))) {
+static void apply_wanted(struct pass *pass, const struct json *wanted) {
+    for (int part = 0; part < PARTS; part++) {
+        for (JSON_EACH(doc, json_get(wanted, parts[part].name))) {
             const char *id = json_get_text(doc, "id");
 
-            good = id && apply_one(host, &parts[i], id, doc) && good;
+            if (id) {
+                pass_apply(pass, (enum part)part, id, doc);
+            }
         }
     }
-    return good;
 }
 
 static bool is_wanted(const struct json *documents, const char *id) {
@@ -132,22 +184,20 @@ static bool is_wanted(const struct json *documents, const char *id) {
     return false;
 }
 
-/* Takes away what exists and is not wanted, those that hold others last. */
-static bool remove_unwanted(const struct host *host, struct arena *arena, const struct json *wanted,
-                            const struct json *exists) {
-    bool good = true;
+/* Takes away what exists and is not wanted, those that hold others last. A part that is not spoken of is left alone. */
+static void remove_unwanted(struct pass *pass, const struct json *wanted, const struct json *exists) {
+    for (int part = PARTS; part-- > 0;) {
+        const struct json *documents = json_get(wanted, parts[part].name);
 
-    for (int i = PARTS; i-- > 0;) {
-        for (JSON_EACH(item, json_get(exists, parts[i].name))) {
+        for (JSON_EACH(item, documents ? json_get(exists, parts[part].name) : NULL)) {
             const char *id = item->key ? item->key : item->text;
 
-            if (json_get(wanted, parts[i].name) && !is_wanted(json_get(wanted, parts[i].name), id)) {
-                log_info("%s: %s is not wanted any more", parts[i].name, id);
-                good = apply_one(host, &parts[i], id, NULL) && good;
+            if (!is_wanted(documents, id)) {
+                log_info("%s: %s is not wanted any more", parts[part].name, id);
+                pass_apply(pass, (enum part)part, id, NULL);
             }
         }
     }
-    return good;
 }
 
 /* What exists, as list says it; null: it could not. */
@@ -168,16 +218,19 @@ static const struct json *list_all(const struct host *host, struct arena *arena)
 }
 
 static bool reconcile(const struct host *host) {
+    struct pass pass = {.host = host, .since = clock_monotonic(), .good = true};
     struct arena *arena = arena_new(0);
     const struct json *exists = list_all(host, arena);
     const struct json *wanted = exists ? work_ask(arena, "network.wanted", host->name, ASK_MS) : NULL;
-    bool good = wanted && apply_wanted(host, wanted);
 
+    apply_wanted(&pass, wanted);
     if (wanted && json_get_bool(wanted, "complete")) {
-        good = remove_unwanted(host, arena, wanted, exists) && good;
+        remove_unwanted(&pass, wanted, exists);
     }
+    driver->report();
+    turns_forget(pass.since - KEEP_TURNS);
     arena_free(arena);
-    return good;
+    return wanted && pass.good;
 }
 
 static bool facts(const struct host *host, struct json_out *out) {

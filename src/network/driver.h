@@ -85,6 +85,9 @@ struct network_driver {
     /* Joins the network device of this host to the integration bridge as port work->id; null takes it off. Required. */
     bool (*plug)(struct work *work);
 
+    /* Reports the state of every port that this host answers for, again: the API may have missed it. Required. */
+    void (*report)(void);
+
     /* Adds to work->result what exists under our mark, for audit and to converge:
      * "networks", "routers", "security_groups": [id], "ports": {id: "ACTIVE" | "DOWN"}, "plugs": {port id: device} of
      * this host. Required. */

@@ -151,6 +151,10 @@ static int port_state(struct arena *arena, const char *id) {
     return state;
 }
 
+static void tell(const char *id, bool up) {
+    work_report("network.port", id, up ? "{\"status\": \"ACTIVE\"}" : "{\"status\": \"DOWN\"}");
+}
+
 static bool apply_port(struct work *work) {
     const char *network = json_get_text(work->doc, "network_id");
     int before = port_state(work->arena, work->id), now;
@@ -163,7 +167,7 @@ static bool apply_port(struct work *work) {
     }
     now = port_state(work->arena, work->id);
     if (now >= 0 && now != before) {
-        work_report("network.port", work->id, now ? "{\"status\": \"ACTIVE\"}" : "{\"status\": \"DOWN\"}");
+        tell(work->id, now);
     }
     return true;
 }
@@ -183,6 +187,20 @@ static bool plug(struct work *work) {
         return work_fail(work, "port %s: '%.40s' is no device to plug", work->id, device ? device : "");
     }
     return keep(work, PLUG);
+}
+
+static void report(void) {
+    struct arena *arena = arena_new(0);
+    size_t cursor = 0;
+    const char *id;
+    void *text;
+
+    pthread_mutex_lock(&fake.lock);
+    while ((id = map_next(fake.documents[PORT], &cursor, &text)) != NULL) {
+        tell(id, is_up(json_parse(arena, text, strlen(text), NULL)));
+    }
+    pthread_mutex_unlock(&fake.lock);
+    arena_free(arena);
 }
 
 static void list_kind(struct work *work, enum kind kind, const char *name) {
@@ -226,5 +244,6 @@ const struct network_driver network_driver_fake = {
     .apply_router = apply_router,
     .apply_security_group = apply_security_group,
     .plug = plug,
+    .report = report,
     .list = list,
 };

@@ -13,36 +13,36 @@ LOG_MODULE("network.ovn");
 struct ovn ovn = {.write = PTHREAD_MUTEX_INITIALIZER};
 
 #define COLUMNS(...) (const char *const[]){__VA_ARGS__, NULL}
-#define MARK "haneul:id"
+#define ID "haneul:id"
 
 static const struct ovsdb_table nb_tables[] = {
-    {"Logical_Switch", COLUMNS("name", "other_config", "external_ids"), "name", MARK},
+    {"Logical_Switch", COLUMNS("name", "other_config", "external_ids"), "name", {ID}},
     {"Logical_Switch_Port",
      COLUMNS("name", "type", "options", "parent_name", "tag", "addresses", "port_security", "up", "enabled",
              "dhcpv4_options", "dhcpv6_options", "external_ids"),
-     "name", MARK},
-    {"DHCP_Options", COLUMNS("cidr", "options", "external_ids"), NULL, MARK},
-    {"Port_Group", COLUMNS("name", "external_ids"), "name", MARK},
-    {"ACL", COLUMNS("direction", "priority", "match", "action", "external_ids"), NULL, MARK},
-    {"Logical_Router", COLUMNS("name", "enabled", "options", "external_ids"), "name", MARK},
+     "name", {ID, "haneul:network"}},
+    {"DHCP_Options", COLUMNS("cidr", "options", "external_ids"), NULL, {ID}},
+    {"Port_Group", COLUMNS("name", "external_ids"), "name", {ID}},
+    {"ACL", COLUMNS("direction", "priority", "match", "action", "external_ids"), NULL, {ID}},
+    {"Logical_Router", COLUMNS("name", "enabled", "options", "external_ids"), "name", {ID}},
     {"Logical_Router_Port", COLUMNS("name", "mac", "networks", "options", "ipv6_ra_configs", "external_ids"), "name",
-     MARK},
-    {"Gateway_Chassis", COLUMNS("name", "chassis_name", "priority", "external_ids"), "name", MARK},
-    {"NAT", COLUMNS("type", "external_ip", "logical_ip", "external_ids"), NULL, MARK},
-    {"Logical_Router_Static_Route", COLUMNS("ip_prefix", "nexthop", "output_port", "external_ids"), NULL, MARK},
+     {ID}},
+    {"Gateway_Chassis", COLUMNS("name", "chassis_name", "priority", "external_ids"), "name", {ID}},
+    {"NAT", COLUMNS("type", "external_ip", "logical_ip", "external_ids"), NULL, {ID}},
+    {"Logical_Router_Static_Route", COLUMNS("ip_prefix", "nexthop", "output_port", "external_ids"), NULL, {ID}},
     {0},
 };
 
 static const struct ovsdb_table sb_tables[] = {
-    {"Chassis", COLUMNS("name", "hostname", "other_config", "external_ids"), "name", NULL},
+    {"Chassis", COLUMNS("name", "hostname", "other_config", "external_ids"), "name", {0}},
     {0},
 };
 
 static const struct ovsdb_table ovs_tables[] = {
-    {"Open_vSwitch", COLUMNS("external_ids"), NULL, NULL},
-    {"Bridge", COLUMNS("name"), "name", NULL},
-    {"Port", COLUMNS("name"), "name", NULL},
-    {"Interface", COLUMNS("name", "external_ids"), "name", "haneul:port"},
+    {"Open_vSwitch", COLUMNS("external_ids"), NULL, {0}},
+    {"Bridge", COLUMNS("name"), "name", {0}},
+    {"Port", COLUMNS("name"), "name", {0}},
+    {"Interface", COLUMNS("name", "external_ids"), "name", {"haneul:port"}},
     {0},
 };
 
@@ -65,6 +65,17 @@ static bool is_ours(struct arena *arena, const struct ovsdb_row *row) {
            (!host || !strcmp(host, ovn.host->name));
 }
 
+/* What the API calls ACTIVE: a chassis serves the port, and nobody switched it off. */
+static bool is_up(const struct ovsdb_row *row) {
+    const char *enabled = ovsdb_value(row, "enabled");
+
+    return ovsdb_true(row, "up") && strcmp(enabled, "false") != 0;
+}
+
+static void tell(const char *id, bool up) {
+    work_report("network.port", id, up ? "{\"status\": \"ACTIVE\"}" : "{\"status\": \"DOWN\"}");
+}
+
 static void nb_changed(void *user, const struct ovsdb_row *old, const struct ovsdb_row *new) {
     struct arena *arena;
     struct report *report;
@@ -75,7 +86,7 @@ static void nb_changed(void *user, const struct ovsdb_row *old, const struct ovs
     if (!old || !new) {
         ovn_metadata_wake();
     }
-    if (!new || (old && ovsdb_true(old, "up") == ovsdb_true(new, "up"))) {
+    if (!new || (old && is_up(old) == is_up(new))) {
         return;
     }
     arena = arena_new(0);
@@ -84,7 +95,7 @@ static void nb_changed(void *user, const struct ovsdb_row *old, const struct ovs
         if (!report || !(report->id = strdup(ovsdb_text(arena, new, "name")))) {
             abort();
         }
-        report->up = ovsdb_true(new, "up");
+        report->up = is_up(new);
         *report_tail = report;
         report_tail = &report->next;
     }
@@ -100,11 +111,24 @@ static void nb_settled(void *user) {
         struct report *next = report->next;
 
         log_debug("port %s is %s", report->id, report->up ? "up" : "down");
-        work_report("network.port", report->id, report->up ? "{\"status\": \"ACTIVE\"}" : "{\"status\": \"DOWN\"}");
+        tell(report->id, report->up);
         free(report->id);
         free(report);
         report = next;
     }
+}
+
+static void report(void) {
+    struct arena *arena = arena_new(0);
+    size_t count;
+    const struct ovsdb_row *const *rows = ovsdb_rows(ovn.nb, arena, "Logical_Switch_Port", NULL, NULL, &count);
+
+    for (size_t i = 0; i < count; i++) {
+        if (is_ours(arena, rows[i])) {
+            tell(ovsdb_text(arena, rows[i], "name"), is_up(rows[i]));
+        }
+    }
+    arena_free(arena);
 }
 
 static void ovs_changed(void *user, const struct ovsdb_row *old, const struct ovsdb_row *new) {
@@ -115,7 +139,7 @@ static void ovs_changed(void *user, const struct ovsdb_row *old, const struct ov
 
 const char *ovn_chassis(struct arena *arena) {
     size_t count;
-    const struct ovsdb_row *const *rows = ovsdb_rows(ovn.ovs, arena, "Open_vSwitch", NULL, &count);
+    const struct ovsdb_row *const *rows = ovsdb_rows(ovn.ovs, arena, "Open_vSwitch", NULL, NULL, &count);
 
     return count ? ovsdb_pair(arena, rows[0], "external_ids", "system-id") : NULL;
 }
@@ -142,14 +166,14 @@ static void stop(void) {
 /* The ids of the resources that have their chief row ('key') in 'table'. */
 static void list_ids(struct work *work, const char *name, const char *table, const char *key) {
     size_t count;
-    const struct ovsdb_row *const *rows = ovsdb_rows(ovn.nb, work->arena, table, NULL, &count);
+    const struct ovsdb_row *const *rows = ovsdb_rows(ovn.nb, work->arena, table, NULL, NULL, &count);
 
     json_key(&work->result, name);
     json_list(&work->result);
     for (size_t i = 0; i < count; i++) {
         if (same(ovsdb_pair(work->arena, rows[i], "external_ids", "haneul:key"), key) &&
             !same(ovsdb_pair(work->arena, rows[i], "external_ids", "haneul:kind"), "drop")) {
-            json_text(&work->result, ovsdb_pair(work->arena, rows[i], "external_ids", MARK));
+            json_text(&work->result, ovsdb_pair(work->arena, rows[i], "external_ids", ID));
         }
     }
     json_list_end(&work->result);
@@ -157,14 +181,14 @@ static void list_ids(struct work *work, const char *name, const char *table, con
 
 static void list_ports(struct work *work) {
     size_t count;
-    const struct ovsdb_row *const *rows = ovsdb_rows(ovn.nb, work->arena, "Logical_Switch_Port", NULL, &count);
+    const struct ovsdb_row *const *rows = ovsdb_rows(ovn.nb, work->arena, "Logical_Switch_Port", NULL, NULL, &count);
 
     json_key(&work->result, "ports");
     json_map(&work->result);
     for (size_t i = 0; i < count; i++) {
         if (same(ovsdb_pair(work->arena, rows[i], "external_ids", "haneul:key"), "port")) {
             json_put_text(&work->result, ovsdb_text(work->arena, rows[i], "name"),
-                          ovsdb_true(rows[i], "up") ? "ACTIVE" : "DOWN");
+                          is_up(rows[i]) ? "ACTIVE" : "DOWN");
         }
     }
     json_map_end(&work->result);
@@ -172,7 +196,7 @@ static void list_ports(struct work *work) {
 
 static void list_plugs(struct work *work) {
     size_t count;
-    const struct ovsdb_row *const *rows = ovsdb_rows(ovn.ovs, work->arena, "Interface", NULL, &count);
+    const struct ovsdb_row *const *rows = ovsdb_rows(ovn.ovs, work->arena, "Interface", NULL, NULL, &count);
 
     json_key(&work->result, "plugs");
     json_map(&work->result);
@@ -209,5 +233,6 @@ const struct network_driver network_driver_ovn = {
     .apply_router = ovn_apply_router,
     .apply_security_group = ovn_apply_security_group,
     .plug = ovn_plug,
+    .report = report,
     .list = list,
 };

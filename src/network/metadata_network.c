@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <pthread.h>
@@ -13,31 +14,37 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "base/arena.h"
-#include "base/buf.h"
+#include "base/crypto.h"
 #include "base/run.h"
 #include "network/offload.h"
 
 enum { BACKLOG = 128 };
 
 static const char address[] = "169.254.169.254";
+static const char inner[] = "eth0";              /* the device inside */
 
 const char *metadata_network_name(struct arena *arena, const char *network) {
     return arena_printf(arena, "ovnmeta-%s", network);
 }
 
 const char *metadata_network_device(struct arena *arena, const char *network) {
-    return arena_printf(arena, "tap%.10s0", network);
+    return arena_printf(arena, "md-%.12s", digest_of(arena, "sha256", network, strlen(network)));
 }
 
-static const char *inner_device(struct arena *arena, const char *network) {
-    return arena_printf(arena, "tap%.10s1", network);
+static const char *namespace_path(struct arena *arena, const char *name) {
+    return arena_printf(arena, "/run/netns/%s", name);
 }
 
+/* True when the name stands for a namespace. It may be a mere file: what is left when whoever made it had mounts of its
+ * own. */
 static bool namespace_is(struct arena *arena, const char *name) {
-    return access(arena_printf(arena, "/run/netns/%s", name), F_OK) == 0;
+    struct statfs about;
+
+    return statfs(namespace_path(arena, name), &about) == 0 && about.f_type == NSFS_MAGIC;
 }
 
 static bool ip_run(struct arena *arena, const struct run *run, const char **ret_error) {
@@ -53,20 +60,28 @@ static bool ip_run(struct arena *arena, const struct run *run, const char **ret_
 #define IP(arena, ret_error, ...) \
     ip_run((arena), &(struct run){.argv = (const char *const[]){"ip", __VA_ARGS__, NULL}}, (ret_error))
 
+static bool namespace_make(struct arena *arena, const char *name, const char **ret_error) {
+    if (namespace_is(arena, name)) {
+        return true;
+    }
+    unlink(namespace_path(arena, name));
+    return IP(arena, ret_error, "netns", "add", name);
+}
+
 /* One run of ip for all that is to be done inside. */
-static const char *batch(struct arena *arena, const char *device, const char *mac, const char *cidrs) {
+static const char *batch(struct arena *arena, const char *mac, const char *cidrs) {
     char *rest = arena_text(arena, cidrs), *cidr;
     const char *text = arena_printf(arena, "link set lo up\nlink set %s address %s\naddr flush dev %s\n"
-                                    "addr replace %s/32 dev %s\n", device, mac, device, address, device);
+                                    "addr replace %s/32 dev %s\n", inner, mac, inner, address, inner);
 
     while ((cidr = strtok_r(rest, " ", &rest)) != NULL) {
-        text = arena_printf(arena, "%saddr replace %s dev %s\n", text, cidr, device);
+        text = arena_printf(arena, "%saddr replace %s dev %s\n", text, cidr, inner);
     }
-    return arena_printf(arena, "%slink set %s up\n", text, device);
+    return arena_printf(arena, "%slink set %s up\n", text, inner);
 }
 
 struct inside {
-    const char *name, *device;
+    const char *name;
     int fd, error;
     bool (*run)(struct inside *inside);
 };
@@ -101,29 +116,35 @@ static bool run_inside(struct inside *inside) {
 }
 
 static bool disable_offload(struct inside *inside) {
-    return offload_disable(inside->device);
+    return offload_disable(inner);
+}
+
+/* The pair of devices with all that is set on them. */
+static bool devices_make(struct arena *arena, const char *name, const char *outer, const char *text,
+                         const char **ret_error) {
+    return (if_nametoindex(outer) || IP(arena, ret_error, "link", "add", outer, "type", "veth", "peer", "name", inner,
+                                        "netns", name)) &&
+           IP(arena, ret_error, "link", "set", outer, "up") &&
+           ip_run(arena, &(struct run){.argv = (const char *const[]){"ip", "-n", name, "-batch", "-", NULL},
+                                       .input = text, .input_size = strlen(text)}, ret_error);
 }
 
 bool metadata_network_up(struct arena *arena, const char *network, const char *mac, const char *cidrs,
                          const char **ret_error) {
     const char *name = metadata_network_name(arena, network), *outer = metadata_network_device(arena, network);
-    const char *device = inner_device(arena, network), *text = batch(arena, device, mac, cidrs);
-    struct inside inside = {.name = name, .device = device, .run = disable_offload};
+    struct inside inside = {.name = name, .run = disable_offload};
+    const char *ignored;
 
-    if (!namespace_is(arena, name) && !IP(arena, ret_error, "netns", "add", name)) {
+    if (!namespace_make(arena, name, ret_error)) {
         return false;
     }
-    if (!if_nametoindex(outer) && !IP(arena, ret_error, "link", "add", outer, "type", "veth", "peer", "name", device,
-                                      "netns", name)) {
-        return false;
-    }
-    if (!IP(arena, ret_error, "link", "set", outer, "up") ||
-        !ip_run(arena, &(struct run){.argv = (const char *const[]){"ip", "-n", name, "-batch", "-", NULL},
-                                     .input = text, .input_size = strlen(text)}, ret_error)) {
+    if (!devices_make(arena, name, outer, batch(arena, mac, cidrs), ret_error)) {
+        /* Whatever stands under the name is not what it should be: the next attempt begins without it. */
+        IP(arena, &ignored, "link", "del", outer);
         return false;
     }
     if (!run_inside(&inside)) {
-        *ret_error = arena_printf(arena, "offloads of %s: %s", device, strerror(errno));
+        *ret_error = arena_printf(arena, "offloads in %s: %s", name, strerror(errno));
         return false;
     }
     return true;

@@ -6,7 +6,7 @@
 
 struct arena;
 
-/* "ovnmeta-NETWORK", and the device of this host: names that OpenStack's own agent gives too. */
+/* "ovnmeta-NETWORK", the name that OpenStack's own agent gives too, and the device's end on this host. */
 const char *metadata_network_name(struct arena *arena, const char *network);
 const char *metadata_network_device(struct arena *arena, const char *network);
 

@@ -68,7 +68,7 @@ struct queue {
 };
 
 static struct {
-    char *api_url, *secret;
+    char *api_url, *secret, *ca_file;
     int epoll, wake;
     pthread_t thread, workers[WORKERS];
     struct client *clients;         /* the loop's own, as all clients are that do not work */
@@ -132,7 +132,10 @@ static void listener_free_if_unused(struct listener *listener) {
     free(listener);
 }
 
+/* Takes the socket out of epoll before closing it: a child that was just forked may keep it open a little longer, and
+ * epoll would go on telling of it. A client that works, or never came that far, is not there: no error. */
 static void client_free(struct client *client) {
+    epoll_ctl(proxy.epoll, EPOLL_CTL_DEL, client->fd, NULL);
     close(client->fd);
     buf_release(&client->in);
     buf_release(&client->out);
@@ -412,7 +415,8 @@ static void forward(struct arena *arena, struct client *client) {
     struct metadata_request request;
     struct http_header headers[8] = {0};
     struct http_reply reply = {0};
-    struct http_call call = {.headers = headers, .timeout_ms = API_MS, .max_response = MAX_ANSWER};
+    struct http_call call = {.headers = headers, .timeout_ms = API_MS, .max_response = MAX_ANSWER,
+                             .ca_file = proxy.ca_file};
     int parsed = metadata_request_parse(arena, client->in.at, client->in.size, &request);
     size_t count = 0;
 
@@ -469,11 +473,12 @@ static char *copy(const char *text) {
     return made;
 }
 
-void metadata_proxy_start(const char *api_url, const char *secret) {
+void metadata_proxy_start(const char *api_url, const char *secret, const char *ca_file) {
     bool started;
 
     proxy.api_url = copy(api_url);
     proxy.secret = copy(secret);
+    proxy.ca_file = ca_file ? copy(ca_file) : NULL;
     proxy.stopping = false;
     proxy.epoll = epoll_create1(EPOLL_CLOEXEC);
     proxy.wake = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -516,6 +521,7 @@ void metadata_proxy_stop(void) {
     close(proxy.wake);
     free(proxy.api_url);
     free(proxy.secret);
+    free(proxy.ca_file);
     proxy.running = false;
 }
 

@@ -8,8 +8,9 @@
 
 struct arena;
 
-/* Starts the proxy without any listener. It passes requests on to 'api_url' + "/metadata" + path. */
-void metadata_proxy_start(const char *api_url, const char *secret);
+/* Starts the proxy without any listener. It passes requests on to 'api_url' + "/metadata" + path; 'ca_file' says whom
+ * to believe that it is the API when the URL is https (null: whom the system believes). */
+void metadata_proxy_start(const char *api_url, const char *secret, const char *ca_file);
 void metadata_proxy_stop(void);
 
 /* Listens in namespace 'name' for guests of 'network'; once is enough. *ret_error lives for ever. */

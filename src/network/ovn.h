@@ -48,19 +48,26 @@ bool ovn_is_word(const char *text, size_t most);
 /* A row that a plan wants. */
 struct plan_row {
     struct plan_row *next;
-    const char *table, *key;
+    const char *table;
     const char *name;                       /* its column of that name; null: it has none */
     const char *ref;                        /* for ovsdb_add_ref */
     struct ovsdb_values *values;            /* what its columns should be; others are left as they are */
     const struct ovsdb_row *old;            /* null: will be inserted */
-    bool foreign;                           /* belongs to another document: made when absent, else left alone */
+    bool needed;                            /* belongs to another document, and must be there still at the commit */
     struct plan_row *parent;
 };
+
+enum { PLAN_TABLES = 10 };
 
 struct plan {
     struct work *work;
     struct arena *arena;
     const char *kind, *id;
+    const struct ovsdb_row *const *own[PLAN_TABLES];    /* rows that carry the document's id */
+    size_t own_count[PLAN_TABLES];
+    struct map *known;                      /* identity -> row of the document that is there */
+    struct map *planned;                    /* identity -> plan_row */
+    struct map *claimed;                    /* UUID -> plan_row of rows that are there */
     struct plan_row *rows, **tail;
     struct plan_link *links, **link_tail;
     size_t names;
@@ -90,7 +97,7 @@ void plan_note(struct plan_row *row, const char *key, const char *value);
  * meanwhile. */
 bool plan_apply(struct work *work, const char *kind, bool (*build)(struct plan *plan, const struct json *doc));
 
-/* A row of another document, whose key need not be unique among the plan's own. */
+/* As plan_row, for a row of the resource 'kind' 'id' that holds for that one what this document says. */
 struct plan_row *plan_row_of(struct plan *plan, const char *table, const char *key, const char *kind, const char *id);
 
 /* DHCP (ovn_dhcp.c): the options of one subnet and how ports are tied to them. */

@@ -332,7 +332,7 @@ struct dhcp_subnet *dhcp_plan_subnets(struct plan *plan, const struct json *netw
 
 struct dhcp_subnet *dhcp_read_subnets(struct plan *plan, const char *id) {
     size_t count;
-    const struct ovsdb_row *const *rows = ovsdb_rows(ovn.nb, plan->arena, "DHCP_Options", id, &count);
+    const struct ovsdb_row *const *rows = ovsdb_rows(ovn.nb, plan->arena, "DHCP_Options", "haneul:id", id, &count);
     struct dhcp_subnet *first = NULL;
 
     for (size_t i = 0; i < count; i++) {

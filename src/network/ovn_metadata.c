@@ -41,13 +41,13 @@ void ovn_metadata_wake(void) {
 /* The networks of the devices that are plugged here: a map from id to something. */
 static struct map *wanted_networks(struct arena *arena) {
     size_t count, found;
-    const struct ovsdb_row *const *devices = ovsdb_rows(ovn.ovs, arena, "Interface", NULL, &count);
+    const struct ovsdb_row *const *devices = ovsdb_rows(ovn.ovs, arena, "Interface", NULL, NULL, &count);
     struct map *wanted = map_new();
 
     for (size_t i = 0; i < count; i++) {
         const char *port = ovsdb_pair(arena, devices[i], "external_ids", "haneul:port");
         const struct ovsdb_row *const *rows =
-            port ? ovsdb_rows(ovn.nb, arena, "Logical_Switch_Port", port, &found) : NULL;
+            port ? ovsdb_rows(ovn.nb, arena, "Logical_Switch_Port", "haneul:id", port, &found) : NULL;
         const char *network = rows && found ? ovsdb_pair(arena, rows[0], "external_ids", "haneul:network") : NULL;
 
         if (network) {
@@ -82,18 +82,32 @@ static bool make(struct arena *arena, const struct ovsdb_row *port, const char *
     return true;
 }
 
-static bool make_all(struct arena *arena, const struct map *wanted) {
+/* The metadata port of a network; null: it has none. */
+static const struct ovsdb_row *metadata_port(struct arena *arena, const char *network) {
     size_t count;
-    const struct ovsdb_row *const *ports = ovsdb_rows(ovn.nb, arena, "Logical_Switch_Port", NULL, &count);
-    bool good = true;
+    const struct ovsdb_row *const *ports =
+        ovsdb_rows(ovn.nb, arena, "Logical_Switch_Port", "haneul:network", network, &count);
 
     for (size_t i = 0; i < count; i++) {
         const char *type = ovsdb_text(arena, ports[i], "type");
-        const char *network = ovsdb_pair(arena, ports[i], "external_ids", "haneul:network");
 
-        if (type && network && !strcmp(type, "localport") && map_get(wanted, network)) {
-            good = make(arena, ports[i], network) && good;
+        if (type && !strcmp(type, "localport")) {
+            return ports[i];
         }
+    }
+    return NULL;
+}
+
+static bool make_all(struct arena *arena, const struct map *wanted) {
+    const char *network;
+    size_t cursor = 0;
+    bool good = true;
+    void *value;
+
+    while ((network = map_next(wanted, &cursor, &value)) != NULL) {
+        const struct ovsdb_row *port = metadata_port(arena, network);
+
+        good = (!port || make(arena, port, network)) && good;
     }
     return good;
 }
@@ -101,7 +115,7 @@ static bool make_all(struct arena *arena, const struct map *wanted) {
 /* Takes down what is there, from now or from before a restart, and not wanted. */
 static bool remove_rest(struct arena *arena, const struct map *wanted) {
     size_t count;
-    const struct ovsdb_row *const *devices = ovsdb_rows(ovn.ovs, arena, "Interface", NULL, &count);
+    const struct ovsdb_row *const *devices = ovsdb_rows(ovn.ovs, arena, "Interface", NULL, NULL, &count);
     const char *error = NULL;
     bool good = true;
 
@@ -166,6 +180,11 @@ static void *run(void *argument) {
     return NULL;
 }
 
+/* Whoever made the certificate of an API of one's own is believed without being asked again. */
+static const char *ca_file(void) {
+    return conf_text(ovn.host->conf, "metadata", "ca_file", conf_text(ovn.host->conf, "api", "certificate", NULL));
+}
+
 void ovn_metadata_start(void) {
     if (!conf_bool(ovn.host->conf, "network", "metadata", true)) {
         return;
@@ -173,7 +192,7 @@ void ovn_metadata_start(void) {
     watch.done = map_new();
     watch.stopping = false;
     watch.running = true;
-    metadata_proxy_start(ovn.host->api_url, ovn.host->metadata_secret);
+    metadata_proxy_start(ovn.host->api_url, ovn.host->metadata_secret, ca_file());
     if (pthread_create(&watch.thread, NULL, run, NULL) != 0) {
         abort();
     }

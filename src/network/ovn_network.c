@@ -54,16 +54,14 @@ static struct plan_row *plan_switch(struct plan *plan, const struct json *networ
  * made. */
 static void link_ports(struct plan *plan, const struct dhcp_subnet *subnets) {
     size_t count;
-    const struct ovsdb_row *const *ports = ovsdb_rows(ovn.nb, plan->arena, "Logical_Switch_Port", NULL, &count);
+    const struct ovsdb_row *const *ports =
+        ovsdb_rows(ovn.nb, plan->arena, "Logical_Switch_Port", "haneul:network", plan->id, &count);
 
     for (size_t i = 0; i < count; i++) {
-        const char *network = ovsdb_pair(plan->arena, ports[i], "external_ids", "haneul:network");
         const char *ids = ovsdb_pair(plan->arena, ports[i], "external_ids", "haneul:subnets");
 
-        if (network && ids && !strcmp(network, plan->id)) {
-            dhcp_link(plan, plan_touch(plan, ports[i]), ovsdb_text(plan->arena, ports[i], "name"), subnets, ids,
-                      ovsdb_pair(plan->arena, ports[i], "external_ids", "haneul:dhcp"));
-        }
+        dhcp_link(plan, plan_touch(plan, ports[i]), ovsdb_text(plan->arena, ports[i], "name"), subnets, ids ? ids : "",
+                  ovsdb_pair(plan->arena, ports[i], "external_ids", "haneul:dhcp"));
     }
 }
 

@@ -5,6 +5,7 @@
 
 #include "base/arena.h"
 #include "base/log.h"
+#include "base/map.h"
 #include "network/ovn.h"
 
 LOG_MODULE("network.ovn");
@@ -24,10 +25,10 @@ static const struct holder {
 };
 
 /* The tables that rows of a document may be in. */
-static const char *const tables[] = {"Logical_Switch", "Logical_Switch_Port", "DHCP_Options",    "Port_Group", "ACL",
-                                     "Logical_Router", "Logical_Router_Port", "Gateway_Chassis", "NAT",
-                                     "Logical_Router_Static_Route"};
-enum { TABLES = sizeof tables / sizeof tables[0] };
+static const char *const tables[PLAN_TABLES] = {
+    "Logical_Switch", "Logical_Switch_Port", "DHCP_Options",    "Port_Group", "ACL",
+    "Logical_Router", "Logical_Router_Port", "Gateway_Chassis", "NAT",        "Logical_Router_Static_Route",
+};
 
 struct plan_link {
     struct plan_link *next;
@@ -48,43 +49,80 @@ static bool same(const char *a, const char *b) {
     return a && b && !strcmp(a, b);
 }
 
-/* The first row in 'table' that kind, id and key name. */
+/* What names a row among all that we make. */
+static const char *identity(struct plan *plan, const char *table, const char *kind, const char *id, const char *key) {
+    return arena_printf(plan->arena, "%s %s %s %s", table, kind, id, key);
+}
+
+static const char *pair(struct plan *plan, const struct ovsdb_row *row, const char *key) {
+    return ovsdb_pair(plan->arena, row, "external_ids", key);
+}
+
+/* Reads the rows that carry the document's mark: the plan wants them, or they go. */
+static void read_own(struct plan *plan) {
+    for (size_t t = 0; t < PLAN_TABLES; t++) {
+        plan->own[t] = ovsdb_rows(ovn.nb, plan->arena, tables[t], "haneul:id", plan->id, &plan->own_count[t]);
+        for (size_t i = 0; i < plan->own_count[t]; i++) {
+            const char *kind = pair(plan, plan->own[t][i], "haneul:kind");
+            const char *key = pair(plan, plan->own[t][i], "haneul:key");
+
+            if (same(kind, plan->kind) && key) {
+                map_set(plan->known, identity(plan, tables[t], kind, plan->id, key),
+                        (void *)(uintptr_t)plan->own[t][i]);
+            }
+        }
+    }
+}
+
+/* The row that is there under this identity; null: none. */
 static const struct ovsdb_row *find_row(struct plan *plan, const char *table, const char *kind, const char *id,
                                         const char *key) {
+    const struct ovsdb_row *const *rows;
     size_t count;
-    const struct ovsdb_row *const *rows = ovsdb_rows(ovn.nb, plan->arena, table, id, &count);
 
+    if (same(kind, plan->kind) && same(id, plan->id)) {
+        return map_get(plan->known, identity(plan, table, kind, id, key));
+    }
+    rows = ovsdb_rows(ovn.nb, plan->arena, table, "haneul:id", id, &count);
     for (size_t i = 0; i < count; i++) {
-        if (same(ovsdb_pair(plan->arena, rows[i], "external_ids", "haneul:kind"), kind) &&
-            same(ovsdb_pair(plan->arena, rows[i], "external_ids", "haneul:key"), key)) {
+        if (same(pair(plan, rows[i], "haneul:kind"), kind) && same(pair(plan, rows[i], "haneul:key"), key)) {
             return rows[i];
         }
     }
     return NULL;
 }
 
-static struct plan_row *row_add(struct plan *plan, const char *table, const char *key, const char *name,
-                                const struct ovsdb_row *old) {
+static struct plan_row *row_add(struct plan *plan, const char *table, const struct ovsdb_row *old) {
     struct plan_row *row = ARENA_NEW(plan->arena, struct plan_row);
 
     row->table = table;
-    row->key = key;
-    row->name = name;
     row->old = old;
     row->values = ovsdb_values_new(plan->arena);
     row->ref = old ? old->uuid : arena_printf(plan->arena, "@row%zu", plan->names++);
     *plan->tail = row;
     plan->tail = &row->next;
+    if (old) {
+        map_set(plan->claimed, old->uuid, row);
+    }
     return row;
 }
 
-static struct plan_row *row_planned(struct plan *plan, const char *table, const char *key, const char *ref) {
-    for (struct plan_row *row = plan->rows; row; row = row->next) {
-        if (!strcmp(row->table, table) && ((key && same(row->key, key)) || (ref && !strcmp(row->ref, ref)))) {
-            return row;
-        }
+/* The planned row of this identity; *ret_fresh: it was not planned before. */
+static struct plan_row *row_at(struct plan *plan, const char *table, const char *kind, const char *id, const char *key,
+                               bool *ret_fresh) {
+    const char *full = identity(plan, table, kind, id, key);
+    struct plan_row *row = map_get(plan->planned, full);
+    const struct ovsdb_row *old = row ? NULL : find_row(plan, table, kind, id, key);
+
+    *ret_fresh = !row;
+    if (!row && old) {
+        row = map_get(plan->claimed, old->uuid);
     }
-    return NULL;
+    if (!row) {
+        row = row_add(plan, table, old);
+        map_set(plan->planned, full, row);
+    }
+    return row;
 }
 
 static void mark(struct plan_row *row, const char *kind, const char *id, const char *key) {
@@ -98,29 +136,25 @@ static void mark(struct plan_row *row, const char *kind, const char *id, const c
 
 struct plan_row *plan_row(struct plan *plan, const char *table, const char *key, const char *name,
                           struct plan_row *parent) {
-    struct plan_row *row = row_planned(plan, table, key, NULL);
+    bool fresh;
+    struct plan_row *row = row_at(plan, table, plan->kind, plan->id, key, &fresh);
 
-    if (row) {
-        return row;
-    }
-    row = row_add(plan, table, key, name, find_row(plan, table, plan->kind, plan->id, key));
-    mark(row, plan->kind, plan->id, key);
-    row->parent = parent;
-    if (parent) {
-        plan_note(row, "haneul:parent", parent->name);
+    if (fresh) {
+        row->name = name;
+        row->parent = parent;
+        mark(row, plan->kind, plan->id, key);
+        if (parent) {
+            plan_note(row, "haneul:parent", parent->name);
+        }
     }
     return row;
 }
 
 struct plan_row *plan_row_of(struct plan *plan, const char *table, const char *key, const char *kind, const char *id) {
-    const struct ovsdb_row *old = find_row(plan, table, kind, id, key);
-    struct plan_row *row = old ? row_planned(plan, table, NULL, old->uuid) : NULL;
+    bool fresh;
+    struct plan_row *row = row_at(plan, table, kind, id, key, &fresh);
 
-    if (!strcmp(plan->kind, kind) && !strcmp(plan->id, id)) {
-        return plan_row(plan, table, key, NULL, NULL);
-    }
-    if (!row) {
-        row = row_add(plan, table, NULL, NULL, old);
+    if (fresh) {
         mark(row, kind, id, key);
     }
     return row;
@@ -128,25 +162,24 @@ struct plan_row *plan_row_of(struct plan *plan, const char *table, const char *k
 
 struct plan_row *plan_other(struct plan *plan, const char *table, const char *key, const char *kind, const char *id,
                             const char *name) {
-    const struct ovsdb_row *old = find_row(plan, table, kind, id, key);
-    struct plan_row *row = old ? row_planned(plan, table, NULL, old->uuid) : NULL;
+    bool fresh;
+    struct plan_row *row = row_at(plan, table, kind, id, key, &fresh);
 
-    if (!row) {
-        row = row_add(plan, table, NULL, name, old);
-        row->foreign = true;
+    if (fresh) {
+        row->name = name;
+        row->needed = true;
     }
-    if (!old) {
+    if (fresh && !row->old) {
         mark(row, kind, id, key);
     }
     return row;
 }
 
 struct plan_row *plan_touch(struct plan *plan, const struct ovsdb_row *old) {
-    struct plan_row *row = row_planned(plan, old->table->name, NULL, old->uuid);
+    struct plan_row *row = map_get(plan->claimed, old->uuid);
 
     if (!row) {
-        row = row_add(plan, old->table->name, NULL, NULL, old);
-        row->foreign = true;
+        row = row_add(plan, old->table->name, old);
     }
     return row;
 }
@@ -191,7 +224,7 @@ static void put_wanted(struct plan *plan, struct ovsdb_txn *txn, const struct pl
     struct ovsdb_values *changed, *child = ovsdb_values_new(plan->arena);
 
     if (row->old) {
-        if (row->foreign) {
+        if (row->needed) {
             ovsdb_wait_exists(txn, row->table, row->old->uuid);
         }
         changed = differences(plan, row);
@@ -212,7 +245,7 @@ static void put_wanted(struct plan *plan, struct ovsdb_txn *txn, const struct pl
 
 static void put_unwanted(struct plan *plan, struct ovsdb_txn *txn, const struct ovsdb_row *row) {
     const struct holder *holder = holder_of(row->table->name);
-    const char *name = ovsdb_pair(plan->arena, row, "external_ids", "haneul:parent");
+    const char *name = pair(plan, row, "haneul:parent");
     const struct ovsdb_row *parent = holder && name ? ovsdb_find(ovn.nb, plan->arena, holder->parent, name) : NULL;
     struct ovsdb_values *child = ovsdb_values_new(plan->arena);
 
@@ -224,16 +257,14 @@ static void put_unwanted(struct plan *plan, struct ovsdb_txn *txn, const struct 
     }
 }
 
-/* The rows that carry the document's mark and that it does not want. Children come before those that hold them. */
+/* The document's rows that it does not want any more. Children come before those that hold them. */
 static void put_all_unwanted(struct plan *plan, struct ovsdb_txn *txn) {
-    for (size_t t = TABLES; t-- > 0;) {
-        size_t count;
-        const struct ovsdb_row *const *rows = ovsdb_rows(ovn.nb, plan->arena, tables[t], plan->id, &count);
+    for (size_t t = PLAN_TABLES; t-- > 0;) {
+        for (size_t i = 0; i < plan->own_count[t]; i++) {
+            const struct ovsdb_row *row = plan->own[t][i];
 
-        for (size_t i = 0; i < count; i++) {
-            if (same(ovsdb_pair(plan->arena, rows[i], "external_ids", "haneul:kind"), plan->kind) &&
-                !row_planned(plan, tables[t], NULL, rows[i]->uuid)) {
-                put_unwanted(plan, txn, rows[i]);
+            if (same(pair(plan, row, "haneul:kind"), plan->kind) && !map_get(plan->claimed, row->uuid)) {
+                put_unwanted(plan, txn, row);
             }
         }
     }
@@ -257,14 +288,19 @@ static bool commit(struct plan *plan, const char **ret_error) {
 
 static bool attempt(struct work *work, const char *kind, bool (*build)(struct plan *plan, const struct json *doc),
                     const char **ret_error) {
-    struct plan plan = {.work = work, .arena = work->arena, .kind = kind, .id = work->id};
+    struct plan plan = {.work = work, .arena = work->arena, .kind = kind, .id = work->id, .known = map_new(),
+                        .planned = map_new(), .claimed = map_new()};
     bool done;
 
     plan.tail = &plan.rows;
     plan.link_tail = &plan.links;
     pthread_mutex_lock(&ovn.write);
+    read_own(&plan);
     done = (!work->doc || build(&plan, work->doc)) && commit(&plan, ret_error);
     pthread_mutex_unlock(&ovn.write);
+    map_free(plan.known, NULL);
+    map_free(plan.planned, NULL);
+    map_free(plan.claimed, NULL);
     return done;
 }
 

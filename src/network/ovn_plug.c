@@ -83,7 +83,7 @@ bool ovs_detach(struct arena *arena, const char *device, const char **ret_error)
 /* Takes off the devices that carried port 'id' until now, except 'keep' (may be null). */
 static bool detach_others(struct work *work, const char *id, const char *keep, const char **ret_error) {
     size_t count;
-    const struct ovsdb_row *const *rows = ovsdb_rows(ovn.ovs, work->arena, "Interface", id, &count);
+    const struct ovsdb_row *const *rows = ovsdb_rows(ovn.ovs, work->arena, "Interface", "haneul:port", id, &count);
 
     for (size_t i = 0; i < count; i++) {
         const char *device = ovsdb_text(work->arena, rows[i], "name");

@@ -146,7 +146,7 @@ static bool maps(const char *mappings, const char *physnet) {
 /* The chassis that reach 'physnet' (null: all), best first. */
 static size_t candidates(struct plan *plan, const char *physnet, struct candidate **ret) {
     size_t count, found = 0;
-    const struct ovsdb_row *const *rows = ovsdb_rows(ovn.sb, plan->arena, "Chassis", NULL, &count);
+    const struct ovsdb_row *const *rows = ovsdb_rows(ovn.sb, plan->arena, "Chassis", NULL, NULL, &count);
     struct candidate *list = ARENA_ARRAY(plan->arena, struct candidate, count + 1);
 
     for (size_t i = 0; i < count; i++) {

@@ -132,6 +132,13 @@ static const char *match_of(struct arena *arena, const struct json *rule, const 
                         protocol);
 }
 
+/* The group that a rule names must be there, for ovn-controller to know its address sets. */
+static void plan_remote(struct plan *plan, const char *id) {
+    if (id && strcmp(id, plan->id) != 0) {
+        plan_other(plan, "Port_Group", "group", "security_group", id, ovn_group_name(plan->arena, id));
+    }
+}
+
 static void plan_rule(struct plan *plan, struct plan_row *group, const struct json *rule, bool stateful) {
     const char *id = json_get_text(rule, "id"), *direction = json_get_text(rule, "direction"), *match;
     bool ingress = direction && !strcmp(direction, "ingress");
@@ -142,6 +149,7 @@ static void plan_rule(struct plan *plan, struct plan_row *group, const struct js
         log_warn("security group %s: rule %.40s cannot be and is left out", plan->id, id ? id : "");
         return;
     }
+    plan_remote(plan, json_get_text(rule, "remote_group_id"));
     row = plan_row(plan, "ACL", arena_printf(plan->arena, "rule:%s", id), NULL, group);
     plan_note(row, "neutron:security_group_rule_id", id);
     ovsdb_set_text(row->values, "direction", ingress ? "to-lport" : "from-lport");

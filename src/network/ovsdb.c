@@ -460,12 +460,12 @@ const struct ovsdb_row *ovsdb_get(struct ovsdb *db, struct arena *arena, const c
     return row;
 }
 
-const struct ovsdb_row *const *ovsdb_rows(struct ovsdb *db, struct arena *arena, const char *table, const char *mark,
-                                          size_t *ret_count) {
+const struct ovsdb_row *const *ovsdb_rows(struct ovsdb *db, struct arena *arena, const char *table, const char *key,
+                                          const char *value, size_t *ret_count) {
     const struct ovsdb_row *const *rows;
 
     pthread_mutex_lock(&db->lock);
-    rows = ovsdb_replica_rows(db->replica, arena, table, mark, ret_count);
+    rows = ovsdb_replica_rows(db->replica, arena, table, key, value, ret_count);
     pthread_mutex_unlock(&db->lock);
     return rows;
 }

@@ -17,14 +17,15 @@ struct ovsdb;
 struct ovsdb_txn;
 struct ovsdb_values;
 
+enum { OVSDB_MAX_COLUMNS = 16, OVSDB_MAX_KEYS = 2 };
+
 /* A table to keep a replica of. */
 struct ovsdb_table {
     const char *name;
     const char *const *columns;     /* ends with null; at most OVSDB_MAX_COLUMNS */
     const char *index;              /* a text column to find rows by; null: none */
-    const char *mark;               /* a key of column external_ids to find rows by; null: none */
+    const char *keys[OVSDB_MAX_KEYS];   /* keys of column external_ids to find rows by; null: none */
 };
-enum { OVSDB_MAX_COLUMNS = 16 };
 
 struct ovsdb_row {
     const struct ovsdb_table *table;
@@ -55,9 +56,10 @@ bool ovsdb_ready(struct ovsdb *db, int timeout_ms);
 /* Rows of the replica as they are now, copied into the arena. */
 const struct ovsdb_row *ovsdb_find(struct ovsdb *db, struct arena *arena, const char *table, const char *index);
 const struct ovsdb_row *ovsdb_get(struct ovsdb *db, struct arena *arena, const char *table, const char *uuid);
-/* All rows of 'table' whose mark is 'mark' (null: all rows); returns an array of *ret_count. */
-const struct ovsdb_row *const *ovsdb_rows(struct ovsdb *db, struct arena *arena, const char *table, const char *mark,
-                                          size_t *ret_count);
+/* All rows of 'table' whose external_ids have 'value' for 'key', one of the table's keys; a null key: all rows. Returns
+ * an array of *ret_count. */
+const struct ovsdb_row *const *ovsdb_rows(struct ovsdb *db, struct arena *arena, const char *table, const char *key,
+                                          const char *value, size_t *ret_count);
 
 /* A column of a row: its canonical JSON (null: not kept), its text (also of an integer or reference; null: none or
  * several), the items of a set as texts, the value of a key of a map. */

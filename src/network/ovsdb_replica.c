@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The replica of an OVSDB database's rows, and how a stream is cut into messages. */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,7 +10,8 @@
 #include "base/map.h"
 #include "network/ovsdb_wire.h"
 
-enum { BY_INDEX, BY_MARK, INDEXES, MAX_DEPTH = 64 };
+/* How a row is found: by the index column, then by the keys. */
+enum { BY_INDEX, BY_KEY, INDEXES = BY_KEY + OVSDB_MAX_KEYS, MAX_DEPTH = 64 };
 
 struct entry {
     struct ovsdb_row row;           /* uuid and values are on the heap */
@@ -48,8 +50,9 @@ struct ovsdb_replica *ovsdb_replica_new(const struct ovsdb_options *options) {
 
         table->spec = &options->tables[i];
         table->rows = map_new();
-        table->found[BY_INDEX] = map_new();
-        table->found[BY_MARK] = map_new();
+        for (int k = 0; k < INDEXES; k++) {
+            table->found[k] = map_new();
+        }
     }
     return replica;
 }
@@ -61,8 +64,9 @@ static void entry_free(void *pointer) {
         for (int i = 0; i < OVSDB_MAX_COLUMNS; i++) {
             free(entry->values[i]);
         }
-        free(entry->keys[BY_INDEX]);
-        free(entry->keys[BY_MARK]);
+        for (int i = 0; i < INDEXES; i++) {
+            free(entry->keys[i]);
+        }
         free((char *)(uintptr_t)entry->row.uuid);
         free(entry);
     }
@@ -71,8 +75,9 @@ static void entry_free(void *pointer) {
 void ovsdb_replica_free(struct ovsdb_replica *replica) {
     for (size_t i = 0; replica && i < replica->count; i++) {
         map_free(replica->tables[i].rows, entry_free);
-        map_free(replica->tables[i].found[BY_INDEX], NULL);
-        map_free(replica->tables[i].found[BY_MARK], NULL);
+        for (int k = 0; k < INDEXES; k++) {
+            map_free(replica->tables[i].found[k], NULL);
+        }
     }
     if (replica) {
         free(replica->tables);
@@ -138,8 +143,8 @@ static struct entry *entry_new(struct table *table, struct arena *arena, const c
     if (table->spec->index) {
         entry->keys[BY_INDEX] = copy(ovsdb_text(arena, &entry->row, table->spec->index));
     }
-    if (table->spec->mark) {
-        entry->keys[BY_MARK] = copy(ovsdb_pair(arena, &entry->row, "external_ids", table->spec->mark));
+    for (int k = 0; k < OVSDB_MAX_KEYS && table->spec->keys[k]; k++) {
+        entry->keys[BY_KEY + k] = copy(ovsdb_pair(arena, &entry->row, "external_ids", table->spec->keys[k]));
     }
     return entry;
 }
@@ -288,16 +293,30 @@ static const struct ovsdb_row *const *all_rows(struct table *table, struct arena
     return rows;
 }
 
+/* The place of 'key' among the indexes of the table; -1: rows are not found by it. */
+static int index_of(const struct table *table, const char *key) {
+    for (int k = 0; k < OVSDB_MAX_KEYS && table->spec->keys[k]; k++) {
+        if (!strcmp(table->spec->keys[k], key)) {
+            return BY_KEY + k;
+        }
+    }
+    return -1;
+}
+
 const struct ovsdb_row *const *ovsdb_replica_rows(struct ovsdb_replica *replica, struct arena *arena, const char *table,
-                                                  const char *mark, size_t *ret_count) {
+                                                  const char *key, const char *value, size_t *ret_count) {
     struct table *at = table_find(replica, table);
     const struct ovsdb_row **rows = NULL;
     size_t count = 0;
+    int by;
 
-    if (at && !mark) {
+    assert(at);
+    if (!key) {
         return all_rows(at, arena, ret_count);
     }
-    for (struct entry *e = at ? map_get(at->found[BY_MARK], mark) : NULL; e; e = e->next[BY_MARK]) {
+    by = index_of(at, key);
+    assert(by >= 0);
+    for (struct entry *e = map_get(at->found[by], value); e; e = e->next[by]) {
         rows = arena_grow(arena, rows, count, sizeof *rows);
         rows[count++] = row_copy(arena, e);
     }

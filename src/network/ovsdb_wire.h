@@ -36,7 +36,7 @@ const struct ovsdb_row *ovsdb_replica_find(struct ovsdb_replica *replica, struct
 const struct ovsdb_row *ovsdb_replica_get(struct ovsdb_replica *replica, struct arena *arena, const char *table,
                                           const char *uuid);
 const struct ovsdb_row *const *ovsdb_replica_rows(struct ovsdb_replica *replica, struct arena *arena, const char *table,
-                                                  const char *mark, size_t *ret_count);
+                                                  const char *key, const char *value, size_t *ret_count);
 
 /* The operations as the parameters of "transact", without the brackets: "op", "op", ... */
 const char *ovsdb_txn_text(const struct ovsdb_txn *txn);

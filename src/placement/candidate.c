@@ -222,48 +222,110 @@ static bool wanted_class(const struct amounts *amounts, const char *name) {
     return false;
 }
 
-static void write_summary_resources(struct call *call, const char *provider, const struct amounts *amounts) {
-    struct placement_inventory *rows;
+/* All inventories or traits of the found providers in one pass: rows come by provider, as the found ones do. */
+struct summary {
+    const struct placement_candidate *found;
     size_t count;
+    struct rows *inventories, *traits, *trees;
+    bool more_inventories, more_traits, more_trees;
+};
 
-    rows_find(call, &resource_placement_inventory, "provider = ? ORDER BY resource_class", SQL_ARGS(sql_text(provider)), &rows, &count);
-    json_key(&call->out, "resources");
-    json_map(&call->out);
+/* "IN (?, ...)" over the found providers while they are few; all of the table when they are many. */
+static struct rows *query_found(struct call *call, const struct summary *summary, const char *select, const char *column) {
+    struct value args[500];
+    struct buf sql = {0};
+    struct rows *rows;
+    size_t count = summary->count <= 500 ? summary->count : 0;
+
+    buf_text(&sql, select);
     for (size_t i = 0; i < count; i++) {
-        if (call->minor >= 27 || wanted_class(amounts, rows[i].resource_class)) {
-            json_key(&call->out, rows[i].resource_class);
-            json_map(&call->out);
-            json_put_int(&call->out, "capacity", (int64_t)((double)(rows[i].total - rows[i].reserved) * rows[i].allocation_ratio));
-            json_put_int(&call->out, "used", rows[i].used);
-            json_map_end(&call->out);
-        }
+        buf_printf(&sql, i ? ", ?" : " WHERE %s IN (?", column);
+        args[i] = sql_text(summary->found[i].provider);
     }
-    json_map_end(&call->out);
+    buf_printf(&sql, "%s ORDER BY %s", count ? ")" : "", column);
+    rows = db_query(call->db, sql.at, args, count);
+    buf_release(&sql);
+    return rows;
 }
 
-static void write_summary(struct call *call, const char *uuid, const struct amounts *amounts) {
+/* Moves to the rows of 'provider', which come in the same order. */
+static bool rows_reach(struct rows *rows, bool *more, const char *provider) {
+    while (*more && strcmp(rows_text(rows, 0), provider) < 0) {
+        *more = rows_next(rows);
+    }
+    return *more && !strcmp(rows_text(rows, 0), provider);
+}
+
+static void write_summary_resources(struct call *call, struct summary *summary, const char *uuid, const struct amounts *amounts) {
     struct json_out *out = &call->out;
-    struct placement_provider *provider;
-    struct rows *rows;
+
+    json_key(out, "resources");
+    json_map(out);
+    while (rows_reach(summary->inventories, &summary->more_inventories, uuid)) {
+        struct rows *rows = summary->inventories;
+
+        if (call->minor >= 27 || wanted_class(amounts, rows_text(rows, 1))) {
+            json_key(out, rows_text(rows, 1));
+            json_map(out);
+            json_put_int(out, "capacity", (int64_t)((double)rows_int(rows, 2) * rows_real(rows, 3)));
+            json_put_int(out, "used", rows_int(rows, 4));
+            json_map_end(out);
+        }
+        summary->more_inventories = rows_next(rows);
+    }
+    json_map_end(out);
+}
+
+static void write_summary(struct call *call, struct summary *summary, const char *uuid, const struct amounts *amounts) {
+    struct json_out *out = &call->out;
 
     json_key(out, uuid);
     json_map(out);
-    write_summary_resources(call, uuid, amounts);
+    write_summary_resources(call, summary, uuid, amounts);
     if (call->minor >= 17) {
-        rows = db_query(call->db, "SELECT trait FROM placement_provider_trait WHERE provider = ? ORDER BY trait", SQL_ARGS(sql_text(uuid)));
         json_key(out, "traits");
         json_list(out);
-        while (rows_next(rows)) {
-            json_text(out, rows_text(rows, 0));
+        while (rows_reach(summary->traits, &summary->more_traits, uuid)) {
+            json_text(out, rows_text(summary->traits, 1));
+            summary->more_traits = rows_next(summary->traits);
         }
         json_list_end(out);
-        rows_end(rows);
     }
-    if (call->minor >= 29 && row_find(call, &resource_placement_provider, uuid, &provider)) {
-        json_put_text(out, "parent_provider_uuid", provider->parent_provider_uuid);
-        json_put_text(out, "root_provider_uuid", provider->root_provider_uuid);
+    if (call->minor >= 29 && rows_reach(summary->trees, &summary->more_trees, uuid)) {
+        json_put_text(out, "parent_provider_uuid", rows_text(summary->trees, 1));
+        json_put_text(out, "root_provider_uuid", rows_text(summary->trees, 2));
     }
     json_map_end(out);
+}
+
+static int by_provider(const void *a, const void *b) {
+    return strcmp(((const struct placement_candidate *)a)->provider, ((const struct placement_candidate *)b)->provider);
+}
+
+static void write_summaries(struct call *call, struct placement_candidate *found, size_t count, const struct amounts *amounts) {
+    struct summary summary = {.found = found, .count = count};
+
+    json_key(&call->out, "provider_summaries");
+    json_map(&call->out);
+    if (count) {
+        qsort(found, count, sizeof *found, by_provider);
+        summary.inventories = query_found(call, &summary,
+                                          "SELECT provider, resource_class, total - reserved, allocation_ratio, used"
+                                          " FROM placement_inventory", "provider");
+        summary.traits = query_found(call, &summary, "SELECT provider, trait FROM placement_provider_trait", "provider");
+        summary.trees = query_found(call, &summary, "SELECT uuid, parent_provider_uuid, root_provider_uuid"
+                                                    " FROM placement_provider", "uuid");
+        summary.more_inventories = rows_next(summary.inventories);
+        summary.more_traits = rows_next(summary.traits);
+        summary.more_trees = rows_next(summary.trees);
+        for (size_t i = 0; i < count; i++) {
+            write_summary(call, &summary, found[i].provider, amounts);
+        }
+        rows_end(summary.inventories);
+        rows_end(summary.traits);
+        rows_end(summary.trees);
+    }
+    json_map_end(&call->out);
 }
 
 static bool read_limit(struct call *call, size_t *ret_limit) {
@@ -335,12 +397,7 @@ bool placement_candidates_list(struct call *call) {
         write_request(call, &found[i], &amounts);
     }
     json_list_end(&call->out);
-    json_key(&call->out, "provider_summaries");
-    json_map(&call->out);
-    for (size_t i = 0; i < count; i++) {
-        write_summary(call, found[i].provider, &amounts);
-    }
-    json_map_end(&call->out);
+    write_summaries(call, found, count, &amounts);
     json_map_end(&call->out);
     return !call->error;
 }

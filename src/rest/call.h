@@ -163,12 +163,14 @@ bool input_value(struct call *call, const struct field *field, const struct json
 /* Adds "AND (sql)" with its arguments; texts must live as long as the call. */
 void query_where(struct query *query, const char *sql, const struct value *args, size_t count);
 /* Says that 'argument' (or parameter of the path) was dealt with by the hook, so that the engine neither filters by it
- * nor refuses it. */
+ * nor refuses it; "sort_key" leaves the order to query_order. */
 void query_take(struct query *query, const char *argument);
 /* Replaces the order; must be "column [DESC], ..." */
 void query_order(struct query *query, const char *order);
 /* Shows every project's rows although the style asks for an argument, or only the caller's although it is admin. */
 void query_all_projects(struct query *query, bool all);
+/* Also shows rows that the resource's filter_deleted hides. */
+void query_deleted(struct query *query);
 
 /* ---- generic operations, named in OP lines ---- */
 bool op_list(struct call *call);
@@ -194,7 +196,8 @@ bool resource_delete(struct call *call, const struct resource *resource, void *r
 bool quota_check(struct call *call, const struct service *service, const char *project, const char *name, int64_t more);
 int64_t quota_limit(struct call *call, const struct service *service, const char *project, const char *name);
 int64_t quota_used(struct call *call, const struct service *service, const char *project, const char *name);
-/* Sets a project's limit; 'limit' NO_INT goes back to the default. */
+/* Sets a project's limit; 'limit' NO_INT goes back to the default. The project "" stands for all that have none of
+ * their own. */
 bool quota_set(struct call *call, const struct service *service, const char *project, const char *name, int64_t limit);
 
 /* ---- events ---- */

@@ -29,7 +29,7 @@ static bool stopping;
 
 const struct service *cloud_service(const char *type) {
     for (size_t i = 0; cloud.services[i]; i++) {
-        if (!strcmp(cloud.services[i]->type, type)) {
+        if (!strcmp(cloud.services[i]->type, type) || !strcmp(service_folder(cloud.services[i]), type)) {
             return cloud.services[i];
         }
     }
@@ -112,12 +112,13 @@ static bool tell_report(struct call *call, void *user) {
     return call->service->report(call, told->host, told->kind, told->id, told->doc);
 }
 
-/* "network.port" is for the service of type "network"; "host.heartbeat" for all that listen. */
+/* "network.port" is for the service whose folder is "network"; "host.heartbeat" for all that listen. */
 static const struct service *service_of_kind(const char *kind) {
     for (size_t i = 0; cloud.services[i]; i++) {
-        size_t size = strlen(cloud.services[i]->type);
+        const char *folder = service_folder(cloud.services[i]);
+        size_t size = strlen(folder);
 
-        if (!strncmp(kind, cloud.services[i]->type, size) && kind[size] == '.') {
+        if (!strncmp(kind, folder, size) && kind[size] == '.') {
             return cloud.services[i];
         }
     }
@@ -193,9 +194,9 @@ static bool load_policies(struct arena *arena, const char **ret_error) {
         const struct service *service = cloud.services[i];
         char path[512];
 
-        snprintf(path, sizeof path, "%s/policy/%s.yaml", cloud.data, service->type);
+        snprintf(path, sizeof path, "%s/policy/%s.yaml", cloud.data, service_folder(service));
         cloud.policies[i] = policy_new(arena, service->policies, service->policy_count,
-                                       conf_bool(cloud.conf, service->type, "enforce_new_defaults", false),
+                                       conf_bool(cloud.conf, service_folder(service), "enforce_new_defaults", false),
                                        access(path, R_OK) == 0 ? path : NULL, ret_error);
         if (!cloud.policies[i]) {
             return false;

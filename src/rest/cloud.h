@@ -36,7 +36,7 @@ bool cloud_start(const struct conf *conf, const struct service *const *services,
 bool cloud_serve(struct arena *arena, const char **ret_error);
 void cloud_stop(void);
 
-const struct service *cloud_service(const char *type);  /* null: not there, or switched off */
+const struct service *cloud_service(const char *type);  /* or its folder; null: not there, or switched off */
 
 /* Runs 'body' in a transaction of its own as the cloud itself, repeated when the database asks for it. For tasks,
  * reports and start-up. False when it failed; the cause is logged. */

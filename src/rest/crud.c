@@ -199,10 +199,33 @@ static bool under_parent(struct call *call, const struct resource *resource, con
     return true;
 }
 
+/* Whether the key is made of several fields, of which the path names the first ones. */
+static const struct field *second_key(const struct call *call) {
+    const struct resource_runtime *run = call->resource->runtime;
+
+    for (size_t i = 0; i < run->field_count; i++) {
+        if ((run->fields[i].rights & KEY) && &run->fields[i] != run->key && call_parameter(call, run->fields[i].name)) {
+            return &run->fields[i];
+        }
+    }
+    return NULL;
+}
+
+static bool row_named(struct call *call, void *ret_row) {
+    const struct field *other = second_key(call);
+    const char *id = last_parameter(call);
+
+    if (!other) {
+        return row_get(call, call->resource, id, ret_row);
+    }
+    return row_first(call, call->resource,
+                     arena_printf(call->arena, "%s = ? AND %s = ?", call->resource->runtime->key->name, other->name),
+                     SQL_ARGS(sql_text(id), sql_text(call_parameter(call, other->name))), ret_row) &&
+           (*(void **)ret_row || fail_not_found(call, call->resource, id));
+}
+
 static bool get_named(struct call *call, void *ret_row) {
-    return (row_get(call, call->resource, last_parameter(call), ret_row) &&
-            under_parent(call, call->resource, *(void **)ret_row)) ||
-           missing_hidden(call);
+    return (row_named(call, ret_row) && under_parent(call, call->resource, *(void **)ret_row)) || missing_hidden(call);
 }
 
 bool op_show(struct call *call) {

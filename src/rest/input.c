@@ -431,6 +431,24 @@ static bool unknown_member(struct call *call, const struct resource *resource, c
     return fail(call, 400, "Additional properties are not allowed ('%s' was unexpected)", shorten(call, member->key));
 }
 
+/* What an update may not change was given as it is, or is made by the service (links). */
+static bool given_unchanged(struct call *call, const struct field *field, const struct json *value, const void *out) {
+    const void *slot = field_slot(field, out);
+
+    if (!call->service->style->unchanged_given) {
+        return false;
+    }
+    if (field->type == TYPE_BOOL) {
+        return json_is_bool(value) && (value->type == JSON_TRUE) == *(const bool *)slot;
+    }
+    if (field_is_text(field)) {
+        const char *text = *(const char *const *)slot;
+
+        return value->type == JSON_TEXT ? text && !strcmp(text, value->text) : value->type == JSON_NULL && !text;
+    }
+    return (field->rights & VIRTUAL) != 0;
+}
+
 static bool take_member(struct call *call, const struct resource *resource, const struct json *member, unsigned right,
                         void *out, uint64_t *given, struct json_out *extra) {
     const struct resource_runtime *run = resource->runtime;
@@ -443,8 +461,9 @@ static bool take_member(struct call *call, const struct resource *resource, cons
     if (!(field->rights & right)) {
         int status = call->service->style->read_only_status;
 
-        return resource->lax || fail(call, status ? status : 400, "Attribute '%s' not allowed in %s", member->key,
-                                     right == CREATE ? "POST" : "PUT");
+        return resource->lax || (right == UPDATE && given_unchanged(call, field, member, out)) ||
+               fail(call, status ? status : 400, "Attribute '%s' not allowed in %s", member->key,
+                    right == CREATE ? "POST" : "PUT");
     }
     if (bit_get(given, i)) {
         return fail_field(call, field, "it was given twice");

@@ -27,6 +27,7 @@ struct query {
     size_t taken_count;
     const char *order;              /* replaces the default */
     int all_projects;               /* -1: by the style; 0, 1: what the hook says */
+    bool deleted;                   /* rows that filter_deleted hides are shown */
     struct sort sorts[MAX_SORTS];
     size_t sort_count;
     int64_t limit;
@@ -61,6 +62,10 @@ void query_all_projects(struct query *query, bool all) {
     query->all_projects = all;
 }
 
+void query_deleted(struct query *query) {
+    query->deleted = true;
+}
+
 /* ---- whose rows ---- */
 
 static bool wants_all_projects(struct query *query) {
@@ -82,7 +87,7 @@ static void only_visible(struct query *query) {
     size_t count = 0;
     const char *sql;
 
-    if (query->resource->filter_deleted) {
+    if (query->resource->filter_deleted && !query->deleted) {
         query_where(query, query->resource->filter_deleted, SQL_NO_ARGS);
     }
     call->caller.admin = admin && wants_all_projects(query);
@@ -113,11 +118,18 @@ static void only_parent(struct query *query) {
 
 static const char *const page_arguments[] = {"limit", "marker", "sort_key", "sort_dir", "sort", "page_reverse", "fields"};
 
-static bool is_taken(const struct query *query, const char *name) {
+static bool hook_took(const struct query *query, const char *name) {
     for (size_t i = 0; i < query->taken_count; i++) {
         if (!strcmp(query->taken[i], name)) {
             return true;
         }
+    }
+    return false;
+}
+
+static bool is_taken(const struct query *query, const char *name) {
+    if (hook_took(query, name)) {
+        return true;
     }
     for (size_t i = 0; i < sizeof page_arguments / sizeof *page_arguments; i++) {
         if (!strcmp(page_arguments[i], name)) {
@@ -349,6 +361,9 @@ static bool add_sorts(struct query *query, const struct http_arguments *argument
     const char *pairs = nth_argument(arguments, "sort", 0), *key, *direction;
     const char *otherwise = query->call->service->style->sort_pairs ? "desc" : "asc";
 
+    if (hook_took(query, "sort_key")) {
+        return true;
+    }
     if (pairs && query->call->service->style->sort_pairs) {
         return add_sort_pairs(query, pairs);
     }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Quotas: limits are rows (project, service, name), those of project '*' being the cloud's own defaults ('*' sorts before
- * any id). Usage is counted from the rows that use it, inside the transaction that adds one: there is no usage table that
- * could drift. */
+ * Quotas: limits are rows (project, service, name), usage is counted from the rows that use it, inside the transaction
+ * that adds one. There is no usage table that could drift. */
 #include <assert.h>
 #include <string.h>
 
@@ -17,11 +16,12 @@ static const struct quota *quota_find(const struct service *service, const char 
     return NULL;
 }
 
+/* A row of the project "" is the default of all. */
 int64_t quota_limit(struct call *call, const struct service *service, const char *project, const char *name) {
     const struct quota *quota = quota_find(service, name);
 
     return db_query_int(call->db,
-                        "SELECT quota_limit FROM rest_quota WHERE service = ? AND project_id IN (?, '*') AND name = ?"
+                        "SELECT quota_limit FROM rest_quota WHERE service = ? AND project_id IN (?, '') AND name = ?"
                         " ORDER BY project_id DESC LIMIT 1",
                         SQL_ARGS(sql_text(service->type), sql_text(project), sql_text(name)), quota ? quota->limit : -1);
 }

@@ -132,7 +132,7 @@ static void put_visible(struct call *call, const char *sql, struct buf *out, str
         for (int i = 0; *sql == '$' && i < 3 && !found; i++) {
             if (!strncmp(sql, words[i], strlen(words[i]))) {
                 assert(*count < 64);
-                args[(*count)++] = sql_text(values[i] ? values[i] : "");
+                args[(*count)++] = sql_text(values[i]);
                 buf_char(out, '?');
                 sql += strlen(words[i]);
                 found = true;
@@ -154,7 +154,7 @@ const char *row_visible(struct call *call, const struct resource *resource, stru
     }
     buf_char(&sql, '(');
     if (project) {
-        args[(*count)++] = sql_text(call->caller.project_id ? call->caller.project_id : "");
+        args[(*count)++] = sql_text(call->caller.project_id);
         buf_printf(&sql, "%s = ?", project->name);
     }
     if (resource->visible) {

@@ -29,6 +29,7 @@ struct api_style {
     bool attribute_policy;          /* rules "OP_RULE:FIELD" guard single fields */
     bool inexact_filters;           /* name__contains and so on */
     bool strict_arguments;          /* unknown query arguments are refused */
+    bool unchanged_given;           /* an update may name what it may not change, with the value that it has */
     bool field_selection;           /* ?fields=id&fields=name */
     bool sort_pairs;                /* sort=key:dir,key:dir beside sort_key and sort_dir */
     bool tenant_id;                 /* project_id is also taken and shown as tenant_id */
@@ -63,6 +64,7 @@ struct microversions {
 
 struct service {
     const char *type;               /* in the catalog: "network" */
+    const char *folder;             /* its name in tasks, reports and configuration; null: the type */
     const char *name;               /* "neutron" */
     const char *description;
     const char *prefix;             /* of its paths: "/network" */
@@ -89,6 +91,10 @@ struct service {
     bool (*host_up)(struct call *call, const char *host, const struct json *facts);
     bool (*host_down)(struct call *call, const char *host);
 };
+
+static inline const char *service_folder(const struct service *service) {
+    return service->folder ? service->folder : service->type;
+}
 
 /* Error bodies and page links in the words of each API family. */
 void error_keyed(struct call *call, struct json_out *out);      /* {"itemNotFound": {"code", "message"}}  compute, volume */

@@ -13,7 +13,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static const char *const columns[] = {"name", "options", "ports", "external_ids", NULL};
-static const struct ovsdb_table tables[] = {{"T", columns, "name", "id"}, {"U", columns, NULL, NULL}, {0}};
+static const struct ovsdb_table tables[] = {{"T", columns, "name", {"id"}}, {"U", columns, NULL, {"id", "kind"}}, {0}};
 static size_t balance;
 
 static void changed(void *user, const struct ovsdb_row *old, const struct ovsdb_row *new) {
@@ -25,7 +25,7 @@ static void changed(void *user, const struct ovsdb_row *old, const struct ovsdb_
 
 static void read_rows(struct ovsdb_replica *replica, struct arena *arena, const char *table) {
     size_t count;
-    const struct ovsdb_row *const *rows = ovsdb_replica_rows(replica, arena, table, NULL, &count);
+    const struct ovsdb_row *const *rows = ovsdb_replica_rows(replica, arena, table, NULL, NULL, &count);
 
     balance -= count;
     for (size_t i = 0; i < count; i++) {
@@ -41,7 +41,7 @@ static void read_rows(struct ovsdb_replica *replica, struct arena *arena, const 
             abort();
         }
         if (!strcmp(table, "T") && id) {
-            ovsdb_replica_rows(replica, arena, table, id, &items);
+            ovsdb_replica_rows(replica, arena, table, "id", id, &items);
             if (!items) {
                 abort();
             }

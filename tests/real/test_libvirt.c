@@ -47,13 +47,30 @@ static bool reported_in_time(int64_t power, int seconds) {
     return false;
 }
 
-/* Connects the agent with a listener that only hears its reports. */
-static void bus_start(const char *directory) {
-    static const struct bus_handlers handlers = {.report = on_report};
-    static const struct agent_service *const services[] = {&compute_agent_service, NULL};
-    struct arena *arena = arena_new(0);
-    const char *error = NULL, *url = arena_printf(arena, "unix:%s/bus", directory);
+static const char *document;            /* of server 'id', which should be running; null: there should be none */
 
+static bool on_ask(void *user, const char *from, const char *kind, const char *its, struct json_out *answer) {
+    bool list = !strcmp(kind, "compute.wanted"), one = !strcmp(kind, "compute.server") && !strcmp(its, id);
+
+    if (list) {
+        json_raw(answer, document ? "{\"servers\": [{\"id\": \"33333333-2222-4333-8444-555555555555\","
+                                    " \"power\": \"running\"}]}"
+                                  : "{\"servers\": []}");
+    } else if (one) {
+        json_raw(answer, document);
+    }
+    return list || one;
+}
+
+/* Starts the agent, with a listener that hears its reports and answers its questions. */
+static void bus_start(const char *directory) {
+    static const struct bus_handlers handlers = {.report = on_report, .ask = on_ask};
+    static const struct agent_service *const services[] = {&compute_agent_service, NULL};
+    static struct arena *arena;
+    const char *error = NULL, *url;
+
+    arena = arena_new(0);
+    url = arena_printf(arena, "unix:%s/bus", directory);
     check(bus_listen(url, &handlers, NULL, arena, &error));
     check(agent_start(&(struct agent_options){.url = url, .hosts = &host, .host_count = 1, .services = services}, arena,
                       &error));
@@ -89,7 +106,6 @@ static bool ready(void) {
         with = (struct conformance){
             .host = &host, .image = image, .format = "qcow2", .image_id = "99999999-2222-4333-8444-555555555555",
             .volume = volume_make(directory), .scratch = directory, .boot_seconds = BOOT_SECONDS};
-        check(compute_agent_start(&host));
         bus_start(directory);
     }
     return true;
@@ -108,6 +124,15 @@ static void destroy(void) {
     if (!conformance_run(&with, "compute.destroy", id, NULL)) {
         test_fail(__FILE__, __LINE__, "%s", conformance_error());
     }
+}
+
+/* The same without the image's path, as when the image was deleted. */
+static const char *image_less(const char *doc) {
+    char *path = strstr(doc, "\"path\"");
+
+    check(path);
+    memcpy(path, "\"gone\"", 6);
+    return doc;
 }
 
 static const char *console(void) {
@@ -158,19 +183,77 @@ TEST(guest_gets_its_config_drive_and_its_own_shutdown_is_reported) {
     conformance_release();
 }
 
-TEST(driver_comes_back_when_libvirt_is_restarted) {
-    const char *command = "kill $(cat $HANEUL_TEST_DIR/libvirtd.pid); sleep 1;"
+TEST(servers_outlive_a_restart_of_libvirt_and_lost_ones_come_back) {
+    const char *restart = "kill $(cat $HANEUL_TEST_DIR/libvirtd.pid); sleep 1;"
                           " libvirtd -d -p $HANEUL_TEST_DIR/libvirtd.pid";
+    const char *crash = "kill -9 $(cat $HANEUL_TEST_DIR/libvirtd.pid) $(cat /run/libvirt/qemu/instance-*.pid); sleep 1;"
+                        " libvirtd -d -p $HANEUL_TEST_DIR/libvirtd.pid";
 
     if (!ready()) {
         return;
     }
     check(spawn(""));
     reported = -1;
-    check(!system(command));
+    check(!system(restart));
     check(reported_in_time(POWER_RUNNING, 15));
     check(conformance_run(&with, "compute.vnc", id, NULL));
+    check(!system(crash));
+    sleep(3);
+    check(!conformance_run(&with, "compute.vnc", id, NULL));
+    document = image_less(conformance_document(&with, id, 160, 0, ""));
+    check(compute_agent_service.reconcile(&host));
+    check(conformance_run(&with, "compute.vnc", id, NULL));
+    document = NULL;
     destroy();
+    conformance_release();
+}
+
+/* What libvirt refuses, it refuses when the domain is defined. */
+TEST(every_image_property_makes_a_domain_that_libvirt_takes) {
+    static const char *const properties[] = {
+        "{\"hw_machine_type\": \"q35\", \"hw_vif_model\": \"e1000e\"}",
+        "{\"hw_disk_bus\": \"scsi\", \"hw_scsi_model\": \"virtio-scsi\"}",
+        "{\"hw_disk_bus\": \"virtio\", \"hw_cdrom_bus\": \"virtio\"}",
+        "{\"hw_video_model\": \"virtio\", \"hw_pointer_model\": \"usbtablet\", \"os_type\": \"windows\"}",
+        "{\"hw_video_model\": \"none\", \"hw_vif_model\": \"rtl8139\"}",
+        "{\"hw_qemu_guest_agent\": \"yes\", \"hw_watchdog_action\": \"reset\"}",
+        "{\"hw_cpu_sockets\": \"1\", \"hw_cpu_cores\": \"x\", \"hw_cpu_threads\": \"99999999999\"}",
+        "{\"hw_machine_type\": \"'/><evil/>q35\", \"hw_video_model\": \"'\", \"hw_watchdog_action\": \"<\"}",
+    };
+    struct conformance other;
+
+    for (size_t i = 0; ready() && i < sizeof properties / sizeof *properties; i++) {
+        test_context(properties[i]);
+        other = with;
+        other.properties = properties[i];
+        if (!conformance_run(&other, "compute.spawn", id,
+                             conformance_document(&other, id, 160, 0, "\"power\": \"shutdown\""))) {
+            test_fail(__FILE__, __LINE__, "%s", conformance_error());
+        }
+        destroy();
+    }
+    test_context(NULL);
+    conformance_release();
+}
+
+TEST(volume_behind_nbd_is_attached_and_let_go) {
+    static const char disk[] = "{\"disk\": {\"source\": \"volume\", \"device\": \"vdc\", \"format\": \"raw\","
+                               " \"serial\": \"0000cccc-0000-4000-8000-000000000001\","
+                               " \"nbd\": {\"host\": \"127.0.0.1\", \"port\": 10999, \"name\": \"volume-1\"}}}";
+
+    if (!ready()) {
+        return;
+    }
+    check(!system("qemu-nbd --fork --persistent -f raw -b 127.0.0.1 -p 10999 -x volume-1"
+                  " --pid-file $HANEUL_TEST_DIR/nbd.pid $HANEUL_TEST_DIR/volume"));
+    check(spawn(""));
+    check(conformance_booted(&with, id));
+    check(conformance_run(&with, "compute.attach_volume", id, disk));
+    check(!system("virsh -c qemu:///system domblklist 33333333-2222-4333-8444-555555555555 | grep -q vdc"));
+    check(conformance_run(&with, "compute.detach_volume", id, disk));
+    check(system("virsh -c qemu:///system domblklist 33333333-2222-4333-8444-555555555555 | grep -q vdc"));
+    destroy();
+    check(!system("kill $(cat $HANEUL_TEST_DIR/nbd.pid)"));
     conformance_release();
 }
 

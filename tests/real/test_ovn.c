@@ -3,9 +3,14 @@
  * guests - namespaces with a device on the integration bridge - that get their address by DHCP, reach each other as
  * their security groups say, are reached by floating IP, and ask the metadata service. */
 #include <arpa/inet.h>
+#include <fcntl.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/arena.h"
@@ -60,6 +65,9 @@ static void ovn_stop(void) {
 #define ROUTER_OUT ID("52")
 #define ROUTER_IN6 ID("53")
 #define FLOATING ID("54")
+#define TWIN ID("24")
+#define TWIN_SUBNET ID("25")
+#define TWIN_METADATA ID("26")
 #define OPEN_GROUP ID("60")
 #define CLOSED_GROUP ID("61")
 #define METADATA ID("70")
@@ -67,6 +75,7 @@ static void ovn_stop(void) {
 #define GUEST2 ID("82")
 #define GUEST3 ID("83")
 #define GUEST4 ID("84")
+#define GUEST5 ID("85")
 
 #define FIXED(SUB, IP, CIDR) "[{\"subnet_id\": \"" SUB "\", \"ip_address\": \"" IP "\", \"cidr\": \"" CIDR "\"}]"
 #define PORT_OF(ID, NET, MAC, OWNER, FIXED_IPS, MORE) \
@@ -96,6 +105,12 @@ static const struct document {
      "{\"id\": \"" NET6 "\", \"name\": \"six\", \"mtu\": 1400, \"provider:network_type\": \"geneve\", \"subnets\": ["
      "{\"id\": \"" SUBNET6 "\", \"ip_version\": 6, \"cidr\": \"2001:db8:5::/64\", \"gateway_ip\": \"2001:db8:5::1\","
      " \"enable_dhcp\": true, \"ipv6_address_mode\": \"slaac\", \"ipv6_ra_mode\": \"slaac\"}]}"},
+    {"network.network", TWIN,
+     "{\"id\": \"" TWIN "\", \"name\": \"another's\", \"mtu\": 1400, \"provider:network_type\": \"geneve\","
+     " \"subnets\": [{\"id\": \"" TWIN_SUBNET "\", \"ip_version\": 4, \"cidr\": \"10.5.0.0/24\","
+     " \"gateway_ip\": null, \"enable_dhcp\": true, \"metadata_ip\": \"10.5.0.2\"}]}"},
+    {"network.port", TWIN_METADATA, PORT_OF(TWIN_METADATA, TWIN, "fa:16:3e:05:02:03", "network:distributed",
+                                            FIXED(TWIN_SUBNET, "10.5.0.2", "10.5.0.0/24"), "")},
     {"network.network", PUBLIC,
      "{\"id\": \"" PUBLIC "\", \"name\": \"public\", \"mtu\": 1500, \"provider:network_type\": \"flat\","
      " \"provider:physical_network\": \"physnet1\", \"router:external\": true, \"subnets\": ["
@@ -145,8 +160,20 @@ static const struct guest {
      {"network.port", GUEST3, GUEST_PORT(GUEST3, NET6, "fa:16:3e:05:00:13",
                                          FIXED(SUBNET6, "2001:db8:5::f816:3eff:fe05:13", "2001:db8:5::/64"),
                                          OPEN_GROUP, "")}},
+    {"g5", "fa:16:3e:05:00:15",
+     {"network.port", GUEST5, GUEST_PORT(GUEST5, TWIN, "fa:16:3e:05:00:15",
+                                         FIXED(TWIN_SUBNET, "10.5.0.11", "10.5.0.0/24"), OPEN_GROUP, "")}},
 };
 enum { GUESTS = sizeof guests / sizeof guests[0] };
+
+static const struct document *document_of(const char *id) {
+    for (int i = 0; i < CLOUD; i++) {
+        if (!strcmp(cloud[i].id, id)) {
+            return &cloud[i];
+        }
+    }
+    return NULL;
+}
 
 static struct arena *arena;
 
@@ -258,7 +285,7 @@ static const char *curl(const char *name, const char *const *more, const char *p
         argv[count++] = *more;
     }
     argv[count] = arena_printf(arena, "http://169.254.169.254%s", path);
-    check(run(argv, &output));
+    run(argv, &output);
     return output;
 }
 
@@ -270,6 +297,13 @@ static const char *nb(const char *first, const char *second, const char *third) 
 
     check(run((const char *const[]){"ovn-nbctl", db, "--bare", first, second, third, NULL}, &output));
     return output;
+}
+
+static bool gone_soon(const char *path) {
+    for (int i = 0; i < 50 && !access(path, F_OK); i++) {
+        usleep(100000);
+    }
+    return access(path, F_OK) != 0;
 }
 
 static void cloud_start(void) {
@@ -284,9 +318,12 @@ static void cloud_start(void) {
 }
 
 static void cloud_stop(void) {
+    check(!access("/run/netns/ovnmeta-" NET, F_OK));
     for (int i = 0; i < GUESTS; i++) {
         guest_stop(&guests[i]);
     }
+    check(gone_soon("/run/netns/ovnmeta-" NET));
+    check(gone_soon("/run/netns/ovnmeta-" TWIN));
     for (int i = CLOUD; i-- > 0;) {
         check(network_test_run(cloud[i].kind, cloud[i].id, NULL));
     }
@@ -358,6 +395,24 @@ static void test_metadata(void) {
     check(has(curl("g1", (const char *const[]){"--path-as-is", NULL}, "/%2e%2E/identity/v3"), "status=400"));
 }
 
+/* A network of the same addresses, without a router: another world, with metadata of its own. */
+static void test_twin(void) {
+    const char *lease = lease_of("g5"), *said;
+
+    check(has(lease, "ip=10.5.0.11\n"));
+    check(has(lease, "serverid=10.5.0.2\n"));
+    check(!strstr(lease, "router="));
+    check(!strstr(lease, "0.0.0.0/0"));
+    for (int i = 0; i < 50 && !strstr(curl("g5", NULL, "/"), "status=200"); i++) {
+        usleep(100000);
+    }
+    said = curl("g5", NULL, "/openstack");
+    check(has(said, "X-Forwarded-For=10.5.0.11\n"));
+    check(has(said, "X-Neutron-Network-ID=" TWIN "\n"));
+    check(!pings("g5", "10.5.0.12"));
+    check(!pings("g5", "10.5.0.1"));
+}
+
 static void test_six(void) {
     const char *addresses;
 
@@ -372,12 +427,265 @@ static void test_six(void) {
     check(pings_soon("g3", "2001:db8:5::1"));
 }
 
+/* A file from the first guest's web server on 'port', as 'argv' before curl's own arguments asks for it. */
+static bool fetches(const char *const *before, const char *port) {
+    const char *argv[20], *output = "", *url = arena_printf(arena, "http://203.0.113.21:%s/big", port);
+    const char *const curl[] = {"curl", "-s", "-m", "3", "-o", "/dev/null", "-w", "%{size_download}", url, NULL};
+    int count = 0;
+
+    for (; *before; before++) {
+        argv[count++] = *before;
+    }
+    for (int i = 0; curl[i]; i++) {
+        argv[count++] = curl[i];
+    }
+    argv[count] = NULL;
+    return run(argv, &output) && !strcmp(output, "2000000");
+}
+
+/* TCP with full segments, from outside and from the host itself, to the ports that the group opens. */
+static void test_streams(void) {
+    const char *const outside[] = {"ip", "netns", "exec", space("ext"), NULL}, *const here[] = {NULL};
+    const char *file = arena_printf(arena, "%s/big", test_directory());
+
+    check(DO("truncate", "-s", "2000000", file));
+    check(IN("g1", "busybox", "httpd", "-p", "80", "-h", test_directory()));
+    check(IN("g1", "busybox", "httpd", "-p", "82", "-h", test_directory()));
+    check(DO("ip", "addr", "add", "203.0.113.2/24", "dev", "br-ex"));
+    check(DO("ip", "link", "set", "br-ex", "up"));
+    check(fetches(outside, "80"));
+    check(!fetches(outside, "82"));
+    check(fetches(here, "80"));
+    check(!fetches(here, "82"));
+    check(DO("sh", "-c", arena_printf(arena, "kill $(ip netns pids %s)", space("g1"))));
+}
+
 static void test_rows(void) {
     check(has(nb("find", "logical_router_port", "name=lrp-" ROUTER_OUT), "203.0.113.10/24"));
     check(has(nb("--columns=name", "list", "gateway_chassis"), host.name));
     check(has(nb("lr-nat-list", "neutron-" ROUTER, NULL), "203.0.113.21"));
     check(has(nb("lr-route-list", "neutron-" ROUTER, NULL), "203.0.113.1"));
     check(has(nb("find", "logical_switch_port", "type=localnet"), "physnet1"));
+}
+
+/* Applies another document for 'id' of the same kind. */
+static void change(const char *kind, const char *id, const char *text) {
+    check(apply(&(struct document){kind, id, text}));
+}
+
+/* True when ping from 'from' to 'to' comes to be 'wanted': changes take a moment to reach the switch. */
+static bool comes_to(bool wanted, const char *from, const char *source, const char *to) {
+    for (int i = 0; i < 20; i++) {
+        if (IN(from, "busybox", "ping", "-c", "1", "-W", "1", "-I", source, to) == wanted) {
+            return true;
+        }
+        usleep(100000);
+    }
+    test_fail(__FILE__, __LINE__, "%s %s %s", from, wanted ? "does not reach" : "still reaches", to);
+    return false;
+}
+
+static void test_remote_group(void) {
+    change("network.security_group", CLOSED_GROUP,
+           "{\"id\": \"" CLOSED_GROUP "\", \"security_group_rules\": [" RULE(ID("67"), "egress", "IPv4", "") ", "
+           RULE(ID("68"), "ingress", "IPv4", ", \"protocol\": \"icmp\", \"remote_group_id\": \"" OPEN_GROUP "\"") "]}");
+    check(comes_to(true, "g1", "eth0", "10.5.0.12"));
+    check(!pings("ext", "10.5.0.12"));
+    check(apply(document_of(CLOSED_GROUP)));
+    check(comes_to(false, "g1", "eth0", "10.5.0.12"));
+}
+
+static void test_port_changes(void) {
+    const char *pair = GUEST_PORT(GUEST1, NET, "fa:16:3e:05:00:11", FIXED(SUBNET, "10.5.0.11", "10.5.0.0/24"),
+                                  OPEN_GROUP, ", \"allowed_address_pairs\": [{\"ip_address\": \"10.5.0.99\"}]");
+    const char *bare = GUEST_PORT(GUEST2, NET, "fa:16:3e:05:00:12", FIXED(SUBNET, "10.5.0.12", "10.5.0.0/24"),
+                                  CLOSED_GROUP, ", \"port_security_enabled\": false");
+    const char *down = GUEST_PORT(GUEST1, NET, "fa:16:3e:05:00:11", FIXED(SUBNET, "10.5.0.11", "10.5.0.0/24"),
+                                  OPEN_GROUP, ", \"admin_state_up\": false");
+
+    check(IN("g1", "ip", "addr", "add", "10.5.0.99/24", "dev", "eth0"));
+    check(comes_to(false, "g1", "10.5.0.99", "10.5.0.1"));
+    change("network.port", GUEST1, pair);
+    check(comes_to(true, "g1", "10.5.0.99", "10.5.0.1"));
+    change("network.port", GUEST2, bare);
+    check(comes_to(true, "g1", "10.5.0.11", "10.5.0.12"));
+    check(apply(&guests[1].port));
+    check(comes_to(false, "g1", "10.5.0.11", "10.5.0.12"));
+    change("network.port", GUEST1, down);
+    check(comes_to(false, "g1", "10.5.0.11", "10.5.0.1"));
+    check(network_test_status(GUEST1, "DOWN", 5));
+    check(apply(&guests[0].port));
+    check(comes_to(true, "g1", "10.5.0.11", "10.5.0.1"));
+    check(network_test_status(GUEST1, "ACTIVE", 5));
+    check(IN("g1", "ip", "addr", "del", "10.5.0.99/24", "dev", "eth0"));
+}
+
+/* Waits in namespace 'name' for a frame with VLAN 'tag' on eth0 (packet(7)). */
+static bool hears_tag(const char *name, int tag, int wait_ms) {
+    const char *path = arena_printf(arena, "/run/netns/%s", space(name));
+    int home = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC), there = open(path, O_RDONLY | O_CLOEXEC), on = 1;
+    int fd = setns(there, CLONE_NEWNET) ? -1 : socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, htons(ETH_P_ALL));
+    bool heard = false;
+
+    check(fd >= 0 && !setns(home, CLONE_NEWNET));
+    check(!setsockopt(fd, SOL_PACKET, PACKET_AUXDATA, &on, sizeof on));
+    for (int i = 0; i < wait_ms && !heard; i++) {
+        char bytes[2048], control[256];
+        struct iovec part = {bytes, sizeof bytes};
+        struct msghdr message = {.msg_iov = &part, .msg_iovlen = 1, .msg_control = control,
+                                 .msg_controllen = sizeof control};
+        ssize_t got = recvmsg(fd, &message, MSG_DONTWAIT);
+
+        for (struct cmsghdr *c = got > 0 ? CMSG_FIRSTHDR(&message) : NULL; c; c = CMSG_NXTHDR(&message, c)) {
+            const struct tpacket_auxdata *aux = (const struct tpacket_auxdata *)(const void *)CMSG_DATA(c);
+
+            heard = heard || (c->cmsg_type == PACKET_AUXDATA && (aux->tp_status & TP_STATUS_VLAN_VALID) &&
+                              aux->tp_vlan_tci == tag);
+        }
+        usleep(got > 0 ? 0 : 1000);
+    }
+    close(fd);
+    close(home);
+    close(there);
+    return heard;
+}
+
+static void test_vlan(void) {
+    static const struct document network = {
+        "network.network", VLAN,
+        "{\"id\": \"" VLAN "\", \"name\": \"tagged\", \"provider:network_type\": \"vlan\","
+        " \"provider:physical_network\": \"physnet1\", \"provider:segmentation_id\": 101, \"subnets\": ["
+        "{\"id\": \"" VLAN_SUBNET "\", \"ip_version\": 6, \"cidr\": \"2001:db8:6::/64\", \"enable_dhcp\": true,"
+        " \"ipv6_address_mode\": \"dhcpv6-stateful\", \"dns_nameservers\": [\"2001:db8::53\"]}]}"};
+    static const struct guest guest = {
+        "g4", "fa:16:3e:05:00:14",
+        {"network.port", GUEST4, GUEST_PORT(GUEST4, VLAN, "fa:16:3e:05:00:14",
+                                            FIXED(VLAN_SUBNET, "2001:db8:6::14", "2001:db8:6::/64"), OPEN_GROUP, "")}};
+    const char *flows;
+
+    check(apply(&network));
+    guest_start(&guest);
+    check(network_test_status(GUEST4, "ACTIVE", 20));
+    check(IN("g4", "ip", "addr", "add", "192.0.2.1/24", "dev", "eth0"));
+    check(IN("g4", "ip", "-6", "addr", "add", "2001:db8:6::14/64", "dev", "eth0", "nodad"));
+    check(IN("g4", "sh", "-c", "busybox ping -c 3 2001:db8:6::99 > /dev/null 2>&1 &"));
+    check(hears_tag("ext", 101, 5000));
+    check(run((const char *const[]){"ovn-sbctl", arena_printf(arena, "--db=%s", host.ovn_sb), "lflow-list",
+                                    "neutron-" VLAN, NULL}, &flows));
+    check(has(flows, "put_dhcpv6_opts"));
+    check(has(flows, "ia_addr = 2001:db8:6::14"));
+    check(has(flows, "dns_server = 2001:db8::53"));
+    guest_stop(&guest);
+    change("network.network", VLAN, "{\"id\": \"" VLAN "\", \"provider:network_type\": \"geneve\"}");
+    check(!strstr(nb("--columns=name", "list", "logical_switch_port"), "provnet-" VLAN));
+    check(network_test_run("network.network", VLAN, NULL));
+}
+
+/* The floating IP goes to the second guest, and there is no way out for others. */
+static void test_router_changes(void) {
+    char *text = arena_text(arena, document_of(ROUTER)->text), *at = strstr(text, "\"10.5.0.11\"");
+
+    check(at);
+    memcpy(at, "\"10.5.0.12\"", strlen("\"10.5.0.12\""));
+    at = strstr(text, "\"enable_snat\": true");
+    check(at);
+    memcpy(at, "\"enable_snat\":null ", strlen("\"enable_snat\": true"));
+    change("network.router", ROUTER, text);
+    check(has(nb("lr-nat-list", "neutron-" ROUTER, NULL), "snat"));
+    at = strstr(text, "\"enable_snat\":null ");
+    memcpy(at, "\"enable_snat\":false", strlen("\"enable_snat\": true"));
+    change("network.router", ROUTER, text);
+    check(IN("ext", "ip", "route", "del", "10.5.0.0/24", "via", "203.0.113.10"));
+    check(comes_to(false, "g1", "eth0", "203.0.113.1"));
+    check(comes_to(true, "g2", "eth0", "203.0.113.1"));
+    check(!pings("ext", "203.0.113.21"));
+    check(apply(document_of(ROUTER)));
+    check(comes_to(true, "g1", "eth0", "203.0.113.1"));
+    check(comes_to(true, "ext", "eth0", "203.0.113.21"));
+}
+
+static void test_subnet_changes(void) {
+    char *text = arena_text(arena, document_of(NET)->text), *at = strstr(text, "\"mtu\": 1400");
+    const char *lease;
+
+    memcpy(at, "\"mtu\": 1333", strlen("\"mtu\": 1400"));
+    change("network.network", NET, text);
+    usleep(500000);
+    lease = lease_of("g1");
+    check(has(lease, "mtu=1333\n"));
+    lease = lease_of("g2");
+    check(has(lease, "mtu=1280\n"));
+    check(has(lease, "domain=other.example\n"));
+}
+
+/* Every protocol with every kind of range, on both sides: each rule is either left out or compiles. */
+static void test_every_rule(void) {
+    static const char *const protocols[] = {"ah", "dccp", "egp", "esp", "gre", "hopopt", "icmp", "icmpv6", "igmp", "ip",
+                                            "ipip", "ipv6-encap", "ipv6-frag", "ipv6-icmp", "ipv6-nonxt", "ipv6-opts",
+                                            "ipv6-route", "ospf", "pgm", "rsvp", "sctp", "tcp", "udp", "udplite",
+                                            "vrrp", "0", "6", "58", "255", "256", "-1", "any", "tcp\\\" || 1"};
+    static const char *const ranges[] = {"null, \"port_range_max\": null", "0, \"port_range_max\": 0",
+                                         "1, \"port_range_max\": 65535", "9, \"port_range_max\": 8",
+                                         "8, \"port_range_max\": null", "\"x\", \"port_range_max\": 70000"};
+    static const char *const remotes[] = {"\"remote_ip_prefix\": \"10.0.0.0/8\"",
+                                          "\"remote_ip_prefix\": \"2001:db8::/32\"",
+                                          "\"remote_ip_prefix\": \"0.0.0.0/0 || 1\"",
+                                          "\"remote_group_id\": \"" OPEN_GROUP "\"",
+                                          "\"remote_group_id\": \"" ID("99") "\"", "\"remote_ip_prefix\": null"};
+    const char *log = arena_printf(arena, "%s/ovs/ovn-controller.log", getenv("HANEUL_OVN_DIR")), *output;
+    struct buf doc = {0};
+    int count = 0;
+
+    buf_text(&doc, "{\"id\": \"" CLOSED_GROUP "\", \"security_group_rules\": [");
+    for (size_t p = 0; p < sizeof protocols / sizeof protocols[0]; p++) {
+        for (size_t r = 0; r < 36; r++) {
+            buf_printf(&doc, "%s{\"id\": \"%08x-0000-4000-8000-000000000000\", \"direction\": \"%s\","
+                       " \"ethertype\": \"%s\", \"protocol\": \"%s\", \"port_range_min\": %s, %s}",
+                       count ? ", " : "", count, count % 3 ? "ingress" : "egress", count % 2 ? "IPv4" : "IPv6",
+                       protocols[p], ranges[r % 6], remotes[r / 6]);
+            count++;
+        }
+    }
+    buf_text(&doc, "]}");
+    change("network.security_group", CLOSED_GROUP, doc.at);
+    buf_release(&doc);
+    check(apply(document_of(OPEN_GROUP)));
+    check(comes_to(true, "g2", "eth0", "10.5.0.11"));
+    sleep(1);
+    check(!run((const char *const[]){"grep", "-E", "rror parsing|Syntax error", log, NULL}, &output));
+    check_text(output, "");
+    check(apply(document_of(CLOSED_GROUP)));
+    check(network_test_run("network.security_group", ID("99"), NULL));
+}
+
+static void server_stop(const char *name) {
+    check(DO("sh", "-c", arena_printf(arena, "kill $(cat %s/%s.pid)", getenv("HANEUL_OVN_DIR"), name)));
+}
+
+static void server_start(const char *name) {
+    const char *dir = getenv("HANEUL_OVN_DIR");
+
+    check(DO("ovsdb-server", arena_printf(arena, "%s/%s.db", dir, name),
+             arena_printf(arena, "--remote=punix:%s/%s.sock", dir, name),
+             arena_printf(arena, "--unixctl=%s/%s.ctl", dir, name),
+             arena_printf(arena, "--pidfile=%s/%s.pid", dir, name), "--detach", "--no-chdir", "-vconsole:off",
+             arena_printf(arena, "--log-file=%s/%s.log", dir, name)));
+}
+
+/* A database that goes away delays what is to be done; an agent that starts anew finds all as it was. */
+static void test_restarts(void) {
+    server_stop("nb");
+    usleep(200000);
+    check(DO("true"));
+    server_start("nb");
+    check(apply(&guests[0].port));
+    network_test_stop();
+    network_test_start(&host, test_directory());
+    for (int i = 0; i < 50 && !strstr(curl("g1", NULL, "/"), "status=200"); i++) {
+        usleep(100000);
+    }
+    check(has(curl("g2", NULL, "/latest"), "X-Forwarded-For=10.5.0.12\n"));
+    check(network_test_status(GUEST1, "ACTIVE", 10));
 }
 
 TEST(ovn_makes_a_cloud_that_guests_can_use) {
@@ -394,9 +702,18 @@ TEST(ovn_makes_a_cloud_that_guests_can_use) {
     test_leases();
     test_rows();
     test_reach();
+    test_streams();
     test_spoof();
     test_metadata();
+    test_twin();
     test_six();
+    test_remote_group();
+    test_port_changes();
+    test_vlan();
+    test_router_changes();
+    test_subnet_changes();
+    test_every_rule();
+    test_restarts();
     http_server_stop(api, 1);
     cloud_stop();
 }

@@ -73,7 +73,7 @@ const char *conformance_document(const struct conformance *with, const char *id,
         arena,
         "{\"id\": \"%s\", \"name\": \"instance-%.8s\", \"display_name\": \"<a>&'\\\"\\u0007\", \"hostname\": \"guest\","
         " \"project_id\": \"p\", \"user_id\": \"u\", \"flavor\": {\"name\": \"tiny\", \"vcpus\": 1, \"ram\": %d,"
-        " \"root\": %d}, \"image\": {\"id\": \"%s\", \"path\": \"%s\", \"format\": \"%s\", \"properties\": {}},"
+        " \"root\": %d}, \"image\": {\"id\": \"%s\", \"path\": \"%s\", \"format\": \"%s\", \"properties\": %s},"
         " \"disks\": [{\"source\": \"image\", \"device\": \"vda\", \"boot_index\": 0},"
         "             {\"source\": \"swap\", \"device\": \"vdb\", \"size\": 16777216}],"
         " \"nics\": [{\"port_id\": \"0000aaaa-0000-4000-8000-%.12s\", \"mac_address\": \"fa:16:3e:00:00:%.2s\","
@@ -82,7 +82,8 @@ const char *conformance_document(const struct conformance *with, const char *id,
         "                    \"{\\\"uuid\\\": \\\"%s\\\", \\\"hostname\\\": \\\"from-config-drive\\\"}\","
         "                    \"openstack/latest/user_data\": \"#!/bin/sh\\necho user data ran > /dev/console\\n\"}"
         "%s%s}",
-        id, id, ram, root, with->image_id, with->image, with->format, id + 24, id, id, id, *more ? ", " : "", more);
+        id, id, ram, root, with->image_id, with->image, with->format, with->properties ? with->properties : "{}",
+        id + 24, id, id, id, *more ? ", " : "", more);
 }
 
 bool conformance_booted(const struct conformance *with, const char *id) {

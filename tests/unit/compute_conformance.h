@@ -7,7 +7,7 @@
 struct conformance {
     const struct host *host;
     const char *image, *format;         /* a guest that ends its boot with "BOOT COMPLETE" on the console */
-    const char *image_id;
+    const char *image_id, *properties;  /* properties: JSON map, null for none */
     const char *volume;                 /* a raw file to attach */
     const char *scratch;                /* directory for snapshots */
     int boot_seconds;                   /* how long a boot may take */

@@ -31,6 +31,7 @@ static struct arena *arena, *bus_arena;
 static struct bus *bus;
 static struct agent *agent;
 static const char *last_error, *want;
+static const char *apply_in_ask;        /* document of network OTHER that is applied while the API answers */
 static struct map *statuses;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -49,6 +50,10 @@ static bool on_ask(void *user, const char *from, const char *kind, const char *i
         return false;
     }
     json_raw(answer, want);
+    if (apply_in_ask) {
+        check(network_test_run("network.network", OTHER, apply_in_ask));
+        apply_in_ask = NULL;
+    }
     return true;
 }
 
@@ -249,6 +254,19 @@ static void conform_reconcile(void) {
     check(lists("routers", ROUTER));
 }
 
+/* A pass that asked before a document came by itself does not undo that. */
+static void conform_overtake(void) {
+    apply_in_ask = "{\"id\": \"" OTHER "\", \"provider:network_type\": \"geneve\"}";
+    check(network_test_run("network.network", OTHER, apply_in_ask));
+    network_test_want("{\"networks\": [{\"id\": \"" NETWORK "\", \"provider:network_type\": \"geneve\"}],"
+                      " \"complete\": true}");
+    check(network_agent_service.reconcile(host));
+    network_test_want(NULL);
+    check(!apply_in_ask);
+    check(lists("networks", OTHER));
+    check(apply("network.network", OTHER, NULL));
+}
+
 static void conform_remove(void) {
     check(apply("network.router", ROUTER, NULL));
     check(apply("network.port", ROUTER_PORT, NULL));
@@ -267,5 +285,6 @@ void network_conformance(const struct host *of) {
     conform_plug();
     conform_refuse();
     conform_reconcile();
+    conform_overtake();
     conform_remove();
 }

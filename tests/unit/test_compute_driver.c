@@ -2,12 +2,14 @@
  * The fake hypervisor against the contract of all drivers, and the documents that must not reach any. */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/conf.h"
 #include "base/json.h"
 #include "bus/agent.h"
+#include "bus/bus.h"
 #include "compute/driver.h"
 #include "compute/xml.h"
 #include "compute_conformance.h"
@@ -79,6 +81,88 @@ TEST(paused_or_suspended_servers_refuse_what_makes_no_sense) {
     check_int(json_get_int(conformance_run(&with, "compute.spawn", id, doc), "power_state", 0), POWER_SHUTDOWN);
     check(!conformance_run(&with, "compute.power", id, doc));
     check(strstr(conformance_error(), id));
+    fake_end();
+}
+
+/* What the API answers in the next test, and what it heard. */
+static struct {
+    char wanted[256];
+    const char *document;       /* of server 'id' */
+    int reported;
+} api;
+
+static bool on_ask(void *user, const char *from, const char *kind, const char *its, struct json_out *answer) {
+    bool list = !strcmp(kind, "compute.wanted"), one = !strcmp(kind, "compute.server") && !strcmp(its, id);
+
+    if (list || one) {
+        json_raw(answer, list ? api.wanted : api.document);
+    }
+    return list || one;
+}
+
+static void on_report(void *user, const char *from, const char *kind, const char *its, const struct json *doc) {
+    if (!strcmp(kind, "compute.power") && !strcmp(its, id)) {
+        __atomic_store_n(&api.reported, (int)json_get_int(doc, "power_state", -1), __ATOMIC_SEQ_CST);
+    }
+}
+
+static bool becomes(bool (*is)(const struct conformance *), const struct conformance *with) {
+    for (int i = 0; i < 500 && !is(with); i++) {
+        usleep(10000);
+    }
+    return is(with);
+}
+
+static bool is_running(const struct conformance *with) {
+    return conformance_run(with, "compute.vnc", id, NULL);
+}
+
+static bool is_reported_paused(const struct conformance *with) {
+    return __atomic_load_n(&api.reported, __ATOMIC_SEQ_CST) == POWER_PAUSED;
+}
+
+/* A server that is not there is brought back; one that somebody stopped or paused is reported; one that should be off
+ * is stopped; one with a task under way, whose document is null, is left alone. */
+static void check_reconcile(const struct conformance *with) {
+    const char *pause = conformance_document(with, id, 160, 0, "\"action\": \"pause\"");
+    char name[256];
+
+    check(becomes(is_running, with));
+    check(conformance_run(with, "compute.power", id, pause));
+    check(compute_agent_service.reconcile(&host));
+    check(becomes(is_reported_paused, with));
+    api.document = conformance_document(with, id, 160, 0, "\"power\": \"shutdown\"");
+    snprintf(api.wanted, sizeof api.wanted, "{\"servers\": [{\"id\": \"%s\", \"power\": \"shutdown\"}]}", id);
+    check(compute_agent_service.reconcile(&host));
+    check(!is_running(with));
+    snprintf(name, sizeof name, "%s/fake/host-1/%s", host.data, id);
+    check(!unlink(name));
+    api.document = "null";
+    check(compute_agent_service.reconcile(&host));
+    check_int(json_get(conformance_run(with, "compute.list", host.name, NULL), "servers")->count, 0);
+}
+
+TEST(lost_servers_are_brought_back_and_others_reported) {
+    static const struct bus_handlers handlers = {.ask = on_ask, .report = on_report};
+    static const struct agent_service *const services[] = {&compute_agent_service, NULL};
+    struct conformance with = fake();
+    struct arena *arena = arena_new(0);
+    const char *error = NULL, *url = arena_printf(arena, "unix:%s/bus", host.data);
+    struct bus *bus;
+    struct agent *agent;
+
+    api.document = conformance_document(&with, id, 160, 0, "");
+    snprintf(api.wanted, sizeof api.wanted, "{\"servers\": [{\"id\": \"%s\", \"power\": \"running\"}]}", id);
+    bus = bus_listen(url, &handlers, NULL, arena, &error);
+    agent = agent_start(&(struct agent_options){.url = url, .hosts = &host, .host_count = 1, .services = services},
+                        arena, &error);
+    check(bus && agent);
+    if (bus && agent) {
+        check_reconcile(&with);
+    }
+    check(!agent || agent_stop(agent, 5));
+    bus_close(bus);
+    arena_free(arena);
     fake_end();
 }
 

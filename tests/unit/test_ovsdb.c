@@ -20,7 +20,7 @@
 #define REF "a1000000-0000-4000-8000-000000000003"
 
 static const struct ovsdb_table tables[] = {
-    {"Switch", (const char *const[]){"name", "ports", "up", "external_ids", NULL}, "name", "owner"}, {0}};
+    {"Switch", (const char *const[]){"name", "ports", "up", "external_ids", NULL}, "name", {"owner"}}, {0}};
 
 static const char first_rows[] =
     "{\"Switch\": {\"" ROW1 "\": {\"new\": {\"name\": \"one\", \"up\": true,"
@@ -128,7 +128,7 @@ TEST(ovsdb_replica_shows_rows_and_follows_them) {
     check_text(ovsdb_pair(peer.arena, row, "external_ids", "a"), "b");
     check_text(ovsdb_items(peer.arena, row, "ports", &count)[0], REF);
     check_int(count, 1);
-    ovsdb_rows(peer.db, peer.arena, "Switch", "me", &count);
+    ovsdb_rows(peer.db, peer.arena, "Switch", "owner", "me", &count);
     check_int(count, 2);
     peer_say("{\"id\": null, \"method\": \"update\", \"params\": [null, {\"Switch\": {"
              "\"" ROW1 "\": {\"old\": {\"name\": \"one\"}, \"new\": {\"name\": \"uno\", \"up\": false,"
@@ -138,7 +138,7 @@ TEST(ovsdb_replica_shows_rows_and_follows_them) {
     check(!ovsdb_find(peer.db, peer.arena, "Switch", "one"));
     check(ovsdb_find(peer.db, peer.arena, "Switch", "uno"));
     check(!ovsdb_get(peer.db, peer.arena, "Switch", ROW2));
-    ovsdb_rows(peer.db, peer.arena, "Switch", "me", &count);
+    ovsdb_rows(peer.db, peer.arena, "Switch", "owner", "me", &count);
     check_int(count, 0);
     check_int(count_changed, 1);
     peer_stop();

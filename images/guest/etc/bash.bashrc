@@ -1,0 +1,2 @@
+# For commands over SSH, which read no profile.
+PATH=/usr/sbin:/usr/bin:/sbin:/bin

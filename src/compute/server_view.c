@@ -1,0 +1,522 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Servers as clients see them. What needs other rows (ports, volumes, hosts) is gathered for a whole batch at once. */
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/evp.h>
+
+#include "base/clock.h"
+#include "compute/server.h"
+#include "http/http.h"
+#include "rest/service.h"
+
+enum { FULL_ANSWER = 75 };      /* from 2.75 on PUT and rebuild show all */
+
+static const struct compute_server *server_in(const void *row) {
+    return row;
+}
+
+static void put_link(struct json_out *out, const char *rel, const char *href) {
+    json_map(out);
+    json_put_text(out, "rel", rel);
+    json_put_text(out, "href", href);
+    json_map_end(out);
+}
+
+void compute_server_links(struct call *call, const struct field *field, const void *row, struct json_out *out) {
+    const char *base = call_base_url(call), *prefix = call->service->prefix;
+
+    json_list(out);
+    put_link(out, "self", arena_printf(call->arena, "%s%s/v2.1/servers/%s", base, prefix, server_in(row)->id));
+    put_link(out, "bookmark", arena_printf(call->arena, "%s%s/servers/%s", base, prefix, server_in(row)->id));
+    json_list_end(out);
+}
+
+void server_location(struct call *call, const char *id) {
+    call_header(call, "Location",
+                arena_printf(call->arena, "%s%s/v2.1/servers/%s", call_base_url(call), call->service->prefix, id));
+}
+
+void compute_server_status(struct call *call, const struct field *field, const void *row, struct json_out *out) {
+    json_text(out, server_status(row));
+}
+
+/* The same for all servers of a project on a host, and telling neither: SHA-224 of both. */
+void compute_server_host_id(struct call *call, const struct field *field, const void *row, struct json_out *out) {
+    const struct compute_server *server = row;
+    unsigned char hash[EVP_MAX_MD_SIZE];
+    char text[2 * EVP_MAX_MD_SIZE + 1] = "";
+    const char *data;
+    unsigned size = 0;
+
+    if (server->host) {
+        data = arena_printf(call->arena, "%s%s", server->project_id, server->host);
+        EVP_Digest(data, strlen(data), hash, &size, EVP_sha224(), NULL);
+        for (unsigned i = 0; i < size; i++) {
+            static const char digits[] = "0123456789abcdef";
+
+            text[2 * i] = digits[hash[i] >> 4];
+            text[2 * i + 1] = digits[hash[i] & 15];
+            text[2 * i + 2] = 0;
+        }
+    }
+    json_text(out, text);
+}
+
+static void put_bookmark(struct call *call, struct json_out *out, const char *kind, const char *id) {
+    json_map(out);
+    json_put_text(out, "id", id);
+    json_key(out, "links");
+    json_list(out);
+    put_link(out, "bookmark", arena_printf(call->arena, "%s%s/%s/%s", call_base_url(call), call->service->prefix, kind, id));
+    json_list_end(out);
+    json_map_end(out);
+}
+
+void compute_server_image(struct call *call, const struct field *field, const void *row, struct json_out *out) {
+    if (!server_in(row)->image_id) {
+        json_text(out, "");
+        return;
+    }
+    put_bookmark(call, out, "images", server_in(row)->image_id);
+}
+
+void compute_server_flavor(struct call *call, const struct field *field, const void *row, struct json_out *out) {
+    struct server_size size;
+
+    if (call->minor < 47) {
+        put_bookmark(call, out, "flavors", server_in(row)->flavor_id);
+        return;
+    }
+    size = size_read(call, server_in(row)->flavor);
+    json_map(out);
+    json_put_text(out, "original_name", size.name);
+    json_put_int(out, "vcpus", size.vcpus);
+    json_put_int(out, "ram", size.ram);
+    json_put_int(out, "disk", size.disk);
+    json_put_int(out, "ephemeral", size.ephemeral);
+    json_put_int(out, "swap", size.swap);
+    if (call_allowed(call, "os_compute_api:servers:show:flavor-extra-specs", &resource_compute_server, row)) {
+        json_key(out, "extra_specs");
+        json_tree(out, size.extra_specs);
+    }
+    json_map_end(out);
+}
+
+void compute_server_config_drive(struct call *call, const struct field *field, const void *row, struct json_out *out) {
+    json_text(out, server_in(row)->config_drive ? "True" : "");
+}
+
+void compute_server_time(struct call *call, const struct field *field, const void *row, struct json_out *out) {
+    int64_t time = *(const int64_t *)((const char *)row + field->offset);
+    char text[TIME_TEXT_SIZE];
+
+    json_text(out, time ? time_print(time, TIME_MICRO, text) : NULL);
+}
+
+/* ---- what a batch needs of other rows ---- */
+
+static const char *taken(struct call *call, struct buf *buf) {
+    const char *text = arena_text_size(call->arena, buf->at ? buf->at : "", buf->size);
+
+    buf_release(buf);
+    return text;
+}
+
+static const char *quoted(struct call *call, const char *text) {
+    struct buf buf = {0};
+    struct json_out out = {.buf = &buf};
+
+    if (!text) {
+        return "null";
+    }
+    json_text(&out, text);
+    return taken(call, &buf);
+}
+
+static const char *number(struct call *call, int64_t value) {
+    return arena_printf(call->arena, "%lld", (long long)value);
+}
+
+static void put_address(struct json_out *out, const char *address, const char *type, const char *mac, bool extended) {
+    json_map(out);
+    json_put_int(out, "version", strchr(address, ':') ? 6 : 4);
+    json_put_text(out, "addr", address);
+    if (extended) {
+        json_put_text(out, "OS-EXT-IPS:type", type);
+        json_put_text(out, "OS-EXT-IPS-MAC:mac_addr", mac);
+    }
+    json_map_end(out);
+}
+
+static const struct json *parsed(struct call *call, const char *text) {
+    return text ? json_parse(call->arena, text, strlen(text), NULL) : NULL;
+}
+
+/* The addresses of one port, with the floating ones after those they belong to. */
+static void put_port(struct call *call, struct json_out *out, const struct network_port_info *port, bool extended) {
+    const struct json *floating = parsed(call, port->floating_ips);
+
+    for (JSON_EACH(fixed, parsed(call, port->fixed_ips))) {
+        const char *address = json_get_text(fixed, "ip_address");
+
+        if (!address) {
+            continue;
+        }
+        put_address(out, address, "fixed", port->mac_address, extended);
+        for (JSON_EACH(ip, floating)) {
+            const char *to = json_get_text(ip, "fixed_ip_address"), *its = json_get_text(ip, "floating_ip_address");
+
+            if (its && to && !strcmp(to, address)) {
+                put_address(out, its, "floating", port->mac_address, extended);
+            }
+        }
+    }
+}
+
+static bool network_before(const struct network_port_info *ports, size_t i) {
+    for (size_t k = 0; k < i; k++) {
+        if (!strcmp(ports[k].network_id, ports[i].network_id)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* {"network": [addresses]} of some ports of one server. */
+static const char *addresses_of(struct call *call, const struct network_port_info *ports, size_t count, bool extended) {
+    struct buf buf = {0};
+    struct json_out out = {.buf = &buf};
+
+    json_map(&out);
+    for (size_t i = 0; i < count; i++) {
+        if (network_before(ports, i)) {
+            continue;
+        }
+        json_key(&out, ports[i].network_name);
+        json_list(&out);
+        for (size_t k = i; k < count; k++) {
+            if (!strcmp(ports[k].network_id, ports[i].network_id)) {
+                put_port(call, &out, &ports[k], extended);
+            }
+        }
+        json_list_end(&out);
+    }
+    json_map_end(&out);
+    return taken(call, &buf);
+}
+
+/* [{"name"}] of all groups of some ports; null when there are none. */
+static const char *groups_of(struct call *call, const struct network_port_info *ports, size_t count) {
+    struct buf buf = {0};
+    struct json_out out = {.buf = &buf};
+    const char *seen[64];
+    size_t n = 0;
+
+    json_list(&out);
+    for (size_t i = 0; i < count; i++) {
+        for (JSON_EACH(group, parsed(call, ports[i].security_groups))) {
+            bool again = group->type != JSON_TEXT || n == 64;
+
+            for (size_t k = 0; k < n && !again; k++) {
+                again = !strcmp(seen[k], group->text);
+            }
+            if (!again) {
+                seen[n++] = group->text;
+                json_map(&out);
+                json_put_text(&out, "name", group->text);
+                json_map_end(&out);
+            }
+        }
+    }
+    json_list_end(&out);
+    return n ? taken(call, &buf) : (buf_release(&buf), NULL);
+}
+
+static int by_id(const void *a, const void *b) {
+    return strcmp((*(const struct compute_server *const *)a)->id, (*(const struct compute_server *const *)b)->id);
+}
+
+/* The servers by id, to find each row's owner. */
+struct batch {
+    struct compute_server **by_id;
+    const char **ids;
+    size_t count;
+};
+
+static struct batch batch_of(struct call *call, struct compute_server *rows, size_t count) {
+    struct batch batch = {ARENA_ARRAY(call->arena, struct compute_server *, count + 1),
+                          ARENA_ARRAY(call->arena, const char *, count + 1), count};
+
+    for (size_t i = 0; i < count; i++) {
+        batch.by_id[i] = &rows[i];
+    }
+    qsort(batch.by_id, count, sizeof *batch.by_id, by_id);
+    for (size_t i = 0; i < count; i++) {
+        batch.ids[i] = batch.by_id[i]->id;
+    }
+    return batch;
+}
+
+static struct compute_server *batch_find(const struct batch *batch, const char *id) {
+    struct compute_server key = {.id = id}, *at = &key, **found;
+
+    found = bsearch(&at, batch->by_id, batch->count, sizeof *batch->by_id, by_id);
+    return found ? *found : NULL;
+}
+
+static bool add_ports(struct call *call, const struct batch *batch, bool extended) {
+    struct network_port_info *ports;
+    size_t count, run;
+
+    if (!network_ports_of(call, batch->ids, batch->count, &ports, &count)) {
+        return false;
+    }
+    for (size_t i = 0; i < count; i += run) {
+        struct compute_server *server = batch_find(batch, ports[i].device_id);
+
+        for (run = 1; i + run < count && !strcmp(ports[i].device_id, ports[i + run].device_id); run++) {
+        }
+        if (server) {
+            server->addresses = strcmp(server->vm_state, "building") ? addresses_of(call, &ports[i], run, extended) : NULL;
+            server->security_groups = groups_of(call, &ports[i], run);
+        }
+    }
+    return true;
+}
+
+/* "?, ?, ?" and its values. */
+static const char *id_marks(struct call *call, const struct batch *batch, struct value **ret_values) {
+    char *marks = arena_alloc(call->arena, 2 * batch->count + 1);
+
+    *ret_values = ARENA_ARRAY(call->arena, struct value, batch->count + 1);
+    for (size_t i = 0; i < batch->count; i++) {
+        (*ret_values)[i] = sql_text(batch->ids[i]);
+        memcpy(marks + 2 * i, i ? ",?" : " ?", 2);
+    }
+    return marks;
+}
+
+static void put_volume(struct call *call, struct compute_server *server, const char *volume_id, bool delete_too) {
+    const char *more = call->minor >= 3 ? delete_too ? ", \"delete_on_termination\": true" : ", \"delete_on_termination\": false" : "";
+    const char *old = server->volumes_attached;
+    const char *before = !strcmp(old, "[]") ? "[" : arena_printf(call->arena, "%.*s, ", (int)strlen(old) - 1, old);
+
+    server->volumes_attached = arena_printf(call->arena, "%s{\"id\": \"%s\"%s}]", before, volume_id, more);
+}
+
+static bool add_volumes(struct call *call, const struct batch *batch) {
+    struct value *values;
+    const char *marks = id_marks(call, batch, &values);
+    struct rows *rows = db_query(call->db,
+                                 arena_printf(call->arena,
+                                              "SELECT server_id, volume_id, delete_on_termination FROM compute_disk"
+                                              " WHERE server_id IN (%s) AND volume_id IS NOT NULL"
+                                              " ORDER BY server_id, created_at, id", marks), values, batch->count);
+
+    while (rows_next(rows)) {
+        struct compute_server *server = batch_find(batch, rows_text(rows, 0));
+
+        if (server) {
+            put_volume(call, server, rows_text(rows, 1), rows_int(rows, 2));
+        }
+    }
+    rows_end(rows);
+    return db_failure(call->db) == DB_OK;
+}
+
+/* "UP", "DOWN", "MAINTENANCE" (disabled) by the host of each; "" for those without one. */
+static bool add_host_status(struct call *call, const struct batch *batch) {
+    struct compute_host *hosts;
+    size_t count;
+
+    if (call->minor < 16 || !call_allowed(call, "os_compute_api:servers:show:host_status", NULL, NULL)) {
+        return true;
+    }
+    if (!rows_find(call, &resource_compute_host, NULL, SQL_NO_ARGS, &hosts, &count)) {
+        return false;
+    }
+    for (size_t i = 0; i < batch->count; i++) {
+        struct compute_server *server = batch->by_id[i];
+
+        server->host_status = "";
+        for (size_t k = 0; server->host && k < count; k++) {
+            if (!strcmp(hosts[k].name, server->host)) {
+                server->host_status = hosts[k].forced_down                  ? "DOWN"
+                                      : !strcmp(hosts[k].status, "disabled") ? "MAINTENANCE"
+                                      : !strcmp(hosts[k].state, "up")        ? "UP"
+                                                                             : "UNKNOWN";
+                break;
+            }
+        }
+    }
+    return true;
+}
+
+static void add_fault(struct call *call, struct compute_server *server) {
+    const struct json *fault = server->deleted || !strcmp(server_status(server), "ERROR") ? parsed(call, server->fault) : NULL;
+    const char *details = json_get_text(fault, "details");
+    int64_t code = json_get_int(fault, "code", 500);
+    struct buf buf = {0};
+    struct json_out out = {.buf = &buf};
+    char time[TIME_TEXT_SIZE];
+
+    if (!fault) {
+        return;
+    }
+    json_map(&out);
+    json_put_int(&out, "code", code);
+    json_put_text(&out, "created", time_print(json_get_int(fault, "created", 0), TIME_Z, time));
+    json_put_text(&out, "message", json_get_text(fault, "message"));
+    if (details && *details && (call->caller.admin || code != 500)) {
+        json_put_text(&out, "details", details);
+    }
+    json_map_end(&out);
+    server->fault_shown = taken(call, &buf);
+}
+
+const char *server_domain_name(struct arena *arena, const struct compute_server *server) {
+    return arena_printf(arena, "instance-%.8s", server->id);
+}
+
+/* For whom the policy allows, how the cloud runs the server. */
+static void add_attributes(struct call *call, struct compute_server *server, bool allowed) {
+    if (!allowed) {
+        server->attr_hostname = call->minor >= 90 ? quoted(call, server->hostname) : NULL;
+        return;
+    }
+    server->attr_host = server->attr_node = quoted(call, server->host);
+    server->attr_name = quoted(call, server_domain_name(call->arena, server));
+    server->attr_reservation = quoted(call, server->reservation_id);
+    server->attr_index = number(call, server->launch_index);
+    server->attr_hostname = quoted(call, server->hostname);
+    server->attr_kernel = server->attr_ramdisk = "\"\"";
+    server->attr_root = quoted(call, server->root_device);
+    server->attr_user_data = quoted(call, server->user_data);
+}
+
+static const char *const with_progress = "ACTIVE|BUILD|REBUILD|RESIZE|VERIFY_RESIZE|MIGRATING";
+
+bool compute_server_expand(struct call *call, void *pointer, size_t count) {
+    struct compute_server *rows = pointer;
+    const struct operation *op = call->operation;
+    bool list = op && op->run == op_list, brief = list && op->flags & OP_BRIEF, allowed;
+    bool extended = !op || op->run == op_list || op->run == op_show || call->minor >= FULL_ANSWER;
+    struct batch batch;
+
+    if (brief || !count) {
+        return true;
+    }
+    batch = batch_of(call, rows, count);
+    allowed = call_allowed(call, "os_compute_api:os-extended-server-attributes", NULL, NULL);
+    for (size_t i = 0; i < count; i++) {
+        rows[i].volumes_attached = "[]";
+        rows[i].progress = word_in(with_progress, server_status(&rows[i])) ? 0 : NO_INT;
+        add_fault(call, &rows[i]);
+        add_attributes(call, &rows[i], allowed);
+        if (!list && call->minor >= 71) {
+            rows[i].server_groups = rows[i].group_id ? arena_printf(call->arena, "[\"%s\"]", rows[i].group_id) : "[]";
+        }
+    }
+    if (!add_ports(call, &batch, extended) || !add_volumes(call, &batch) || !add_host_status(call, &batch)) {
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        rows[i].addresses = rows[i].addresses ? rows[i].addresses : "{}";
+    }
+    return true;
+}
+
+bool server_answer(struct call *call, struct compute_server *server, bool rebuild) {
+    bool all = call->minor >= FULL_ANSWER;
+    unsigned view = all ? READ : READ_CHANGED;
+    struct compute_server shown = *server;
+
+    if (!compute_server_expand(call, &shown, 1)) {
+        return false;
+    }
+    if (rebuild) {
+        shown.new_user_data = call->minor >= 57 ? quoted(call, server->user_data) : NULL;
+        shown.attr_user_data = NULL;
+    } else {
+        shown.admin_pass = NULL;
+    }
+    json_map(&call->out);
+    json_key(&call->out, "server");
+    row_write(call, &resource_compute_server, &shown, view, &call->out);
+    json_map_end(&call->out);
+    return true;
+}
+
+/* ---- addresses on their own ---- */
+
+static bool ports_shown(struct call *call, const char **ret_addresses) {
+    const struct compute_server *server = call->row;
+    struct network_port_info *ports;
+    size_t count;
+
+    if (!network_ports_of(call, &server->id, 1, &ports, &count)) {
+        return false;
+    }
+    *ret_addresses = addresses_of(call, ports, count, false);
+    return true;
+}
+
+bool compute_server_ips(struct call *call) {
+    const char *addresses;
+
+    if (!ports_shown(call, &addresses)) {
+        return false;
+    }
+    json_map(&call->out);
+    json_put_raw(&call->out, "addresses", addresses);
+    json_map_end(&call->out);
+    return true;
+}
+
+bool compute_server_ips_of(struct call *call) {
+    const char *addresses, *network = call_parameter(call, "network");
+    const struct json *of;
+
+    if (!ports_shown(call, &addresses)) {
+        return false;
+    }
+    of = json_get(parsed(call, addresses), network);
+    if (!of) {
+        return fail(call, 404, "Instance does not have a network named %.255s", network);
+    }
+    json_map(&call->out);
+    json_key(&call->out, network);
+    json_tree(&call->out, of);
+    json_map_end(&call->out);
+    return true;
+}
+
+bool compute_server_groups_list(struct call *call) {
+    const struct compute_server *server = call->row;
+    struct network_port_info *ports;
+    const char *groups;
+    size_t count;
+
+    if (!network_ports_of(call, &server->id, 1, &ports, &count)) {
+        return false;
+    }
+    groups = groups_of(call, ports, count);
+    json_map(&call->out);
+    json_key(&call->out, "security_groups");
+    json_list(&call->out);
+    for (JSON_EACH(group, parsed(call, groups))) {
+        const char *name = json_get_text(group, "name");
+
+        json_map(&call->out);
+        json_put_text(&call->out, "id", name);
+        json_put_text(&call->out, "name", name);
+        json_put_text(&call->out, "description", name);
+        json_put_text(&call->out, "tenant_id", server->project_id);
+        json_put_raw(&call->out, "rules", "[]");
+        json_map_end(&call->out);
+    }
+    json_list_end(&call->out);
+    json_map_end(&call->out);
+    return true;
+}

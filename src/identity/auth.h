@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Authentication methods. To add one: a file with a 'struct auth_method', its line in auth.c's table, its bit in
+ * token.h, and the fields of its body in token.def. */
+#pragma once
+#include "identity/token.h"
+#include "identity/types.h"
+
+/* What an authentication has come to know. */
+struct authentication {
+    const struct auth_request *request;
+    unsigned methods;
+    const struct identity_user *user;
+    const struct token *from;           /* method token */
+    enum token_delegation delegation;
+    const char *delegation_id;
+    enum token_scope scope;             /* that the method itself gives */
+    const char *scope_id;
+    int64_t latest;                     /* the token ends by then; 0: by its own life */
+    struct token token;                 /* being made */
+    struct caller caller;
+};
+
+struct auth_method {
+    const char *name;                   /* in "methods", and the key of its part of the body */
+    unsigned bit;                       /* enum token_method */
+    /* Checks the method's part of the body and fills in who it is. Outside any transaction, so it may hash. Fails 401
+     * in the same words whatever is wrong with a secret or name. */
+    bool (*run)(struct call *call, struct authentication *auth);
+};
+
+extern const struct auth_method auth_method_password, auth_method_token, auth_method_application_credential;
+
+/* 401 in the words that tell nothing. */
+bool auth_refused(struct call *call);
+
+/* Finds the domain or user that a body names by id, or by name (a user's in its domain); null when there is none. In a
+ * transaction. */
+struct identity_domain *auth_find_domain(struct call *call, const struct auth_domain *given);
+struct identity_user *auth_find_user(struct call *call, const struct auth_user *given);
+/* Fails 400 unless the user is named whole. */
+bool auth_user_named(struct call *call, const struct auth_user *given);
+
+/* Makes the token that 'auth' is for and writes its body. In a transaction. */
+bool auth_make_token(struct call *call, struct authentication *auth);

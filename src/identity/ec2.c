@@ -1,0 +1,224 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * EC2 keys of users, and tokens for requests signed with them. */
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/crypto.h"
+#include "base/id.h"
+#include "http/http.h"
+#include "identity/auth.h"
+#include "identity/credential.h"
+#include "identity/ec2_signature.h"
+#include "identity/identity.h"
+#include "identity/target.h"
+
+#define SIGNED_FOR (15 * 60 * SECOND)
+
+/* ---- the keys ---- */
+
+static void write_key(struct call *call, const struct identity_credential *row) {
+    struct json_out *out = &call->out;
+    const struct json *blob = json_parse(call->arena, row->blob, strlen(row->blob), NULL);
+    const char *access = json_get_text(blob, "access");
+
+    json_map(out);
+    json_put_text(out, "user_id", row->user_id);
+    json_put_text(out, "tenant_id", row->project_id);
+    json_put_text(out, "access", access);
+    json_put_text(out, "secret", json_get_text(blob, "secret"));
+    json_put_text(out, "trust_id", json_get_text(blob, "trust_id"));
+    json_key(out, "links");
+    json_map(out);
+    json_put_text(out, "self", arena_printf(call->arena, "%s/identity/v3/users/%s/credentials/OS-EC2/%s",
+                                            call_base_url(call), row->user_id, access ? access : ""));
+    json_map_end(out);
+    json_map_end(out);
+}
+
+static void respond_key(struct call *call, const struct identity_credential *row) {
+    json_map(&call->out);
+    json_key(&call->out, "credential");
+    write_key(call, row);
+    json_map_end(&call->out);
+}
+
+bool identity_ec2_list(struct call *call) {
+    struct identity_credential *rows;
+    struct identity_user *user;
+    size_t count;
+
+    if (!primary_only(call) || !path_row(call, "user", &user) ||
+        !rows_find(call, &resource_identity_credential, "user_id = ? AND type = 'ec2' ORDER BY id",
+                   SQL_ARGS(sql_text(user->id)), &rows, &count)) {
+        return false;
+    }
+    json_map(&call->out);
+    json_key(&call->out, "credentials");
+    json_list(&call->out);
+    for (size_t i = 0; i < count; i++) {
+        if (!credential_open(call, &rows[i])) {
+            return false;
+        }
+        write_key(call, &rows[i]);
+    }
+    json_list_end(&call->out);
+    json_map_end(&call->out);
+    return true;
+}
+
+bool identity_ec2_create(struct call *call) {
+    const struct identity_ec2_new *input = call->input;
+    struct identity_credential row = {0};
+    struct identity_user *user;
+
+    if (!path_row(call, "user", &user)) {
+        return false;
+    }
+    if (!identity_project_exists(call, input->tenant_id)) {
+        return fail(call, 404, "Could not find project: %s.", input->tenant_id);
+    }
+    row_defaults(call, &resource_identity_credential, &row);
+    row.user_id = user->id;
+    row.project_id = input->tenant_id;
+    row.type = "ec2";
+    row.blob = arena_printf(call->arena, "{\"access\": \"%s\", \"secret\": \"%s\"}", id_hex(call->arena), id_hex(call->arena));
+    if (!resource_create(call, &resource_identity_credential, &row)) {
+        return false;
+    }
+    respond_key(call, &row);
+    return true;
+}
+
+static bool find_key(struct call *call, const char *access, struct identity_credential **ret_row) {
+    return row_find(call, &resource_identity_credential, credential_ec2_id(call, access), ret_row) &&
+           !strcmp((*ret_row)->type, "ec2") && credential_open(call, *ret_row);
+}
+
+static bool named_key(struct call *call, struct identity_credential **ret_row) {
+    const char *access = call_parameter(call, "access");
+    struct identity_user *user;
+
+    if (!primary_only(call) || !path_row(call, "user", &user)) {
+        return false;
+    }
+    return (find_key(call, access, ret_row) && !strcmp((*ret_row)->user_id, user->id)) || call->error ||
+           fail(call, 404, "Could not find credential: %s.", access);
+}
+
+bool identity_ec2_show(struct call *call) {
+    struct identity_credential *row;
+
+    if (!named_key(call, &row) || call->error) {
+        return false;
+    }
+    respond_key(call, row);
+    return true;
+}
+
+bool identity_ec2_delete(struct call *call) {
+    struct identity_credential *row;
+
+    return named_key(call, &row) && !call->error && resource_delete(call, &resource_identity_credential, row);
+}
+
+/* ---- tokens for signed requests ---- */
+
+static const struct json *given_of(struct call *call) {
+    static const char *const names[] = {"credentials", "credential", "ec2Credentials"};
+
+    for (int i = 0; i < 3; i++) {
+        if (json_get(call->body, names[i])) {
+            return json_get(call->body, names[i]);
+        }
+    }
+    return NULL;
+}
+
+/* A request is good for a quarter of an hour after its time, where it says one. */
+static bool in_time(struct call *call, const struct json *given) {
+    const char *text = json_get_text(json_get(given, "params"), "Timestamp");
+    int64_t time;
+
+    text = text ? text : json_get_text(json_get(given, "headers"), "X-Amz-Date");
+    text = text ? text : json_get_text(json_get(given, "params"), "X-Amz-Date");
+    if (text && strlen(text) == 16 && text[8] == 'T') {     /* 20260131T235959Z */
+        text = arena_printf(call->arena, "%.4s-%.2s-%.2sT%.2s:%.2s:%.2sZ", text, text + 4, text + 6, text + 9, text + 11,
+                            text + 13);
+    }
+    if (text && (!time_parse(text, &time) || clock_now() > time + SIGNED_FOR)) {
+        return fail(call, 401, "The signed request has expired, or its time is not valid.");
+    }
+    return true;
+}
+
+/* Clients differ in whether the port is part of the host that they sign. */
+static bool ec2_signed(struct call *call, const struct json *given, const char *secret, const char *signature) {
+    const char *host = json_get_text(given, "host");
+    const char *made = ec2_signature(call->arena, secret, given, host ? host : "");
+
+    if (made && equal_secret(made, signature)) {
+        return true;
+    }
+    if (!host || !strchr(host, ':')) {
+        return false;
+    }
+    made = ec2_signature(call->arena, secret, given, arena_text_size(call->arena, host, strcspn(host, ":")));
+    return made && equal_secret(made, signature);
+}
+
+static bool s3_signed(struct call *call, const struct json *given, const char *secret, const char *signature) {
+    const char *token = json_get_text(given, "token"), *made;
+    size_t size;
+    const uint8_t *text = token ? base64_decode(call->arena, token, &size) : NULL;
+
+    made = text ? s3_signature(call->arena, secret, arena_text_size(call->arena, (const char *)text, size)) : NULL;
+    return made && equal_secret(made, signature);
+}
+
+static bool respond_token(struct call *call, const struct identity_credential *row) {
+    struct authentication auth = {.methods = METHOD_EC2, .scope = SCOPE_PROJECT, .scope_id = row->project_id};
+    struct identity_user *user;
+
+    if (!row_find(call, &resource_identity_user, row->user_id, &user)) {
+        return auth_refused(call);
+    }
+    auth.user = user;
+    if (!auth_make_token(call, &auth)) {
+        return false;
+    }
+    call_header(call, "X-Subject-Token", token_seal(call->arena, &auth.token));
+    return true;
+}
+
+static bool token_for(struct call *call, bool (*is_signed)(struct call *, const struct json *, const char *, const char *)) {
+    const struct json *given = given_of(call), *blob;
+    const char *access = json_get_text(given, "access"), *signature = json_get_text(given, "signature"), *secret;
+    struct identity_credential *row;
+
+    if (!call->body) {
+        return fail(call, 400, "The request must include a request body.");
+    }
+    if (!access || !signature) {
+        return fail(call, 401, "EC2 signature not supplied.");
+    }
+    if (!find_key(call, access, &row)) {
+        return fail(call, 401, "EC2 access key not found.");
+    }
+    blob = json_parse(call->arena, row->blob, strlen(row->blob), NULL);
+    secret = json_get_text(blob, "secret");
+    if (!secret || !is_signed(call, given, secret, signature)) {
+        return fail(call, 401, "Invalid EC2 signature.");
+    }
+    if (json_get(blob, "trust_id") || json_get(blob, "app_cred_id") || json_get(blob, "access_token_id")) {
+        return fail(call, 401, "EC2 keys bound to a delegation are not accepted.");
+    }
+    return in_time(call, given) && respond_token(call, row);
+}
+
+bool identity_ec2_token(struct call *call) {
+    return token_for(call, ec2_signed);
+}
+
+bool identity_s3_token(struct call *call) {
+    return token_for(call, s3_signed);
+}

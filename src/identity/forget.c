@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What hangs on users, groups, projects and roles, as a table. A resource that refers to one of them adds its line. */
+#include "identity/forget.h"
+
+#include <string.h>
+
+#include "identity/identity.h"
+
+static const struct {
+    const char *kind, *table, *column;
+} hanging[] = {
+    {"user", "identity_membership", "user_id"},
+    {"user", "identity_assignment", "actor_id"},
+    {"group", "identity_membership", "group_id"},
+    {"group", "identity_assignment", "actor_id"},
+    {"project", "identity_assignment", "target_id"},
+    {"project", "identity_project_endpoint", "project_id"},
+    {"project", "identity_project_endpoint_group", "project_id"},
+    {"project", "identity_limit", "owner"},
+    {"project", "identity_domain_option", "domain_id"},
+    {"project", "identity_credential", "project_id"},
+    {"project", "identity_trust", "project_id"},
+    {"project", "identity_application_credential", "project_id"},
+    {"user", "identity_credential", "user_id"},
+    {"user", "identity_trust", "trustor_user_id"},
+    {"user", "identity_trust", "trustee_user_id"},
+    {"user", "identity_application_credential", "user_id"},
+    {"user", "identity_access_rule", "user_id"},
+    {"endpoint", "identity_project_endpoint", "endpoint_id"},
+    {"endpoint", "identity_policy_association", "endpoint_id"},
+    {"endpoint_group", "identity_project_endpoint_group", "endpoint_group_id"},
+    {"service", "identity_policy_association", "service_id"},
+    {"policy", "identity_policy_association", "policy_id"},
+    {"provider", "identity_remote_id", "idp_id"},
+    {"role", "identity_assignment", "role_id"},
+    {"role", "identity_implied_role", "prior_role_id"},
+    {"role", "identity_implied_role", "implied_role_id"},
+};
+
+bool forget(struct call *call, const char *kind, const char *which, const char *id) {
+    identity_changed(call);
+    for (size_t i = 0; i < sizeof hanging / sizeof *hanging; i++) {
+        if (!strcmp(hanging[i].kind, kind) &&
+            !call_exec(call, arena_printf(call->arena, "DELETE FROM %s WHERE %s IN (%s)", hanging[i].table,
+                                          hanging[i].column, which), SQL_ARGS(sql_text(id)))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool forget_domain(struct call *call, const char *domain_id) {
+    static const char *const kinds[] = {"user", "group", "project", "role"};
+
+    for (size_t i = 0; i < 4; i++) {
+        const char *table = arena_printf(call->arena, "identity_%s", kinds[i]);
+
+        if (!forget(call, kinds[i], arena_printf(call->arena, "SELECT id FROM %s WHERE domain_id = ?", table), domain_id) ||
+            !call_exec(call, arena_printf(call->arena, "DELETE FROM %s WHERE domain_id = ?", table),
+                       SQL_ARGS(sql_text(domain_id)))) {
+            return false;
+        }
+    }
+    return forget(call, "project", "?", domain_id);
+}

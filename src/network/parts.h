@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What the files of the network service ask of each other. Everything works inside the call's transaction, and fails the
+ * call when it returns false. */
+#pragma once
+#include "base/ip.h"
+#include "network/types.h"
+#include "rest/call.h"
+#include "rest/task.h"
+
+/* ---- parts.c: small things ---- */
+
+/* A given JSON text as a tree; null stays null. */
+const struct json *network_json(struct call *call, const char *text);
+/* Takes over the text that was written to 'buf', into the arena. */
+const char *network_text(struct call *call, struct buf *buf);
+/* "OP:FIELD:KEY" for each key of each item of the JSON list (or map) 'text', where there is such a rule. */
+bool network_allow_keys(struct call *call, const char *field, const char *text, const struct resource *resource,
+                        const void *row);
+/* True when the body of this very operation on 'resource' gave the field. */
+bool network_given(struct call *call, const struct resource *resource, const char *field);
+/* ?shared= of lists: rows named by the RBAC table, or not. */
+bool network_filter_shared(struct call *call, struct query *query, const char *condition);
+/* Sets the bool field "shared" of rows of that RBAC type. */
+bool network_expand_shared(struct call *call, const struct resource *resource, void *rows, size_t count);
+/* What "shared" stands for in the RBAC table: makes or removes the entry for everybody. */
+bool network_share(struct call *call, const char *type, const char *id, const char *project_id, const char *action,
+                   bool share);
+
+/* ---- checks.c ---- */
+bool network_fixed_ips_check(struct call *call, const struct field *field, void *slot);
+
+/* ---- tags.c ---- */
+void network_filter_tags(struct call *call, struct query *query);
+
+/* ---- networks.c ---- */
+/* The network that the port is in, read once. */
+struct network_network *network_of_port(struct call *call, const struct network_port *port);
+/* The network's metadata port has an address in this IPv4 subnet while it has DHCP. */
+bool network_metadata_follow(struct call *call, const struct network_subnet *subnet);
+
+/* ---- subnets.c ---- */
+bool network_subnet_is_auto(const struct network_subnet *subnet);
+bool network_subnets_of(struct call *call, const char *network_id, struct network_subnet **ret_subnets, size_t *ret_count);
+
+/* ---- addresses.c ---- */
+
+/* Gives 'port' the addresses that 'wanted' asks for (a list of {subnet_id, ip_address}, both optional; null: one of each
+ * version), writes their rows and port->fixed_ips. Addresses the port has already (port->fixed_ips) and wants again are
+ * kept, all others given back. */
+bool network_addresses_set(struct call *call, struct network_port *port, const struct json *wanted);
+/* Adds an address of this subnet (IPv6 with automatic addresses: the one of the MAC address). */
+bool network_addresses_add(struct call *call, struct network_port *port, const struct network_subnet *subnet);
+/* Removes those of this subnet. */
+bool network_addresses_remove(struct call *call, struct network_port *port, const char *subnet_id);
+
+/* ---- ports.c ---- */
+
+/* A port that the cloud makes for itself: row with defaults, not yet inserted. */
+struct network_port *network_port_blank(struct call *call, const char *network_id, const char *project_id,
+                                        const char *device_id, const char *device_owner);
+/* Writes the port with other addresses, and tells the drivers. */
+bool network_port_changed(struct call *call, struct network_port *port);
+
+/* ---- security_groups.c ---- */
+/* The project's default group, made when absent. */
+bool network_default_group(struct call *call, const char *project_id, const char **ret_id);
+/* Every id of the JSON list is a group that the caller may use; 404 else. */
+bool network_groups_usable(struct call *call, const struct json *ids);
+
+/* ---- floatingips.c ---- */
+/* Frees the floating IPs that stand for an address which the port does not have any more. */
+bool network_floatingips_free(struct call *call, const struct network_port *port);
+
+/* ---- tasks.c ---- */
+
+/* The drivers should look at the resource again. */
+bool network_apply(struct call *call, const char *kind, const char *id);
+/* The same for a port; only ports that are on a wire concern drivers. */
+bool network_apply_port(struct call *call, const struct network_port *port, bool was_wired);
+bool network_port_is_wired(const struct network_port *port);
+extern const struct task_kind network_tasks[];
+bool network_report(struct call *call, const char *host, const char *kind, const char *id, const struct json *doc);
+bool network_ask(struct call *call, const char *host, const char *kind, const char *id);
+
+/* ---- agents.c ---- */
+bool network_host_up(struct call *call, const char *host, const struct json *facts);
+bool network_host_down(struct call *call, const char *host);
+/* The host that drives the back end; null: none is there. */
+const char *network_driver_host(struct call *call);
+/* True when the host has a network agent. */
+bool network_host_known(struct call *call, const char *host);
+
+/* ---- documents.c: what drivers want, see driver.h ---- */
+struct network_world;
+struct network_world *network_world_new(struct call *call);
+/* Reads everything at once, for documents of everything. */
+bool network_world_fill(struct network_world *world);
+bool network_document(struct network_world *world, struct json_out *out, const struct network_network *net);
+bool network_port_document(struct network_world *world, struct json_out *out, const struct network_port *port);
+bool network_router_document(struct network_world *world, struct json_out *out, const struct network_router *router);
+bool network_group_document(struct network_world *world, struct json_out *out,
+                            const struct network_security_group *group);
+bool network_wanted(struct network_world *world, struct json_out *out, const char *host, bool central);

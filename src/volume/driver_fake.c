@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Volumes without bytes: DATA/volumes-fake/HOST/NAME is an empty file of the volume's size, all hole. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/json.h"
+#include "volume/driver.h"
+
+static const char *path_of(struct work *work, const char *name) {
+    return arena_printf(work->arena, "%s/volumes-fake/%s/%s", work->host->data, work->host->name, name);
+}
+
+static bool directories_make(const struct host *host) {
+    char path[4096];
+
+    snprintf(path, sizeof path, "%s/volumes-fake", host->data);
+    if (mkdir(path, 0711) && errno != EEXIST) {
+        return false;
+    }
+    snprintf(path, sizeof path, "%s/volumes-fake/%s", host->data, host->name);
+    return !mkdir(path, 0711) || errno == EEXIST;
+}
+
+static bool fake_start(const struct host *host) {
+    return directories_make(host);
+}
+
+static bool fake_capacity(const struct host *host, double *ret_total, double *ret_free) {
+    *ret_total = *ret_free = 10000;
+    return directories_make(host);
+}
+
+static bool fake_make(struct work *work, const struct volume_spec *spec) {
+    const char *path = path_of(work, spec->name);
+    struct stat st;
+    int fd;
+
+    if (spec->from && (stat(path_of(work, spec->from), &st) || st.st_size > spec->size)) {
+        return work_fail(work, "the source %s is not there, or larger", spec->from);
+    }
+    if (spec->image && (stat(spec->image, &st) || (!strcmp(spec->format, "raw") && st.st_size > spec->size))) {
+        return work_fail(work, "the image %s is not there, or larger", spec->image);
+    }
+    fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0) {
+        return errno == EEXIST || work_fail(work, "cannot make %s: %s", path, strerror(errno));
+    }
+    if (ftruncate(fd, spec->size)) {
+        work_fail(work, "cannot make %s: %s", path, strerror(errno));
+    }
+    close(fd);
+    return !work->error;
+}
+
+static bool fake_remove(struct work *work, const char *name) {
+    return !unlink(path_of(work, name)) || errno == ENOENT || work_fail(work, "cannot remove %s: %s", name, strerror(errno));
+}
+
+static bool fake_extend(struct work *work, const char *name, int64_t size) {
+    const char *path = path_of(work, name);
+    struct stat st;
+
+    if (stat(path, &st)) {
+        return work_fail(work, "%s is not there", name);
+    }
+    return st.st_size >= size || !truncate(path, size) || work_fail(work, "cannot grow %s: %s", name, strerror(errno));
+}
+
+static bool fake_connect(struct work *work, const char *name, struct json_out *out) {
+    json_put_text(out, "path", path_of(work, name));
+    json_put_text(out, "format", "raw");
+    return true;
+}
+
+/* An image of 64 KiB of zeros. */
+static bool fake_export(struct work *work, const char *name, const char *path, const char *format, int64_t *ret_size,
+                        int64_t *ret_virtual_size) {
+    struct stat st;
+    int fd;
+
+    if (stat(path_of(work, name), &st)) {
+        return work_fail(work, "%s is not there", name);
+    }
+    *ret_virtual_size = st.st_size;
+    *ret_size = 65536;
+    fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+    if (fd < 0 || ftruncate(fd, *ret_size)) {
+        work_fail(work, "cannot write %s: %s", path, strerror(errno));
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    return !work->error;
+}
+
+const struct volume_driver volume_driver_fake = {
+    .name = "fake",
+    .start = fake_start,
+    .capacity = fake_capacity,
+    .make = fake_make,
+    .remove = fake_remove,
+    .extend = fake_extend,
+    .connect = fake_connect,
+    .export = fake_export,
+};

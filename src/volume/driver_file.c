@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Volumes as sparse raw files: DATA/volumes/volume-ID and snapshot-ID. Raw, so that a copy of one that is in use is what
+ * a disk is after a power failure, and nothing else. What is being made has the ending ".new". */
+#include <errno.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "base/run.h"
+#include "volume/driver.h"
+#include "volume/files.h"
+
+LOG_MODULE("volume.file");
+
+static const double gib = 1 << 30;
+
+static const char *path_of(struct work *work, const char *name) {
+    return arena_printf(work->arena, "%s/volumes/%s", work->host->data, name);
+}
+
+static bool file_start(const struct host *host) {
+    char path[4096];
+
+    snprintf(path, sizeof path, "%s/volumes", host->data);
+    if (mkdir(path, 0711) && errno != EEXIST) {
+        log_error("cannot make %s: %s", path, strerror(errno));
+        return false;
+    }
+    return true;
+}
+
+static bool file_capacity(const struct host *host, double *ret_total, double *ret_free) {
+    struct statvfs st;
+    char path[4096];
+
+    snprintf(path, sizeof path, "%s/volumes", host->data);
+    if (statvfs(path, &st)) {
+        return false;
+    }
+    *ret_total = (double)st.f_blocks * (double)st.f_frsize / gib;
+    *ret_free = (double)st.f_bavail * (double)st.f_frsize / gib;
+    return true;
+}
+
+static int milliseconds_left(const struct work *work) {
+    int64_t left = work->deadline ? (work->deadline - clock_monotonic()) / 1000 : 3600 * 1000;
+
+    return left < 1 ? 1 : left > 24 * 3600 * 1000 ? 24 * 3600 * 1000 : (int)left;
+}
+
+/* ---- images into volumes ---- */
+
+/* The format's name in qemu-img. */
+static const char *qemu_format(const char *format) {
+    return !strcmp(format, "vhd") ? "vpc" : !strcmp(format, "iso") ? "raw" : format;
+}
+
+/* A directory where only nobody may write: qemu-img reads a tenant's bytes there without rights. */
+static const char *scratch_make(struct work *work, const struct passwd *nobody) {
+    char *path = arena_printf(work->arena, "%s/volumes/convert-XXXXXX", work->host->data);
+
+    if (!mkdtemp(path) || (nobody && chown(path, nobody->pw_uid, nobody->pw_gid))) {
+        work_fail(work, "cannot make %s: %s", path, strerror(errno));
+        return NULL;
+    }
+    return path;
+}
+
+static bool convert(struct work *work, const struct volume_spec *spec, const char *raw, const struct passwd *nobody) {
+    static const char *const env[] = {"MALLOC_ARENA_MAX=1", NULL};
+    struct run_result result;
+    struct stat st;
+
+    if (stat(spec->image, &st)) {
+        return work_fail(work, "cannot find %s: %s", spec->image, strerror(errno));
+    }
+    return run_program(work->arena,
+                       &(struct run){
+                           .argv = (const char *const[]){"qemu-img", "convert", "-f", qemu_format(spec->format), "-O", "raw",
+                                                         spec->image, raw, NULL},
+                           .env = env,
+                           .timeout_ms = milliseconds_left(work),
+                           .uid = nobody ? nobody->pw_uid : 0,
+                           .gid = nobody ? st.st_gid : 0,
+                           .max_memory = (size_t)4 << 30,
+                       },
+                       &result) ||
+           work_fail(work, "image is unacceptable: not readable as %s: %s", spec->format, result.errors);
+}
+
+static bool take_converted(struct work *work, const struct volume_spec *spec, const char *raw, const char *to) {
+    struct stat st;
+
+    if (lstat(raw, &st) || !S_ISREG(st.st_mode)) {
+        return work_fail(work, "the image was not converted");
+    }
+    if (st.st_size > spec->size) {
+        return work_fail(work, "the image's disk has %lld bytes, more than the volume", (long long)st.st_size);
+    }
+    return (!rename(raw, to) && !chown(to, geteuid(), getegid()) && !chmod(to, 0600) && !truncate(to, spec->size)) ||
+           work_fail(work, "cannot keep %s: %s", to, strerror(errno));
+}
+
+static bool make_converted(struct work *work, const struct volume_spec *spec, const char *to) {
+    const struct passwd *nobody = geteuid() ? NULL : getpwnam("nobody");
+    const char *scratch = scratch_make(work, nobody), *raw;
+    bool ok;
+
+    if (!scratch) {
+        return false;
+    }
+    raw = arena_printf(work->arena, "%s/raw", scratch);
+    ok = convert(work, spec, raw, nobody) && take_converted(work, spec, raw, to);
+    unlink(raw);
+    rmdir(scratch);
+    return ok;
+}
+
+/* ---- the driver ---- */
+
+static bool put_in_place(struct work *work, const char *draft, const char *path) {
+    if (rename(draft, path)) {
+        return work_fail(work, "cannot make %s: %s", path, strerror(errno));
+    }
+    directory_sync(path);
+    return true;
+}
+
+static bool file_make(struct work *work, const struct volume_spec *spec) {
+    const char *path = path_of(work, spec->name), *draft = arena_printf(work->arena, "%s.new", path);
+    bool plain = spec->image && (!strcmp(spec->format, "raw") || !strcmp(spec->format, "iso"));
+    const char *from = spec->from ? path_of(work, spec->from) : plain ? spec->image : NULL;
+    bool ok;
+
+    if (!access(path, F_OK)) {
+        return true;
+    }
+    ok = spec->image && !plain ? make_converted(work, spec, draft) : file_copy(work, from, draft, spec->size);
+    return ok && put_in_place(work, draft, path);
+}
+
+static bool file_remove(struct work *work, const char *name) {
+    const char *path = path_of(work, name);
+
+    if (unlink(path) && errno != ENOENT) {
+        return work_fail(work, "cannot remove %s: %s", path, strerror(errno));
+    }
+    unlink(arena_printf(work->arena, "%s.new", path));
+    directory_sync(path);
+    return true;
+}
+
+static bool file_extend(struct work *work, const char *name, int64_t size) {
+    const char *path = path_of(work, name);
+    struct stat st;
+
+    if (stat(path, &st)) {
+        return work_fail(work, "cannot find %s: %s", path, strerror(errno));
+    }
+    return st.st_size >= size || !truncate(path, size) || work_fail(work, "cannot grow %s: %s", path, strerror(errno));
+}
+
+static bool file_connect(struct work *work, const char *name, struct json_out *out) {
+    json_put_text(out, "path", path_of(work, name));
+    json_put_text(out, "format", "raw");
+    return true;
+}
+
+/* ---- volumes into images ---- */
+
+static bool write_format(struct work *work, const char *path, const char *draft, const char *format) {
+    struct run_result result;
+
+    return run_program(work->arena,
+                       &(struct run){.argv = (const char *const[]){"qemu-img", "convert", "-U", "-f", "raw", "-O",
+                                                                   qemu_format(format), path, draft, NULL},
+                                     .timeout_ms = milliseconds_left(work)},
+                       &result) ||
+           work_fail(work, "cannot write %s as %s: %s", path, format, result.errors);
+}
+
+/* Gives the file to whom the directory of 'path' belongs, and its name. */
+static bool deliver(struct work *work, const char *draft, const char *path) {
+    char *directory = arena_text(work->arena, path);
+    struct stat st;
+
+    *strrchr(directory, '/') = 0;
+    if (stat(directory, &st) || chown(draft, st.st_uid, st.st_gid) || chmod(draft, 0644) || rename(draft, path)) {
+        return work_fail(work, "cannot deliver %s: %s", path, strerror(errno));
+    }
+    directory_sync(path);
+    return true;
+}
+
+static bool file_export(struct work *work, const char *name, const char *path, const char *format, int64_t *ret_size,
+                        int64_t *ret_virtual_size) {
+    const char *from = path_of(work, name), *draft = path_of(work, arena_printf(work->arena, "%s.image.new", name));
+    struct stat disk, file;
+    bool ok;
+
+    if (stat(from, &disk)) {
+        return work_fail(work, "cannot find %s: %s", from, strerror(errno));
+    }
+    ok = !strcmp(format, "raw") ? file_copy(work, from, draft, disk.st_size) : write_format(work, from, draft, format);
+    if (ok && stat(draft, &file)) {
+        ok = work_fail(work, "cannot find %s: %s", draft, strerror(errno));
+    }
+    ok = ok && deliver(work, draft, path);
+    if (!ok) {
+        unlink(draft);
+        return false;
+    }
+    *ret_size = file.st_size;
+    *ret_virtual_size = disk.st_size;
+    return true;
+}
+
+const struct volume_driver volume_driver_file = {
+    .name = "file",
+    .start = file_start,
+    .capacity = file_capacity,
+    .make = file_make,
+    .remove = file_remove,
+    .extend = file_extend,
+    .connect = file_connect,
+    .export = file_export,
+};

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Sparse files. */
+#pragma once
+#include <stdbool.h>
+#include <stdint.h>
+
+struct work;
+
+/* Copies file 'from' to the new file 'to' and makes it 'size' bytes large, durably; holes stay holes, and where the file
+ * system can the bytes are shared. 'from' null: all holes. Nothing is left when it fails. */
+bool file_copy(struct work *work, const char *from, const char *to, int64_t size);
+
+/* Makes a name durable that was made or removed in its directory. */
+void directory_sync(const char *path);

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Volume's entry in the table of services. */
+#include "rest/cloud.h"
+#include "rest/policy.h"
+#include "rest/policy_defaults.h"
+#include "volume/parts.h"
+
+#define DECLARE "rest/declare_hooks.h"
+#include "defs_volume.h"
+#undef DECLARE
+#define DECLARE "rest/declare_tables.h"
+#include "defs_volume.h"
+#undef DECLARE
+
+static const struct resource *const resources[] = {
+#define DECLARE "rest/declare_list.h"
+#include "defs_volume.h"
+#undef DECLARE
+    NULL};
+
+static const struct policy_default policies[] = {
+#include "volume/policy.def"
+};
+
+static const struct api_style style = {
+    .time = TIME_MICRO,
+    .all_projects = "all_tenants",
+    .sort_pairs = true,
+    .max_limit = 1000,
+    .quota_status = 413,
+    .missing_reference = 404,
+    .write_error = error_keyed,
+    .write_page = page_named,
+};
+
+static bool default_type(struct call *call) {
+    struct volume_type *row = NULL;
+
+    if (!row_first(call, &resource_volume_type, "name = ?", SQL_ARGS(sql_text("__DEFAULT__")), &row)) {
+        return false;
+    }
+    if (row) {
+        return true;
+    }
+    row = ARENA_NEW(call->arena, struct volume_type);
+    row_defaults(call, &resource_volume_type, row);
+    row->name = "__DEFAULT__";
+    row->description = "Default Volume Type";
+    return row_insert(call, &resource_volume_type, row);
+}
+
+static bool bootstrap(struct call *call) {
+    return default_type(call) && volume_scheduler_ensure(call);
+}
+
+const struct service volume = {
+    .type = "volumev3",
+    .folder = "volume",
+    .name = "cinderv3",
+    .description = "OpenStack Block Storage",
+    .prefix = "/volume",
+    .endpoint = "/volume/v3/$(project_id)s",
+    .project_after = "/v3",
+    .versions = {.type = "volume", .major = 3, .least = 0, .most = 70, .dflt = 0},
+    .style = &style,
+    .resources = resources,
+    .policies = policies,
+    .policy_count = sizeof policies / sizeof *policies,
+    .quotas = volume_quotas,
+    .tasks = volume_tasks,
+    .bootstrap = bootstrap,
+    .host_up = volume_host_up,
+    .host_down = volume_host_down,
+};
