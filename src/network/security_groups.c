@@ -258,8 +258,8 @@ bool network_default_group(struct call *call, const char *project_id, const char
     group.name = "default";
     group.description = "Default security group";
     *ret_id = group.id;
-    return row_insert(call, &resource_network_default_group,
-                      &(struct network_default_group){.project_id = project_id, .group_id = group.id}) &&
+    return call_exec(call, "INSERT INTO network_default_group (project_id, group_id) VALUES (?, ?) ON CONFLICT DO NOTHING",
+                     SQL_ARGS(sql_text(project_id), sql_text(group.id))) &&
            row_insert(call, &resource_network_security_group, &group) && add_rules(call, &group, true) &&
            network_apply(call, "network.security_group", group.id);
 }
