@@ -39,6 +39,7 @@ struct api_style {
     int missing_marker;             /* status when a list's marker is not there; 0: 400 */
     int quota_status;
     const char *quota_type;
+    const char *quota_message;      /* format with the quota's name as "%s"; null: name and numbers */
     int missing_reference;          /* status when a referenced row is absent; 0: 400 */
     int conflict_status;            /* UNIQUE; 0: 409 */
     int read_only_status;           /* a field that may not be given or changed; 0: 400 */

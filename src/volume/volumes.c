@@ -101,6 +101,7 @@ bool volume_expand(struct call *call, void *pointer, size_t count) {
     struct volume_volume *rows = pointer;
     bool read = call->operation && call->operation->method == HTTP_GET;
     bool admin = read && call->caller.admin;
+    bool made = call->operation && call->operation->method == HTTP_POST && !call->operation->action;
 
     if (call->operation && call->operation->flags & OP_BRIEF) {
         return true;
@@ -108,6 +109,7 @@ bool volume_expand(struct call *call, void *pointer, size_t count) {
     expand_types(call, rows, count);
     for (size_t i = 0; i < count; i++) {
         rows[i].attachments = "[]";
+        rows[i].image_metadata = made ? NULL : rows[i].image_metadata;     /* the answer to a create does not have it */
         rows[i].shown_project = read ? rows[i].project_id : NULL;
         rows[i].shown_image_metadata = read ? rows[i].image_metadata : NULL;
         rows[i].shown_host = admin ? rows[i].host : NULL;
