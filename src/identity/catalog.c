@@ -94,6 +94,30 @@ void catalog_write(struct call *call, const struct caller *caller, struct json_o
     rows_end(rows);
 }
 
+/* Other clouds that take this token's user. */
+static void write_service_providers(struct call *call, struct json_out *out) {
+    struct rows *rows = db_query(call->db, "SELECT id, auth_url, sp_url FROM identity_service_provider WHERE enabled = 1"
+                                           " ORDER BY id", SQL_NO_ARGS);
+    bool any = false;
+
+    while (rows_next(rows)) {
+        if (!any) {
+            json_key(out, "service_providers");
+            json_list(out);
+        }
+        any = true;
+        json_map(out);
+        json_put_text(out, "id", rows_text(rows, 0));
+        json_put_text(out, "auth_url", rows_text(rows, 1));
+        json_put_text(out, "sp_url", rows_text(rows, 2));
+        json_map_end(out);
+    }
+    if (any) {
+        json_list_end(out);
+    }
+    rows_end(rows);
+}
+
 static void write_methods(struct json_out *out, unsigned methods) {
     static const char *const names[] = {"password", "token", "application_credential", "ec2credential", "totp"};
 
@@ -196,6 +220,9 @@ void token_write(struct call *call, const struct token *token, const struct call
     write_delegation(call, token, out);
     if (caller->role_count) {
         write_roles(caller, out);
+    }
+    if (token->scope != SCOPE_NONE) {
+        write_service_providers(call, out);
     }
     if (with_catalog && token->scope != SCOPE_NONE) {
         json_key(out, "catalog");
