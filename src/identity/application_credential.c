@@ -117,7 +117,7 @@ static bool may_manage(struct call *call, bool write) {
     const struct token *token = call->caller.token;
     struct identity_application_credential *by;
 
-    if (token->delegation == DELEGATION_TRUST || (token->methods & METHOD_EC2)) {
+    if (token->delegation == DELEGATION_TRUST || token->delegation == DELEGATION_OAUTH1 || (token->methods & METHOD_EC2)) {
         return fail(call, 403, "Cannot manage application credentials with a token issued via delegation.");
     }
     if (token->delegation == DELEGATION_APPLICATION_CREDENTIAL && write &&

@@ -47,9 +47,9 @@ static const struct api_style style = {
 };
 
 /* "links": {"self": ...}; the field's .values is the path of the collection where it is not the plural, and may have one
- * {field} of the row. */
+ * {field} of the row. Its .of names the resource where rows are shown below others too. */
 void identity_links(struct call *call, const struct field *field, const void *row, struct json_out *out) {
-    const struct resource *resource = call->resource;
+    const struct resource *resource = field->of ? field->of : call->resource;
     const char *path = field->values ? field->values : resource->plural;
     const char *from = strchr(path, '{'), *to = from ? strchr(from, '}') : NULL;
 
