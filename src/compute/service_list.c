@@ -3,6 +3,7 @@
  * (nova-scheduler, nova-conductor); availability zones; and hosts as old versions show them. */
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/clock.h"
 #include "base/crypto.h"
@@ -406,4 +407,39 @@ bool compute_old_host_show(struct call *call) {
     json_list_end(out);
     json_map_end(out);
     return true;
+}
+
+static bool find_named(struct call *call, struct compute_host **ret_host) {
+    const char *name = call_parameter(call, "id");
+
+    return row_first(call, &resource_compute_host, "name = ?", SQL_ARGS(sql_text(name)), ret_host)
+           && (*ret_host || fail(call, 404, "Compute host %.255s could not be found.", name));
+}
+
+bool compute_old_host_update(struct call *call) {
+    const struct compute_old_host_change *input = call->input;
+    struct compute_host *host;
+
+    if (!input->status && !input->maintenance_mode) {
+        return fail(call, 400, "Invalid input: 'status' or 'maintenance_mode' is required");
+    }
+    if (!find_named(call, &host)) {
+        return false;
+    }
+    if (input->maintenance_mode) {
+        return fail(call, 501, "Unable to perform the operation requested: hosts have no maintenance mode.");
+    }
+    host->status = strcasecmp(input->status, "enable") ? "disabled" : "enabled";
+    json_map(&call->out);
+    json_put_text(&call->out, "host", host->name);
+    json_put_text(&call->out, "status", host->status);
+    json_map_end(&call->out);
+    return row_update(call, &resource_compute_host, host);
+}
+
+/* Hosts are switched on and off by those who run them. */
+bool compute_old_host_power(struct call *call) {
+    struct compute_host *host;
+
+    return find_named(call, &host) && fail(call, 501, "Unable to perform the operation requested on host %s.", host->name);
 }
