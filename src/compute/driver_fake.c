@@ -203,8 +203,9 @@ static void fake_describe(struct fake *fake, const struct server *server) {
 
 static void fake_boot(struct work *work, struct fake *fake, const struct server *server) {
     fake->power = POWER_RUNNING;
-    fake->console = arena_printf(work->arena, "Linux version 6.1.0-fake\nconsole of %s\nBOOT COMPLETE %s\n",
-                                 server->name, server->hostname);
+    fake->console = arena_printf(work->arena,
+                                 "Linux version 6.1.0-fake\nconsole of %s\nclock\nmemory\ncpu\npci\ndisk\nroot\nnet\nssh\n"
+                                 "BOOT COMPLETE %s\n", server->name, server->hostname);
 }
 
 /* Joins the server's ports to their networks, which need no device here. */

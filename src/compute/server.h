@@ -42,7 +42,7 @@ bool server_note(struct call *call, const struct compute_server *server, const c
 /* The end of what the request of this call asked for: 'error' null is success. */
 bool server_noted(struct call *call, const struct compute_server *server, const char *error);
 
-/* The server of a task, or null in '*ret_server' when it is gone or on its way out ('leaving' null), else told. */
+/* The server of a task; null in '*ret_server' when it is gone or on its way out. False when the database failed. */
 bool server_of_task(struct call *call, const struct task *task, struct compute_server **ret_server);
 bool server_leaves(const struct compute_server *server);
 
@@ -135,8 +135,6 @@ bool document_disk(struct call *call, const struct compute_disk *disk, struct js
 void document_nic(struct call *call, const struct network_port_info *port, struct json_out *out);
 
 /* ---- server_boot.c ---- */
-void compute_server_links(struct call *call, const struct field *field, const void *row, struct json_out *out);
-
 bool server_destroy(struct call *call, struct compute_server *server);
 bool server_gone(struct call *call, struct compute_server *server);
 char *server_password_new(struct arena *arena);
@@ -146,6 +144,8 @@ const char *server_domain_name(struct arena *arena, const struct compute_server 
 /* Answers with the server as PUT and rebuild do. */
 bool server_answer(struct call *call, struct compute_server *server, bool rebuild);
 void server_location(struct call *call, const char *id);
+/* The list of links of a server, as JSON. */
+const char *server_links(struct call *call, const char *id);
 
 /* ---- members of the tables in service.c ---- */
 #define SERVER_TASKS(T)                                                                                                \

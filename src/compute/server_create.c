@@ -330,8 +330,7 @@ static void answer(struct call *call, const struct plan *plan, const struct comp
     json_key(out, "server");
     json_map(out);
     json_put_text(out, "id", server->id);
-    json_key(out, "links");
-    compute_server_links(call, NULL, server, out);
+    json_put_raw(out, "links", server_links(call, server->id));
     json_put_text(out, "OS-DCF:diskConfig", server->disk_config);
     json_key(out, "security_groups");
     json_list(out);

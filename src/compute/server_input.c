@@ -39,12 +39,15 @@ bool compute_check_metadata(struct call *call, const struct field *field, void *
 
 /* An address of the family that the field is for; "" is none. */
 bool compute_check_access(struct call *call, const struct field *field, void *slot) {
-    struct ip ip;
+    struct ip ip = {0};
     int family = strstr(field->name, "v6") ? 6 : 4;
 
     if (*text_at(slot) && (!ip_parse(text_at(slot), &ip) || ip.family != family)) {
         return fail(call, 400, "Invalid input for field/attribute %s. Value: %.80s. It is not an IPv%d address.",
                     field_json_name(field), text_at(slot), family);
+    }
+    if (*text_at(slot)) {
+        *(const char **)slot = ip_print(ip, arena_alloc(call->arena, IP_TEXT_SIZE));
     }
     return true;
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Which servers a list shows, and in which order: the filters of the compute API. */
+#include <regex.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -90,35 +91,18 @@ static const char *const refused[] = {"block_device_mapping", "services", "metad
 
 /* ---- patterns ---- */
 
-/* A regular expression as a LIKE pattern: anchors, '.', '.*' and escapes are understood, the rest stands for itself. */
-static const char *like_pattern(struct call *call, const char *regex) {
-    size_t size = strlen(regex);
-    char *pattern = arena_alloc(call->arena, 2 * size + 3), *to = pattern;
-    const char *at = regex;
+enum { MAX_PATTERN = 255 };
 
-    if (*at == '^') {
-        at++;
-    } else {
-        *to++ = '%';
+/* A regular expression that both databases understand, of bounded size. */
+static bool check_pattern(struct call *call, const char *name, const char *pattern) {
+    regex_t compiled;
+
+    if (strlen(pattern) > MAX_PATTERN || regcomp(&compiled, pattern, REG_EXTENDED | REG_NOSUB)) {
+        return fail(call, 400, "Invalid input for query parameters %s. Value: %.80s. It is not a regular expression.", name,
+                    pattern);
     }
-    for (; *at; at++) {
-        if (*at == '.' && at[1] == '*') {
-            *to++ = '%';
-            at++;
-        } else if (*at == '.') {
-            *to++ = '_';
-        } else if (*at == '$' && !at[1]) {
-            return pattern;
-        } else {
-            at += *at == '\\' && at[1];
-            if (*at == '%' || *at == '_' || *at == '\\') {
-                *to++ = '\\';
-            }
-            *to++ = *at;
-        }
-    }
-    *to = '%';
-    return pattern;
+    regfree(&compiled);
+    return true;
 }
 
 /* The JSON text of one item, for LIKE: '%"tag"%'. */
@@ -218,8 +202,10 @@ static bool by_tags(struct call *call, struct query *query, const char *name, co
 }
 
 static bool by_address(struct call *call, struct query *query, const char *value) {
-    query_where(query, arena_printf(call->arena, "id IN (%s)", network_devices_by_address),
-                SQL_ARGS(sql_text(like_pattern(call, value))));
+    if (!check_pattern(call, "ip", value)) {
+        return false;
+    }
+    query_where(query, arena_printf(call->arena, "id IN (%s)", network_devices_by_address), SQL_ARGS(sql_text(value)));
     return true;
 }
 
@@ -256,8 +242,10 @@ static bool plain(struct call *call, struct query *query, const struct filter *f
 
     switch (filter->kind) {
     case PATTERN:
-        query_where(query, arena_printf(call->arena, "%s LIKE ? ESCAPE '\\'", filter->column),
-                    SQL_ARGS(sql_text(like_pattern(call, value))));
+        if (!check_pattern(call, filter->name, value)) {
+            return false;
+        }
+        query_where(query, arena_printf(call->arena, "regexp_like(%s, ?)", filter->column), SQL_ARGS(sql_text(value)));
         return true;
     case NUMBER:
         number = strtoll(value, &end, 10);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Servers as clients see them. What needs other rows (ports, volumes, hosts) is gathered for a whole batch at once. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -15,106 +16,6 @@ enum { FULL_ANSWER = 75 };      /* from 2.75 on PUT and rebuild show all */
 static const struct compute_server *server_in(const void *row) {
     return row;
 }
-
-static void put_link(struct json_out *out, const char *rel, const char *href) {
-    json_map(out);
-    json_put_text(out, "rel", rel);
-    json_put_text(out, "href", href);
-    json_map_end(out);
-}
-
-void compute_server_links(struct call *call, const struct field *field, const void *row, struct json_out *out) {
-    const char *base = call_base_url(call), *prefix = call->service->prefix;
-
-    json_list(out);
-    put_link(out, "self", arena_printf(call->arena, "%s%s/v2.1/servers/%s", base, prefix, server_in(row)->id));
-    put_link(out, "bookmark", arena_printf(call->arena, "%s%s/servers/%s", base, prefix, server_in(row)->id));
-    json_list_end(out);
-}
-
-void server_location(struct call *call, const char *id) {
-    call_header(call, "Location",
-                arena_printf(call->arena, "%s%s/v2.1/servers/%s", call_base_url(call), call->service->prefix, id));
-}
-
-void compute_server_status(struct call *call, const struct field *field, const void *row, struct json_out *out) {
-    json_text(out, server_status(row));
-}
-
-/* The same for all servers of a project on a host, and telling neither: SHA-224 of both. */
-void compute_server_host_id(struct call *call, const struct field *field, const void *row, struct json_out *out) {
-    const struct compute_server *server = row;
-    unsigned char hash[EVP_MAX_MD_SIZE];
-    char text[2 * EVP_MAX_MD_SIZE + 1] = "";
-    const char *data;
-    unsigned size = 0;
-
-    if (server->host) {
-        data = arena_printf(call->arena, "%s%s", server->project_id, server->host);
-        EVP_Digest(data, strlen(data), hash, &size, EVP_sha224(), NULL);
-        for (unsigned i = 0; i < size; i++) {
-            static const char digits[] = "0123456789abcdef";
-
-            text[2 * i] = digits[hash[i] >> 4];
-            text[2 * i + 1] = digits[hash[i] & 15];
-            text[2 * i + 2] = 0;
-        }
-    }
-    json_text(out, text);
-}
-
-static void put_bookmark(struct call *call, struct json_out *out, const char *kind, const char *id) {
-    json_map(out);
-    json_put_text(out, "id", id);
-    json_key(out, "links");
-    json_list(out);
-    put_link(out, "bookmark", arena_printf(call->arena, "%s%s/%s/%s", call_base_url(call), call->service->prefix, kind, id));
-    json_list_end(out);
-    json_map_end(out);
-}
-
-void compute_server_image(struct call *call, const struct field *field, const void *row, struct json_out *out) {
-    if (!server_in(row)->image_id) {
-        json_text(out, "");
-        return;
-    }
-    put_bookmark(call, out, "images", server_in(row)->image_id);
-}
-
-void compute_server_flavor(struct call *call, const struct field *field, const void *row, struct json_out *out) {
-    struct server_size size;
-
-    if (call->minor < 47) {
-        put_bookmark(call, out, "flavors", server_in(row)->flavor_id);
-        return;
-    }
-    size = size_read(call, server_in(row)->flavor);
-    json_map(out);
-    json_put_text(out, "original_name", size.name);
-    json_put_int(out, "vcpus", size.vcpus);
-    json_put_int(out, "ram", size.ram);
-    json_put_int(out, "disk", size.disk);
-    json_put_int(out, "ephemeral", size.ephemeral);
-    json_put_int(out, "swap", size.swap);
-    if (call_allowed(call, "os_compute_api:servers:show:flavor-extra-specs", &resource_compute_server, row)) {
-        json_key(out, "extra_specs");
-        json_tree(out, size.extra_specs);
-    }
-    json_map_end(out);
-}
-
-void compute_server_config_drive(struct call *call, const struct field *field, const void *row, struct json_out *out) {
-    json_text(out, server_in(row)->config_drive ? "True" : "");
-}
-
-void compute_server_time(struct call *call, const struct field *field, const void *row, struct json_out *out) {
-    int64_t time = *(const int64_t *)((const char *)row + field->offset);
-    char text[TIME_TEXT_SIZE];
-
-    json_text(out, time ? time_print(time, TIME_MICRO, text) : NULL);
-}
-
-/* ---- what a batch needs of other rows ---- */
 
 static const char *taken(struct call *call, struct buf *buf) {
     const char *text = arena_text_size(call->arena, buf->at ? buf->at : "", buf->size);
@@ -133,6 +34,115 @@ static const char *quoted(struct call *call, const char *text) {
     json_text(&out, text);
     return taken(call, &buf);
 }
+
+/* "http://...:8470/compute" */
+static const char *base_of(struct call *call) {
+    return arena_printf(call->arena, "%s%s", call_base_url(call), call->service->prefix);
+}
+
+void server_location(struct call *call, const char *id) {
+    call_header(call, "Location", arena_printf(call->arena, "%s/v2.1/servers/%s", base_of(call), id));
+}
+
+/* Ids are UUIDs, and a base has only the characters of a host's name: nothing to escape. */
+static const char *links_text(struct call *call, const char *base, const char *id) {
+    return arena_printf(call->arena,
+                        "[{\"rel\": \"self\", \"href\": \"%s/v2.1/servers/%s\"},"
+                        " {\"rel\": \"bookmark\", \"href\": \"%s/servers/%s\"}]", base, id, base, id);
+}
+
+const char *server_links(struct call *call, const char *id) {
+    return links_text(call, base_of(call), id);
+}
+
+void compute_server_status(struct call *call, const struct field *field, const void *row, struct json_out *out) {
+    json_text(out, server_status(row));
+}
+
+/* The same for all servers of a project on a host, and telling neither: SHA-224 of both. */
+static const char *host_id_of(struct call *call, const struct compute_server *server) {
+    unsigned char hash[EVP_MAX_MD_SIZE];
+    char text[2 * EVP_MAX_MD_SIZE + 1] = "";
+    const char *data;
+    unsigned size = 0;
+
+    if (!server->host) {
+        return "";
+    }
+    data = arena_printf(call->arena, "%s%s", server->project_id, server->host);
+    EVP_Digest(data, strlen(data), hash, &size, EVP_sha224(), NULL);
+    for (unsigned i = 0; i < size; i++) {
+        snprintf(text + 2 * i, 3, "%02x", hash[i]);
+    }
+    return arena_text(call->arena, text);
+}
+
+static const char *bookmark_text(struct call *call, const char *base, const char *kind, const char *id) {
+    return arena_printf(call->arena, "{\"id\": %s, \"links\": [{\"rel\": \"bookmark\", \"href\": %s}]}", quoted(call, id),
+                        quoted(call, arena_printf(call->arena, "%s/%s/%s", base, kind, id)));
+}
+
+static const char *flavor_text(struct call *call, const char *base, const struct compute_server *server, bool specs) {
+    struct server_size size;
+    struct buf buf = {0};
+    struct json_out out = {.buf = &buf};
+
+    if (call->minor < 47) {
+        return bookmark_text(call, base, "flavors", server->flavor_id);
+    }
+    size = size_read(call, server->flavor);
+    json_map(&out);
+    json_put_text(&out, "original_name", size.name);
+    json_put_int(&out, "vcpus", size.vcpus);
+    json_put_int(&out, "ram", size.ram);
+    json_put_int(&out, "disk", size.disk);
+    json_put_int(&out, "ephemeral", size.ephemeral);
+    json_put_int(&out, "swap", size.swap);
+    if (specs) {
+        json_key(&out, "extra_specs");
+        json_tree(&out, size.extra_specs);
+    }
+    json_map_end(&out);
+    return taken(call, &buf);
+}
+
+static bool same(const char *a, const char *b) {
+    return a && b && !strcmp(a, b);
+}
+
+/* What follows from the rows alone. Servers in a row often have the same flavor, image, project and host. */
+static void add_references(struct call *call, struct compute_server *rows, size_t count) {
+    const char *base = base_of(call);
+    bool specs = call->minor >= 47 && call_allowed(call, "os_compute_api:servers:show:flavor-extra-specs", NULL, NULL);
+
+    for (size_t i = 0; i < count; i++) {
+        struct compute_server *row = &rows[i], *before = i ? row - 1 : NULL;
+
+        row->links = links_text(call, base, row->id);
+        row->flavor_shown = before && same(before->flavor, row->flavor) && same(before->flavor_id, row->flavor_id)
+                                ? before->flavor_shown
+                                : flavor_text(call, base, row, specs);
+        row->image = !row->image_id                                  ? "\"\""
+                     : before && same(before->image_id, row->image_id) ? before->image
+                                                                     : bookmark_text(call, base, "images", row->image_id);
+        row->host_id = before && same(before->host, row->host) && same(before->project_id, row->project_id)
+                           ? before->host_id
+                           : host_id_of(call, row);
+    }
+}
+
+void compute_server_config_drive(struct call *call, const struct field *field, const void *row, struct json_out *out) {
+    json_text(out, server_in(row)->config_drive ? "True" : "");
+}
+
+void compute_server_time(struct call *call, const struct field *field, const void *row, struct json_out *out) {
+    int64_t time = *(const int64_t *)((const char *)row + field->offset);
+    char text[TIME_TEXT_SIZE];
+
+    json_text(out, time ? time_print(time, TIME_MICRO, text) : NULL);
+}
+
+/* ---- what a batch needs of other rows ---- */
 
 static const char *number(struct call *call, int64_t value) {
     return arena_printf(call->arena, "%lld", (long long)value);
@@ -402,11 +412,18 @@ bool compute_server_expand(struct call *call, void *pointer, size_t count) {
     const struct operation *op = call->operation;
     bool list = op && op->run == op_list, brief = list && op->flags & OP_BRIEF, allowed;
     bool extended = !op || op->run == op_list || op->run == op_show || call->minor >= FULL_ANSWER;
+    const char *base = NULL;
     struct batch batch;
 
+    if (brief) {
+        for (size_t i = 0; i < count; i++) {
+            rows[i].links = links_text(call, i ? base : (base = base_of(call)), rows[i].id);
+        }
+    }
     if (brief || !count) {
         return true;
     }
+    add_references(call, rows, count);
     batch = batch_of(call, rows, count);
     allowed = call_allowed(call, "os_compute_api:os-extended-server-attributes", NULL, NULL);
     for (size_t i = 0; i < count; i++) {
@@ -437,6 +454,7 @@ bool server_answer(struct call *call, struct compute_server *server, bool rebuil
     }
     if (rebuild) {
         shown.new_user_data = call->minor >= 57 ? quoted(call, server->user_data) : NULL;
+        shown.new_key_name = quoted(call, server->key_name);
         shown.attr_user_data = NULL;
     } else {
         shown.admin_pass = NULL;

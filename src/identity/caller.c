@@ -12,7 +12,7 @@
  * of a domain only imply. The target thrice, the user twice. */
 static const char sql_roles[] =
     "WITH RECURSIVE up(id) AS ("
-    "  SELECT CAST(? AS TEXT)"
+    "  SELECT id FROM identity_project WHERE id = ?"
     "  UNION"
     "  SELECT p.parent_id FROM identity_project p JOIN up ON p.id = up.id WHERE p.parent_id IS NOT NULL"
     "), held(id) AS ("

@@ -58,7 +58,7 @@ bool network_ports_of(struct call *call, const char *const *device_ids, size_t d
 bool network_port_by_address(struct call *call, const char *network_id, const char *address,
                              struct network_port_info **ret_port);
 
-/* SQL of the devices that have a fixed address like the pattern '?' (of LIKE, with '\\' as its escape): for lists. */
+/* SQL of the devices that have a fixed address that the pattern '?' (regexp_like) fits: for lists. */
 extern const char network_devices_by_address[];
 
 /* A security group of the caller's project by id or name. Fails 400 in compute's words. */

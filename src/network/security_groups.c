@@ -81,6 +81,13 @@ bool network_prefix_check(struct call *call, const struct field *field, void *sl
     return true;
 }
 
+bool network_port_range_check(struct call *call, const struct field *field, void *slot) {
+    int64_t port = *(int64_t *)slot;
+
+    return port == NO_INT || (port >= 0 && port <= 65535) ||
+           fail_type(call, 400, "SecurityGroupInvalidPortValue", "Invalid value for port %lld", (long long)port);
+}
+
 bool network_group_name_check(struct call *call, const struct field *field, void *slot) {
     return strcasecmp(*(const char **)slot, "default") != 0 ||
            fail_type(call, 409, "SecurityGroupDefaultAlreadyExists", "Default security group already exists.");

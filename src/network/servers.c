@@ -21,7 +21,7 @@ static bool translated(struct call *call, bool ok) {
 
 const char network_devices_by_address[] =
     "SELECT network_port.device_id FROM network_allocation JOIN network_port ON network_port.id = network_allocation.port_id"
-    " WHERE network_allocation.ip_address LIKE ? ESCAPE '\\'";
+    " WHERE regexp_like(network_allocation.ip_address, ?)";
 
 char *network_tap(struct arena *arena, const char *port_id) {
     return arena_printf(arena, "tap%.11s", port_id);

@@ -20,7 +20,7 @@ static void respond_row(struct call *call, const struct resource *resource, cons
         json_map(&call->out);
         json_key(&call->out, resource->singular);
     }
-    row_write(call, resource, row, READ, &call->out);
+    row_write(call, resource, row, call->operation->flags & OP_BRIEF ? BRIEF : READ, &call->out);
     if (wrapped) {
         json_map_end(&call->out);
     }

@@ -5,6 +5,7 @@
  * A database in memory lives in SQLite's memdb, which has no snapshots: there readers stand at the gate too. */
 #include <errno.h>
 #include <fcntl.h>
+#include <regex.h>
 #include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -130,11 +131,43 @@ static void disconnect(struct db *db) {
     db->native = NULL;
 }
 
+static void pattern_free(void *pattern) {
+    regfree(pattern);
+    free(pattern);
+}
+
+/* regexp_like(text, pattern), as PostgreSQL has it. A pattern is compiled once per statement; a wrong one is an error. */
+static void regexp_like(sqlite3_context *context, int count, sqlite3_value **values) {
+    const char *text = (const char *)sqlite3_value_text(values[0]), *source = (const char *)sqlite3_value_text(values[1]);
+    regex_t *pattern = sqlite3_get_auxdata(context, 1);
+    bool fresh = !pattern;
+
+    if (!text || !source) {
+        return;
+    }
+    if (fresh) {
+        pattern = calloc(1, sizeof *pattern);
+        if (!pattern || regcomp(pattern, source, REG_EXTENDED | REG_NOSUB)) {
+            free(pattern);
+            sqlite3_result_error(context, "invalid regular expression", -1);
+            return;
+        }
+    }
+    sqlite3_result_int(context, regexec(pattern, text, 0, NULL, 0) == 0);
+    if (fresh) {
+        sqlite3_set_auxdata(context, 1, pattern, pattern_free);
+    }
+}
+
 static bool configure(struct connection *c, bool memory) {
     sqlite3_extended_result_codes(c->handle, 1);
     sqlite3_busy_timeout(c->handle, BUSY_TIMEOUT_MS);
     sqlite3_db_config(c->handle, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
     sqlite3_db_config(c->handle, SQLITE_DBCONFIG_DQS_DDL, 0, NULL);
+    if (sqlite3_create_function(c->handle, "regexp_like", 2, SQLITE_UTF8 | SQLITE_DETERMINISTIC, NULL, regexp_like, NULL,
+                                NULL) != SQLITE_OK) {
+        return false;
+    }
     if (sqlite3_exec(c->handle, memory ? "SELECT 1" : "PRAGMA journal_mode = WAL", NULL, NULL, NULL) != SQLITE_OK ||
         sqlite3_exec(c->handle, sql_settings, NULL, NULL, NULL) != SQLITE_OK) {
         return false;

@@ -7,7 +7,8 @@
  *
  * The same on both, so free to use: ON CONFLICT DO NOTHING / DO UPDATE, RETURNING, WITH (RECURSIVE), CASE, EXISTS,
  * coalesce, nullif, lower and upper (ASCII only), substr, length, replace, trim, ||, abs, count, sum, min, max,
- * CAST(x AS BIGINT / TEXT), LIMIT ? OFFSET ?, NULLS FIRST / LAST (without it they differ). Text compares and LIKE
+ * CAST(x AS BIGINT / TEXT), regexp_like(text, POSIX extended pattern), LIMIT ? OFFSET ?, NULLS FIRST / LAST (without
+ * it they differ). Text compares and LIKE
  * matches by bytes; a truth value as a result is 0 or 1. Mind: a lone '?' as a result column and a '?' compared with
  * an expression want CAST(? AS ...); a value bound to an integer column is an integer; reserved words as names are in
  * double quotes, texts in single ones; a text has no NUL and is valid UTF-8.
