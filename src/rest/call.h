@@ -108,6 +108,13 @@ void call_after_commit(struct call *call, void (*fn)(void *), void *argument);
  * OP_NO_TRANSACTION; the call must not be in a transaction. False when it failed: call->error says why. */
 bool call_transaction(struct call *call, enum db_mode mode, bool (*body)(struct call *call, void *user), void *user);
 
+/* Runs an operation of another service inside this call's transaction, as the same caller: path and query below the
+ * service's prefix ("/v2.0/ports?name=x"), 'body' JSON text or null. '*ret_answer' is the response, null when it has none.
+ * False with the operation's error. For what no function of its public header gives; only operations that run in one
+ * transaction. */
+bool call_service(struct call *call, const char *type, enum http_method method, const char *path, const char *body,
+                  const struct json **ret_answer);
+
 /* ---- policy ---- */
 
 /* Checks 'rule' of the call's service against a row (null: no target attributes but the caller's own). Fails 403. */
