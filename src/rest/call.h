@@ -108,12 +108,11 @@ void call_after_commit(struct call *call, void (*fn)(void *), void *argument);
  * OP_NO_TRANSACTION; the call must not be in a transaction. False when it failed: call->error says why. */
 bool call_transaction(struct call *call, enum db_mode mode, bool (*body)(struct call *call, void *user), void *user);
 
-/* Runs an operation of another service inside this call's transaction, as the same caller: path and query below the
- * service's prefix ("/v2.0/ports?name=x"), 'body' JSON text or null. '*ret_answer' is the response, null when it has none.
- * False with the operation's error. For what no function of its public header gives; only operations that run in one
- * transaction. */
-bool call_service(struct call *call, const char *type, enum http_method method, const char *path, const char *body,
-                  const struct json **ret_answer);
+/* Runs an operation of another service of this cloud within the call's transaction, as the same caller: policy, input
+ * checks and all. 'path' is below that service's prefix, with a query when wanted. '*ret_answer' is null without a body.
+ * Fails with what the operation failed with. For APIs that are older names of another service's. */
+bool call_service(struct call *call, const char *type, enum http_method method, const char *path,
+                  const struct json *body, const struct json **ret_answer);
 
 /* ---- policy ---- */
 
