@@ -55,7 +55,7 @@ struct call {
     uint64_t given[MAX_FIELDS / 64];                /* which fields of the input the body had */
     void *row;      /* when the path names a row of the resource ({id} or {server_id}): that row, found and allowed */
 
-    void *prepared;                                 /* what the operation's .before made */
+    const void *prepared;                               /* what the operation's .before made */
 
     int status;                                     /* of the response; starts as the operation's */
     struct buf *response;                           /* out.buf */
@@ -107,6 +107,13 @@ void call_after_commit(struct call *call, void (*fn)(void *), void *argument);
 /* Runs 'body' in a transaction of its own, again when the database asks for it. For handlers of operations with
  * OP_NO_TRANSACTION; the call must not be in a transaction. False when it failed: call->error says why. */
 bool call_transaction(struct call *call, enum db_mode mode, bool (*body)(struct call *call, void *user), void *user);
+
+/* Runs an operation of another service inside this call's transaction, as the same caller: path and query below the
+ * service's prefix ("/v2.0/ports?name=x"), 'body' JSON text or null. '*ret_answer' is the response, null when it has none.
+ * False with the operation's error. For what no function of its public header gives; only operations that run in one
+ * transaction. */
+bool call_service(struct call *call, const char *type, enum http_method method, const char *path, const char *body,
+                  const struct json **ret_answer);
 
 /* ---- policy ---- */
 

@@ -391,6 +391,17 @@ static int default_status(const struct operation *op) {
     return op->run == op_delete || op->run == op_link || op->run == op_linked || op->run == op_unlink ? 204 : 200;
 }
 
+bool dispatch_within(struct call *call, const struct route *route) {
+    if (!choose_operation(call, route, true)) {
+        return false;
+    }
+    if (call->operation->flags & (OP_NO_TRANSACTION | OP_STREAM | OP_UPGRADE)) {
+        return fail(call, 501, "%s cannot be asked from within.", call->operation->path);
+    }
+    call->status = default_status(call->operation);
+    return prepare(call, NULL) && call->operation->run(call);
+}
+
 static void log_line(struct call *call) {
     const struct http_request *http = call->http;
     int64_t took = clock_monotonic() - http->received;

@@ -8,6 +8,10 @@ enum http_body dispatch_decide(struct http_request *request, void *user);
 void dispatch_answer(struct http_request *request, void *user);
 void dispatch_done(struct http_request *request, void *user);
 
+/* Runs the operation of 'route' that fits a call which is inside another's transaction, with its checks. */
+struct route;
+bool dispatch_within(struct call *call, const struct route *route);
+
 /* The call of a request, for sinks. */
 struct call *dispatch_call(struct http_request *request);
 

@@ -82,14 +82,11 @@ static bool find_attachment(struct call *call, const char *id, struct volume_att
     return true;
 }
 
-bool volume_act_detach(struct call *call) {
+static bool detach(struct call *call) {
     const struct volume_detach_input *input = call->input;
     struct volume_volume *row = call->row;
     struct volume_attachment *attachment = NULL;
 
-    if (!volume_status_is(row, "in-use|detaching|attaching|reserved")) {
-        return wrong_status(call, row, "in-use or detaching");
-    }
     if (!find_attachment(call, input->attachment_id, &attachment)) {
         return false;
     }
@@ -100,8 +97,16 @@ bool volume_act_detach(struct call *call) {
     return volume_attachment_end(call, row, attachment);
 }
 
+bool volume_act_detach(struct call *call) {
+    const struct volume_volume *row = call->row;
+
+    return volume_status_is(row, "in-use|detaching|attaching|reserved") ? detach(call)
+                                                                        : wrong_status(call, row, "in-use or detaching");
+}
+
+/* Whatever the status says. */
 bool volume_act_force_detach(struct call *call) {
-    return volume_act_detach(call);
+    return detach(call);
 }
 
 bool volume_act_connect(struct call *call) {
