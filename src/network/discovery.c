@@ -26,6 +26,7 @@ static const struct extension {
     {"ip-substring-filtering", "IP address substring filtering", "2017-11-28T09:00:00-00:00"},
     {"ip_allocation", "IP Allocation", "2016-06-10T23:00:00-00:00"},
     {"l2_adjacency", "L2 Adjacency", "2016-04-12T16:00:00-00:00"},
+    {"l3-port-ip-change-not-allowed", "Prevent L3 router ports IP address change extension", "2018-10-09T10:00:00-00:00"},
     {"net-mtu", "Network MTU", "2015-03-25T10:00:00-00:00"},
     {"net-mtu-writable", "Network MTU (writable)", "2017-07-12T00:00:00-00:00"},
     {"network-ip-availability", "Network IP Availability", "2015-09-24T00:00:00-00:00"},

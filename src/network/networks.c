@@ -293,7 +293,7 @@ bool network_network_update(struct call *call, const void *old, void *row) {
     if (net->mtu != was->mtu) {
         ipv6 = call_count(call, "SELECT count(*) FROM network_subnet WHERE network_id = ? AND ip_version = 6",
                           SQL_ARGS(sql_text(net->id))) > 0;
-        if (!mtu_set(call, net, ipv6 ? MTU_LEAST_IPV6 : MTU_LEAST)) {
+        if (!mtu_set(call, net, ipv6 ? MTU_LEAST_IPV6 : MTU_LEAST) || !network_apply_routers(call, net->id)) {
             return false;
         }
     }

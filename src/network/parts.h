@@ -78,6 +78,8 @@ bool network_apply(struct call *call, const char *kind, const char *id);
 /* The same for a port; only ports that are on a wire concern drivers. */
 bool network_apply_port(struct call *call, const struct network_port *port, bool was_wired);
 bool network_port_is_wired(const struct network_port *port);
+/* The routers on a network: their documents say things of it and its subnets. */
+bool network_apply_routers(struct call *call, const char *network_id);
 extern const struct task_kind network_tasks[];
 bool network_report(struct call *call, const char *host, const char *kind, const char *id, const struct json *doc);
 bool network_ask(struct call *call, const char *host, const char *kind, const char *id);

@@ -204,6 +204,10 @@ static bool addresses_update(struct call *call, const struct network_port *was, 
         return true;
     }
     port->fixed_ips = was->fixed_ips;
+    if (wanted && (!strcmp(was->device_owner, OWNER_ROUTER_INTERFACE) || !strcmp(was->device_owner, OWNER_ROUTER_GATEWAY))) {
+        return fail_type(call, 409, "IPAddressChangeNotAllowed", "IP updates for the port %s are not allowed. It is a router's.",
+                         port->id);
+    }
     if (!wanted || !network_allow_keys(call, "fixed_ips", json_print(call->arena, wanted), &resource_network_port, was)) {
         return !call->error;
     }

@@ -407,7 +407,7 @@ bool network_subnet_update(struct call *call, const void *old, void *row) {
         return false;
     }
     return (subnet->enable_dhcp == was->enable_dhcp || network_metadata_follow(call, subnet)) &&
-           network_apply(call, "network.network", subnet->network_id);
+           network_apply(call, "network.network", subnet->network_id) && network_apply_routers(call, subnet->network_id);
 }
 
 /* Ports that hold an address of the subnet for others than themselves are in its way. */
