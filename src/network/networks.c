@@ -66,10 +66,6 @@ static bool segment_choose(struct call *call, struct network_network *net, int64
                                                       "allocation.");
 }
 
-static bool invalid(struct call *call, const char *cause) {
-    return fail_type(call, 400, "InvalidInput", "Invalid input for operation: %s.", cause);
-}
-
 static bool segment_in_use(struct call *call, const struct network_network *net) {
     if (is_type(net, "flat")) {
         return fail_type(call, 409, "FlatNetworkInUse", "Unable to create the flat network. Physical network %s is in use.",
@@ -99,18 +95,18 @@ static bool physical_check(struct call *call, struct network_network *net) {
     bool wanted = is_type(net, "flat") || is_type(net, "vlan");
 
     if (!wanted && net->physical_network) {
-        return invalid(call, arena_printf(call->arena, "provider:physical_network specified for %s network",
+        return network_invalid(call, arena_printf(call->arena, "provider:physical_network specified for %s network",
                                           net->network_type));
     }
     if (wanted && !net->physical_network) {
         if (is_type(net, "vlan") && net->segmentation_id == NO_INT) {
             net->physical_network = "physnet1";
         } else {
-            return invalid(call, "provider:physical_network required for flat and vlan networks");
+            return network_invalid(call, "provider:physical_network required for flat and vlan networks");
         }
     }
     return !wanted || physical_known(net->physical_network) ||
-           invalid(call, arena_printf(call->arena, "physical_network '%s' unknown for %s provider network",
+           network_invalid(call, arena_printf(call->arena, "physical_network '%s' unknown for %s provider network",
                                       net->physical_network, net->network_type));
 }
 
@@ -123,14 +119,14 @@ static bool segment_set(struct call *call, struct network_network *net) {
     }
     if (is_type(net, "flat") || is_type(net, "local")) {
         if (net->segmentation_id != NO_INT) {
-            return invalid(call, arena_printf(call->arena, "provider:segmentation_id specified for %s network",
+            return network_invalid(call, arena_printf(call->arena, "provider:segmentation_id specified for %s network",
                                               net->network_type));
         }
         return is_type(net, "local") || !segment_used(call, net) || segment_in_use(call, net);
     }
     if (net->segmentation_id != NO_INT) {
         if (net->segmentation_id < 1 || net->segmentation_id > most) {
-            return invalid(call, arena_printf(call->arena, "segmentation_id out of range (1 through %lld)",
+            return network_invalid(call, arena_printf(call->arena, "segmentation_id out of range (1 through %lld)",
                                               (long long)most));
         }
         return !segment_used(call, net) || segment_in_use(call, net);
@@ -144,7 +140,7 @@ static bool segment_default(struct call *call, struct network_network *net) {
     bool known = false;
 
     if (!net->network_type && (net->physical_network || net->segmentation_id != NO_INT)) {
-        return invalid(call, "provider:network_type required");
+        return network_invalid(call, "provider:network_type required");
     }
     if (!net->network_type) {
         net->network_type = conf_text(cloud.conf, "network", "project_network_type", "geneve");
@@ -153,7 +149,7 @@ static bool segment_default(struct call *call, struct network_network *net) {
         known = known || is_type(net, types[i]);
     }
     if (!known) {
-        return invalid(call, arena_printf(call->arena, "provider:network_type '%s' is not supported", net->network_type));
+        return network_invalid(call, arena_printf(call->arena, "provider:network_type '%s' is not supported", net->network_type));
     }
     return segment_set(call, net);
 }
@@ -265,19 +261,15 @@ static bool internal_again(struct call *call, const struct network_network *net)
     return network_share(call, "network", net->id, net->project_id, "access_as_external", false);
 }
 
-static bool same_text(const char *a, const char *b) {
-    return !strcmp(a ? a : "", b ? b : "");
-}
-
 /* Only the number of a VLAN can change, and only while nothing is on it. */
 static bool segment_update(struct call *call, const struct network_network *was, struct network_network *net) {
-    if (same_text(was->network_type, net->network_type) && same_text(was->physical_network, net->physical_network) &&
+    if (network_same(was->network_type, net->network_type) && network_same(was->physical_network, net->physical_network) &&
         was->segmentation_id == net->segmentation_id) {
         return true;
     }
-    if (!same_text(was->network_type, net->network_type) || !same_text(was->physical_network, net->physical_network) ||
+    if (!network_same(was->network_type, net->network_type) || !network_same(was->physical_network, net->physical_network) ||
         !is_type(net, "vlan") || net->segmentation_id == NO_INT) {
-        return invalid(call, "Plugin does not support updating provider attributes");
+        return network_invalid(call, "Plugin does not support updating provider attributes");
     }
     return segment_set(call, net);
 }

@@ -11,6 +11,10 @@
 
 /* A given JSON text as a tree; null stays null. */
 const struct json *network_json(struct call *call, const char *text);
+/* True when both are the same text; null is "". */
+bool network_same(const char *a, const char *b);
+/* 400 InvalidInput in Neutron's words. Always false. */
+bool network_invalid(struct call *call, const char *cause);
 /* Takes over the text that was written to 'buf', into the arena. */
 const char *network_text(struct call *call, struct buf *buf);
 /* "OP:FIELD:KEY" for each key of each item of the JSON list (or map) 'text', where there is such a rule. */

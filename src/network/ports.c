@@ -182,12 +182,8 @@ bool network_port_create(struct call *call, void *row) {
            groups_insert(call, port) && network_apply_port(call, port, false);
 }
 
-static bool same_text(const char *a, const char *b) {
-    return !strcmp(a ? a : "", b ? b : "");
-}
-
 static bool mac_update(struct call *call, const struct network_port *was, struct network_port *port) {
-    if (same_text(was->mac_address, port->mac_address)) {
+    if (network_same(was->mac_address, port->mac_address)) {
         return true;
     }
     if (*was->binding_host_id && !strncmp(was->device_owner, "compute:", 8) && port->mac_address) {
@@ -215,7 +211,7 @@ static bool addresses_update(struct call *call, const struct network_port *was, 
 }
 
 static bool groups_update(struct call *call, const struct network_port *was, struct network_port *port) {
-    if (same_text(was->security_groups, port->security_groups)) {
+    if (network_same(was->security_groups, port->security_groups)) {
         return true;
     }
     port->security_groups = port->security_groups ? port->security_groups : "[]";
@@ -234,7 +230,7 @@ static void options_merge(struct call *call, const struct network_port *was, str
     for (JSON_EACH(item, network_json(call, was->extra_dhcp_opts))) {
         const struct json *other = fresh->first;
 
-        while (other && (!same_text(json_get_text(other, "opt_name"), json_get_text(item, "opt_name")) ||
+        while (other && (!network_same(json_get_text(other, "opt_name"), json_get_text(item, "opt_name")) ||
                          json_get_int(other, "ip_version", 4) != json_get_int(item, "ip_version", 4))) {
             other = other->next;
         }
@@ -247,7 +243,7 @@ static void options_merge(struct call *call, const struct network_port *was, str
             json_map(&out);
             json_put_text(&out, "opt_name", json_get_text(item, "opt_name"));
             json_put_text(&out, "opt_value", json_get_text(item, "opt_value"));
-            json_put_int(&out, "ip_version", same_text(json_get_text(item, "ip_version"), "6") ? 6
+            json_put_int(&out, "ip_version", network_same(json_get_text(item, "ip_version"), "6") ? 6
                                              : json_get_int(item, "ip_version", 4));
             json_map_end(&out);
         }
@@ -258,9 +254,9 @@ static void options_merge(struct call *call, const struct network_port *was, str
 
 /* A port's owner may not be taken from a router behind its back. */
 static bool owner_update(struct call *call, const struct network_port *was, const struct network_port *port) {
-    bool changed = !same_text(was->device_owner, port->device_owner) || !same_text(was->device_id, port->device_id);
+    bool changed = !network_same(was->device_owner, port->device_owner) || !network_same(was->device_id, port->device_id);
 
-    return !changed || same_text(was->device_owner, "") || !is_own(was) || same_text(was->device_owner, OWNER_METADATA) ||
+    return !changed || network_same(was->device_owner, "") || !is_own(was) || network_same(was->device_owner, OWNER_METADATA) ||
            fail_type(call, 409, "PortInUse", "Unable to complete operation on port %s for network %s. Port already has an "
                      "attached device %s.", port->id, port->network_id, was->device_id);
 }
@@ -272,7 +268,7 @@ bool network_port_update(struct call *call, const void *old, void *row) {
     if (network_given(call, &resource_network_port, "extra_dhcp_opts")) {
         options_merge(call, was, port);
     }
-    if (!same_text(was->binding_host_id, port->binding_host_id)) {
+    if (!network_same(was->binding_host_id, port->binding_host_id)) {
         bind_set(call, port);
         port->status = "DOWN";
     }

@@ -14,10 +14,6 @@ static bool bad_request(struct call *call, const char *cause) {
     return fail_type(call, 400, "BadRequest", "Bad router request: %s.", cause);
 }
 
-static bool same_text(const char *a, const char *b) {
-    return !strcmp(a ? a : "", b ? b : "");
-}
-
 bool network_router_list(struct call *call, struct query *query) {
     network_filter_tags(call, query);
     return true;
@@ -114,7 +110,7 @@ static bool gateway_set(struct call *call, struct network_router *router, const 
     const char *network_id = json_get_text(info, "network_id");
     struct network_port *port = NULL;
 
-    if (router->gw_port_id && !same_text(network_id, router->gw_network_id) &&
+    if (router->gw_port_id && !network_same(network_id, router->gw_network_id) &&
         (!gateway_free(call, router) || !gateway_clear(call, router))) {
         return false;
     }
@@ -174,8 +170,8 @@ static bool routes_check(struct call *call, const struct network_router *router)
 
 static bool is_route(const struct json *routes, const struct json *route) {
     for (JSON_EACH(other, routes)) {
-        if (same_text(json_get_text(other, "destination"), json_get_text(route, "destination")) &&
-            same_text(json_get_text(other, "nexthop"), json_get_text(route, "nexthop"))) {
+        if (network_same(json_get_text(other, "destination"), json_get_text(route, "destination")) &&
+            network_same(json_get_text(other, "nexthop"), json_get_text(route, "nexthop"))) {
             return true;
         }
     }
@@ -250,7 +246,7 @@ bool network_router_update(struct call *call, const void *old, void *row) {
             return false;
         }
     }
-    return (same_text(was->routes, router->routes) || routes_check(call, router)) &&
+    return (network_same(was->routes, router->routes) || routes_check(call, router)) &&
            network_apply(call, "network.router", router->id);
 }
 
@@ -485,8 +481,8 @@ bool network_router_remove_interface(struct call *call) {
         const char *id = json_get_text(item, "subnet_id");
 
         subnet_id = subnet_id ? subnet_id : id;
-        on_port = on_port || same_text(id, subnet_id);
-        if ((input->port_id || same_text(id, subnet_id)) && !interface_free(call, call->row, id)) {
+        on_port = on_port || network_same(id, subnet_id);
+        if ((input->port_id || network_same(id, subnet_id)) && !interface_free(call, call->row, id)) {
             return false;
         }
     }

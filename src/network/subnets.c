@@ -9,10 +9,6 @@
 
 enum { MAX_POOLS = 64, MAX_HOST_ROUTES = 20 };
 
-static bool invalid(struct call *call, const char *cause) {
-    return fail_type(call, 400, "InvalidInput", "Invalid input for operation: %s.", cause);
-}
-
 static struct ip ip_of(const char *text) {
     struct ip ip = {0};
 
@@ -29,22 +25,22 @@ static bool same_version(struct call *call, const struct network_subnet *subnet,
     struct ip_net net;
 
     return !text || (ip_net_parse_host(text, &net) && net.ip.family == subnet->ip_version) ||
-           invalid(call, arena_printf(call->arena, "%s '%s' does not match the ip_version '%d'", what, text,
+           network_invalid(call, arena_printf(call->arena, "%s '%s' does not match the ip_version '%d'", what, text,
                                       (int)subnet->ip_version));
 }
 
 static bool check_dhcp(struct call *call, const struct network_subnet *subnet, struct ip_net net) {
     if (net.length > ip_bits(net.ip) - 2) {
-        return invalid(call, "Subnet has a prefix length that is incompatible with DHCP service enabled");
+        return network_invalid(call, "Subnet has a prefix length that is incompatible with DHCP service enabled");
     }
     if (ip_is_multicast(net.ip)) {
-        return invalid(call, "Multicast IP subnet is not supported if enable_dhcp is True");
+        return network_invalid(call, "Multicast IP subnet is not supported if enable_dhcp is True");
     }
     if (ip_is_loopback(net.ip)) {
-        return invalid(call, "Loopback IP subnet is not supported if enable_dhcp is True");
+        return network_invalid(call, "Loopback IP subnet is not supported if enable_dhcp is True");
     }
     return subnet->ip_version == 6 || net.ip.bytes[0] || net.ip.bytes[1] || net.ip.bytes[2] || net.ip.bytes[3] ||
-           invalid(call, "First IP '0.0.0.0' of network is not supported if enable_dhcp is True");
+           network_invalid(call, "First IP '0.0.0.0' of network is not supported if enable_dhcp is True");
 }
 
 static bool check_modes(struct call *call, const struct network_subnet *subnet, struct ip_net net) {
@@ -52,18 +48,18 @@ static bool check_modes(struct call *call, const struct network_subnet *subnet, 
 
     if (subnet->ip_version == 4) {
         return !ra && !address ? true
-                               : invalid(call, arena_printf(call->arena, "%s is not valid when ip_version is 4",
+                               : network_invalid(call, arena_printf(call->arena, "%s is not valid when ip_version is 4",
                                                             ra ? "ipv6_ra_mode" : "ipv6_address_mode"));
     }
     if ((ra || address) && !subnet->enable_dhcp) {
-        return invalid(call, "ipv6_ra_mode or ipv6_address_mode cannot be set when enable_dhcp is set to False");
+        return network_invalid(call, "ipv6_ra_mode or ipv6_address_mode cannot be set when enable_dhcp is set to False");
     }
     if (ra && address && strcmp(ra, address) != 0) {
-        return invalid(call, arena_printf(call->arena, "ipv6_ra_mode set to '%s' with ipv6_address_mode set to '%s' is not "
+        return network_invalid(call, arena_printf(call->arena, "ipv6_ra_mode set to '%s' with ipv6_address_mode set to '%s' is not "
                                           "valid. If both attributes are set, they must be the same value", ra, address));
     }
     return !network_subnet_is_auto(subnet) || net.length == 64 ||
-           invalid(call, arena_printf(call->arena, "Invalid CIDR %s for IPv6 address mode. OpenStack uses the EUI-64 address "
+           network_invalid(call, arena_printf(call->arena, "Invalid CIDR %s for IPv6 address mode. OpenStack uses the EUI-64 address "
                                       "format, which requires the prefix to be /64", subnet->cidr));
 }
 
@@ -75,7 +71,7 @@ static bool check_gateway(struct call *call, const struct network_subnet *subnet
         return true;
     }
     if (gateway.family == 4 && (ip_equal(gateway, ip_net_first(net)) || ip_equal(gateway, ip_net_last(net)))) {
-        return invalid(call, "Gateway is not valid on subnet");
+        return network_invalid(call, "Gateway is not valid on subnet");
     }
     return true;
 }
@@ -112,7 +108,7 @@ static bool check_overlap(struct call *call, const struct network_subnet *subnet
         struct ip_net other;
 
         if (ip_net_parse(others[i].cidr, &other) && ip_net_overlaps(net, other)) {
-            return invalid(call, arena_printf(call->arena, "Requested subnet with cidr: %s for network: %s overlaps with "
+            return network_invalid(call, arena_printf(call->arena, "Requested subnet with cidr: %s for network: %s overlaps with "
                                               "another subnet", subnet->cidr, subnet->network_id));
         }
     }
@@ -358,7 +354,7 @@ bool network_subnet_create(struct call *call, void *row) {
         return false;
     }
     if (cidr.length == 0) {
-        return invalid(call, "0 is not allowed as CIDR prefix length");
+        return network_invalid(call, "0 is not allowed as CIDR prefix length");
     }
     if (!network_given(call, &resource_network_subnet, "gateway_ip") && cidr.length < ip_bits(cidr.ip)) {
         struct ip gateway = ip_net_first(cidr);
@@ -384,10 +380,6 @@ static bool gateway_free(struct call *call, const struct network_subnet *was) {
                               was->gateway_ip, port);
 }
 
-static bool same_text(const char *a, const char *b) {
-    return !strcmp(a ? a : "", b ? b : "");
-}
-
 bool network_subnet_update(struct call *call, const void *old, void *row) {
     const struct network_subnet *was = old;
     struct network_subnet *subnet = row;
@@ -400,7 +392,7 @@ bool network_subnet_update(struct call *call, const void *old, void *row) {
     if (given && !subnet->allocation_pools) {
         subnet->allocation_pools = was->allocation_pools;
     }
-    if (!same_text(was->gateway_ip, subnet->gateway_ip) && (!gateway_free(call, was) || !pools_set(call, subnet, cidr, true))) {
+    if (!network_same(was->gateway_ip, subnet->gateway_ip) && (!gateway_free(call, was) || !pools_set(call, subnet, cidr, true))) {
         return false;
     }
     if (given && !pools_set(call, subnet, cidr, true)) {
