@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What the files of the network service ask of each other. Everything works inside the call's transaction, and fails the
- * call when it returns false. */
+ * What the files of the network service ask of each other. Everything works inside the call's transaction, and fails
+ * the call when it returns false. */
 #pragma once
 #include "base/ip.h"
 #include "network/types.h"
@@ -44,13 +44,14 @@ bool network_metadata_follow(struct call *call, const struct network_subnet *sub
 
 /* ---- subnets.c ---- */
 bool network_subnet_is_auto(const struct network_subnet *subnet);
-bool network_subnets_of(struct call *call, const char *network_id, struct network_subnet **ret_subnets, size_t *ret_count);
+bool network_subnets_of(struct call *call, const char *network_id, struct network_subnet **ret_subnets,
+                        size_t *ret_count);
 
 /* ---- addresses.c ---- */
 
-/* Gives 'port' the addresses that 'wanted' asks for (a list of {subnet_id, ip_address}, both optional; null: one of each
- * version), writes their rows and port->fixed_ips. Addresses the port has already (port->fixed_ips) and wants again are
- * kept, all others given back. */
+/* Gives 'port' the addresses that 'wanted' asks for (a list of {subnet_id, ip_address}, both optional; null: one of
+ * each version), writes their rows and port->fixed_ips. Addresses the port has already (port->fixed_ips) and wants
+ * again are kept, all others given back. */
 bool network_addresses_set(struct call *call, struct network_port *port, const struct json *wanted);
 /* Adds an address of this subnet (IPv6 with automatic addresses: the one of the MAC address). */
 bool network_addresses_add(struct call *call, struct network_port *port, const struct network_subnet *subnet);
