@@ -55,7 +55,7 @@ struct call {
     uint64_t given[MAX_FIELDS / 64];                /* which fields of the input the body had */
     void *row;      /* when the path names a row of the resource ({id} or {server_id}): that row, found and allowed */
 
-    void *prepared;                                 /* what the operation's .before made */
+    const void *prepared;                               /* what the operation's .before made */
 
     int status;                                     /* of the response; starts as the operation's */
     struct buf *response;                           /* out.buf */
@@ -107,6 +107,12 @@ void call_after_commit(struct call *call, void (*fn)(void *), void *argument);
 /* Runs 'body' in a transaction of its own, again when the database asks for it. For handlers of operations with
  * OP_NO_TRANSACTION; the call must not be in a transaction. False when it failed: call->error says why. */
 bool call_transaction(struct call *call, enum db_mode mode, bool (*body)(struct call *call, void *user), void *user);
+
+/* Runs an operation of another service of this cloud within the call's transaction, as the same caller: policy, input
+ * checks and all. 'path' is below that service's prefix, with a query when wanted. '*ret_answer' is null without a body.
+ * Fails with what the operation failed with. For APIs that are older names of another service's. */
+bool call_service(struct call *call, const char *type, enum http_method method, const char *path,
+                  const struct json *body, const struct json **ret_answer);
 
 /* ---- policy ---- */
 
