@@ -262,7 +262,7 @@ bool image_download(struct call *call) {
     if (!strcmp(row->status, "deactivated") && !call->caller.admin) {
         return fail(call, 403, "The requested image has been deactivated. Image data download is forbidden.");
     }
-    if (strcmp(row->status, "active") != 0 && strcmp(row->status, "deactivated") != 0) {
+    if ((strcmp(row->status, "active") != 0 && strcmp(row->status, "deactivated") != 0) || row->size == 0) {
         call->status = 204;
         return true;
     }
