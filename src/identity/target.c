@@ -76,7 +76,7 @@ const char *identity_attribute(struct call *call, const struct resource *resourc
         return row && resource_field(resource, name) ? NULL : call_parameter(call, name);
     }
     if (!dot) {
-        return call->caller.domain_id;
+        return row ? NULL : call->caller.domain_id;
     }
     if (row && strlen(resource->singular) == size && !strncmp(resource->singular, kind, size)) {
         return strchr(dot + 1, '.') ? attribute_through(call, resource, row, dot + 1) : NULL;
