@@ -43,8 +43,8 @@ static const char *attribute_of(struct call *call, const struct resource *kind, 
     if (!kind || !id) {
         return NULL;
     }
-    if (!row_find(call, kind, id, &row) && (kind == &resource_identity_trust || kind == &resource_identity_credential)) {
-        fail_not_found(call, kind, id);     /* of these everybody is told that there is none */
+    if (!row_find(call, kind, id, &row) && (kind == &resource_identity_trust || call_parameter(call, "access"))) {
+        fail_not_found(call, kind, id);     /* of trusts and EC2 keys everybody is told that there is none */
     }
     return row ? row_attribute(call, kind, row, field) : NULL;
 }
