@@ -509,32 +509,3 @@ bool compute_server_ips_of(struct call *call) {
     json_map_end(&call->out);
     return true;
 }
-
-bool compute_server_groups_list(struct call *call) {
-    const struct compute_server *server = call->row;
-    struct network_port_info *ports;
-    const char *groups;
-    size_t count;
-
-    if (!network_ports_of(call, &server->id, 1, &ports, &count)) {
-        return false;
-    }
-    groups = groups_of(call, ports, count);
-    json_map(&call->out);
-    json_key(&call->out, "security_groups");
-    json_list(&call->out);
-    for (JSON_EACH(group, parsed(call, groups))) {
-        const char *name = json_get_text(group, "name");
-
-        json_map(&call->out);
-        json_put_text(&call->out, "id", name);
-        json_put_text(&call->out, "name", name);
-        json_put_text(&call->out, "description", name);
-        json_put_text(&call->out, "tenant_id", server->project_id);
-        json_put_raw(&call->out, "rules", "[]");
-        json_map_end(&call->out);
-    }
-    json_list_end(&call->out);
-    json_map_end(&call->out);
-    return true;
-}

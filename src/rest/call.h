@@ -108,6 +108,12 @@ void call_after_commit(struct call *call, void (*fn)(void *), void *argument);
  * OP_NO_TRANSACTION; the call must not be in a transaction. False when it failed: call->error says why. */
 bool call_transaction(struct call *call, enum db_mode mode, bool (*body)(struct call *call, void *user), void *user);
 
+/* Runs an operation of another service of this cloud within the call's transaction, as the same caller: policy, input
+ * checks and all. 'path' is below that service's prefix, with a query when wanted. '*ret_answer' is null without a body.
+ * Fails with what the operation failed with. For APIs that are older names of another service's. */
+bool call_service(struct call *call, const char *type, enum http_method method, const char *path,
+                  const struct json *body, const struct json **ret_answer);
+
 /* ---- policy ---- */
 
 /* Checks 'rule' of the call's service against a row (null: no target attributes but the caller's own). Fails 403. */

@@ -264,7 +264,7 @@ bool op_update(struct call *call) {
     memcpy(row, old, resource->size);
     memset(call->given, 0, sizeof call->given);
     if (!input_parse(call, resource, body, UPDATE, row, call->given) ||
-        !attributes_allowed(call, resource, call->given, old) || !resource_update(call, resource, old, row) ||
+        !attributes_allowed(call, resource, call->given, row) || !resource_update(call, resource, old, row) ||
         !expand_one(call, resource, row)) {
         return false;
     }

@@ -406,6 +406,72 @@ static void log_line(struct call *call) {
     }
 }
 
+/* ---- one service's operation within another's ---- */
+
+/* A request that goes on where the caller's stands: same caller, same transaction, its own path, body and answer. */
+static struct call *nested_call(struct call *call, const struct service *service, enum http_method method,
+                                const char *path, const struct json *body) {
+    struct http_request *http = ARENA_NEW(call->arena, struct http_request);
+    struct call *nested = ARENA_NEW(call->arena, struct call);
+    const char *mark = strchr(path, '?');
+    size_t size = mark ? (size_t)(mark - path) : strlen(path);
+
+    *http = *call->http;
+    memset(&http->response, 0, sizeof http->response);
+    http->response.file = -1;
+    http->method = method;
+    http->method_name = method == HTTP_GET ? "GET" : method == HTTP_POST ? "POST" : method == HTTP_PUT ? "PUT" : "DELETE";
+    http->raw_path = arena_printf(call->arena, "%s%.*s", service->prefix, (int)size, path);
+    http->query = mark ? mark + 1 : "";
+    http->arguments = NULL;
+    http->body = (struct buf){0};
+    *nested = (struct call){.arena = call->arena, .db = call->db, .http = http, .request_id = call->request_id,
+                            .caller = call->caller, .body = body, .response = &http->response.body,
+                            .after_commit = call->after_commit, .events = call->events,
+                            .minor = service->versions.type ? service->versions.dflt : 0};
+    nested->out.buf = nested->response;
+    return nested;
+}
+
+static bool run_nested(struct call *nested) {
+    enum { ALONE = OP_NO_TRANSACTION | OP_STREAM | OP_UPGRADE | OP_RAW_BODY };
+    const struct route *route = route_find(nested->arena, nested->http->raw_path, &nested->service, nested->parameters,
+                                           &nested->parameter_count);
+
+    if (!route || !choose_operation(nested, route, true)) {
+        return fail(nested, 501, "There is no such operation in this cloud.");
+    }
+    if (nested->operation->flags & ALONE || nested->operation->before) {
+        return fail(nested, 501, "The operation cannot be part of another.");
+    }
+    nested->status = default_status(nested->operation);
+    nested->caller.admin = caller_is_admin(nested);
+    return prepare(nested, NULL) && nested->operation->run(nested) && !nested->error;
+}
+
+bool call_service(struct call *call, const char *type, enum http_method method, const char *path,
+                  const struct json *body, const struct json **ret_answer) {
+    const struct service *service = cloud_service(type);
+    struct call *nested;
+    bool ok;
+
+    *ret_answer = NULL;
+    if (!service) {
+        return fail(call, 501, "This cloud has no %s service of its own.", type);
+    }
+    nested = nested_call(call, service, method, path, body);
+    ok = run_nested(nested);
+    if (ok && nested->response->size) {
+        *ret_answer = json_parse(call->arena, nested->response->at, nested->response->size, NULL);
+    }
+    buf_release(nested->response);
+    call->wake_tasks = call->wake_tasks || nested->wake_tasks;
+    call->after_commit = nested->after_commit;
+    call->events = nested->events;
+    return ok || fail(call, nested->error ? nested->error : 500, "%s",
+                      nested->error_message ? nested->error_message : "The database failed; the log has the cause.");
+}
+
 /* ---- the server's callbacks ---- */
 
 static const char *request_id_of(struct http_request *request) {

@@ -55,7 +55,7 @@ bool fail_field(struct call *call, const struct field *field, const char *format
  * operation wants it so. Always false. */
 bool missing_hidden(struct call *call, const void *row);
 
-/* Rules OP_RULE:FIELD of the fields that the body gave. */
+/* Rules OP_RULE:FIELD of the fields that the body gave, asked of the row as it would be. */
 bool attributes_allowed(struct call *call, const struct resource *resource, const uint64_t *given, const void *row);
 
 /* What the service's rule context_is_admin says of the caller. */

@@ -111,6 +111,7 @@ bool volume_expand(struct call *call, void *pointer, size_t count) {
         rows[i].attachments = "[]";
         rows[i].image_metadata = made ? NULL : rows[i].image_metadata;     /* the answer to a create does not have it */
         rows[i].shown_project = read ? rows[i].project_id : NULL;
+        rows[i].shown_image_metadata = read ? rows[i].image_metadata : NULL;
         rows[i].shown_host = admin ? rows[i].host : NULL;
         rows[i].shown_migration = rows[i].shown_name_id = rows[i].migration_status = admin ? "null" : NULL;
     }
@@ -342,7 +343,12 @@ static bool find_type(struct call *call, const struct volume_request *request, s
                             : source->volume ? source->volume->volume_type_id : NULL;
     const char *name = request->type ? request->type : inherited ? inherited : volume_default_type();
 
-    return volume_type_find(call, name, request->project_id, &source->type);
+    if (!volume_type_find(call, name, request->project_id, &source->type)) {
+        return false;
+    }
+    return !call_count(call, "SELECT count(*) FROM volume_encryption WHERE volume_type_id = ?",
+                       SQL_ARGS(sql_text(source->type->id))) ||
+           fail(call, 501, "Encrypted volumes are not available in this cloud yet.");
 }
 
 /* What the image says of itself goes with the volume. */

@@ -2,12 +2,6 @@
 """What compute has beside servers: flavors, key pairs, groups, quotas, hosts, consoles, and the metadata service."""
 import base64
 import hashlib
-import hmac
-import json
-import os
-import socket
-import sqlite3
-import struct
 import unittest
 import uuid
 

@@ -3,10 +3,8 @@
 import base64
 import hashlib
 import hmac
-import json
 import os
 import socket
-import threading
 import urllib.parse
 import uuid
 
@@ -131,9 +129,9 @@ class MetadataTest(CloudTest):
     # ---- the console ----
 
     def console(self):
-        body = {"remote_console": {"protocol": "vnc", "type": "novnc"}}
-        url = self.ask("POST", COMPUTE + "/servers/%s/remote-consoles" % self.server, body, headers=LATEST)
-        url = urllib.parse.urlparse(url["remote_console"]["url"])
+        body = {"os-getVNCConsole": {"type": "novnc"}}
+        url = self.ask("POST", COMPUTE + "/servers/%s/action" % self.server, body, expect=200)
+        url = urllib.parse.urlparse(url["console"]["url"])
         return url, urllib.parse.parse_qs(url.query)["path"][0]
 
     def websocket(self, url, path, **headers):
@@ -151,6 +149,26 @@ class MetadataTest(CloudTest):
             answer += more
         status, _, rest = answer.partition(b"\r\n\r\n")
         return connection, int(status.split()[1]), rest
+
+    def test_a_good_token_joins_the_display(self):
+        display = socket.socket()
+        display.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            display.bind(("127.0.0.1", 5900))
+        except OSError:
+            self.skipTest("something else has port 5900, which the fake driver names")
+        display.listen(1)
+        url, path = self.console()
+        connection, status, rest = self.websocket(url, path, Origin="http://" + url.netloc)
+        screen, _ = display.accept()
+        screen.sendall(b"RFB 003.008\n")
+        while len(rest) < 14:
+            rest += connection.recv(100)
+        self.assertEqual((101, b"\x82\x0cRFB 003.008\n"), (status, rest))
+        connection.sendall(bytes([0x82, 0x82, 0, 0, 0, 0]) + b"hi")
+        self.assertEqual(b"hi", screen.recv(2))
+        for each in (connection, screen, display):
+            each.close()
 
     def test_a_bad_token_ends_the_connection(self):
         url, path = self.console()

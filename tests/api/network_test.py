@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The network service on the fake driver: what Neutron's clients rely on."""
+import json
+import os
 import re
 import unittest
 import uuid
@@ -340,6 +342,53 @@ class NetworkTest(unittest.TestCase):
         self.assertEqual(["DOWN", None, None], [shown["status"], shown["port_id"], shown["fixed_ip_address"]])
         self.refused("POST", "/floatingips", {"floatingip": {"floating_network_id": net["id"]}}, 400, "BadRequest")
 
+    # ---- what others may not do ----
+
+    def shared(self, cidr):
+        """A network of the first project that the second may use."""
+        net, subnet = self.network(cidr)
+        self.make("rbac_policy", object_type="network", object_id=net["id"], action="access_as_shared",
+                  target_tenant=self.project(self.other))
+        return net, subnet
+
+    def test_a_guest_on_a_shared_network_cannot_pose_as_the_network(self):
+        net, _ = self.shared("10.20.0.0/24")
+        base = {"network_id": net["id"]}
+        for extra in ({"device_owner": "network:router_interface"}, {"mac_address": "fa:16:3e:00:00:09"},
+                      {"fixed_ips": [{"ip_address": "10.20.0.9"}]}, {"port_security_enabled": False},
+                      {"allowed_address_pairs": [{"ip_address": "10.20.0.9"}]}, {"binding:host_id": "h"}):
+            self.ask("POST", "/ports", {"port": dict(base, **extra)}, 403, self.other)
+        port = self.make("port", self.other, **base)
+        for extra in ({"device_owner": "network:dhcp"}, {"port_security_enabled": True}, {"mac_address": "fa:16:3e:00:00:09"}):
+            self.ask("PUT", "/ports/" + port["id"], {"port": extra}, 403, self.other)
+        subnet = {"network_id": net["id"], "ip_version": 4, "cidr": "10.21.0.0/24"}
+        self.ask("POST", "/subnets", {"subnet": subnet}, 403, self.other)
+
+    def test_a_port_is_not_plugged_into_anothers_router(self):
+        router = self.make("router", name="r")
+        net, _ = self.network("10.22.0.0/24", token=self.other)
+        body = {"network_id": net["id"], "device_id": router["id"], "device_owner": "network:router_interface"}
+        self.refused("POST", "/ports", {"port": body}, 409, "DeviceIDNotOwnedByTenant", self.other)
+        port = self.make("port", self.other, network_id=net["id"], device_id=router["id"])
+        self.refused("PUT", "/ports/" + port["id"], {"port": {"device_owner": "network:router_gateway"}}, 409,
+                     "DeviceIDNotOwnedByTenant", self.other)
+
+    def test_only_administrators_share_with_everybody(self):
+        net, _ = self.network(None)
+        rule = {"object_type": "network", "object_id": net["id"], "action": "access_as_shared", "target_tenant": "*"}
+        self.ask("POST", "/rbac-policies", {"rbac_policy": rule}, 403)
+        entry = self.make("rbac_policy", **dict(rule, target_tenant=self.project(self.other)))
+        self.ask("PUT", "/rbac-policies/" + entry["id"], {"rbac_policy": {"target_tenant": "*"}}, 403)
+        self.ask("PUT", "/networks/" + net["id"], {"network": {"shared": True}}, 403)
+        self.ask("PUT", "/networks/" + net["id"], {"network": {"router:external": False}}, 403)
+
+    def test_options_have_no_control_characters(self):
+        net, _ = self.network("10.23.0.0/24")
+        for value in ("a\nb", "a\rb", "\u007f"):
+            body = {"network_id": net["id"], "extra_dhcp_opts": [{"opt_name": "bootfile-name", "opt_value": value}]}
+            self.ask("POST", "/ports", {"port": body}, 400)
+        self.ask("PUT", "/networks/" + net["id"], {"network": {"dns_domain": "a\nb."}}, 400)
+
     # ---- the rest ----
 
     def test_tags_are_on_every_resource(self):
@@ -402,6 +451,41 @@ class NetworkTest(unittest.TestCase):
         before = self.statements()
         self.assertGreater(len(self.ask("GET", "/ports", token=self.cloud.token())["ports"]), 500)
         self.assertLessEqual(self.statements() - before, 3)
+
+
+class ConvergeTest(unittest.TestCase):
+    """The back end becomes what the rows say, whatever was lost meanwhile: the fake driver keeps documents as files."""
+
+    def test_a_restarted_agent_brings_back_what_is_wanted_and_removes_the_rest(self):
+        cloud = Cloud().start()
+        try:
+            folder = os.path.join(cloud.data, "fake")
+            os.mkdir(folder)
+            net = cloud.request("POST", BASE + "/networks", {"network": {"name": "n"}})[2]["network"]
+            subnet = {"network_id": net["id"], "ip_version": 4, "cidr": "10.0.0.0/24"}
+            cloud.request("POST", BASE + "/subnets", {"subnet": subnet})
+            cloud.agent = True
+            cloud.restart()
+
+            def document(kind, name):
+                try:
+                    with open(os.path.join(folder, "network", kind, name + ".json")) as file:
+                        return json.load(file)
+                except OSError:
+                    return None
+            made = cloud.until(lambda: document("network", net["id"]), what="the network's document")
+            self.assertEqual(["10.0.0.2", 1442], [made["subnets"][0]["metadata_ip"], made["mtu"]])
+            port = cloud.request("GET", BASE + "/ports?network_id=" + net["id"])[2]["ports"][0]
+            cloud.until(lambda: document("port", port["id"]), what="the metadata port's document")
+            lost, stray = os.path.join(folder, "network", "network"), str(uuid.uuid4())
+            os.rename(os.path.join(lost, net["id"] + ".json"), os.path.join(lost, stray + ".json"))
+            cloud.restart()
+            cloud.until(lambda: document("network", net["id"]) and not document("network", stray), what="convergence")
+            cloud.request("DELETE", BASE + "/networks/" + net["id"])
+            cloud.until(lambda: not document("network", net["id"]) and not document("port", port["id"]), what="removal")
+        finally:
+            codes = cloud.stop()
+        self.assertFalse(any(codes), codes)
 
 
 if __name__ == "__main__":
