@@ -75,6 +75,9 @@ const char *identity_attribute(struct call *call, const struct resource *resourc
     if (!of_target) {
         return row && resource_field(resource, name) ? NULL : call_parameter(call, name);
     }
+    if (!strcmp(kind, "scope")) {
+        return call->caller.project_id ? "project" : call->caller.domain_id ? "domain" : call->caller.system ? "system" : "None";
+    }
     if (!dot) {
         return row ? NULL : call->caller.domain_id;
     }
