@@ -184,6 +184,7 @@ bool compute_rules_create(struct call *call) {
     rule = proxy_send(call, HTTP_POST, "/v2.0/security-group-rules", "security_group_rule", names, values,
                       sizeof names / sizeof *names);
     if (!rule) {
+        call->error = call->error == 409 ? 400 : call->error;
         return false;
     }
     json_map(&call->out);

@@ -13,6 +13,18 @@ static bool on_host(struct call *call, const struct compute_server *server) {
     return server->host || fail(call, 409, "Instance %s is not ready", server->id);
 }
 
+/* The last 'lines' pieces between line ends, as Nova counts: a line end at the very end is followed by an empty piece. */
+static const char *tail_of(const char *text, int64_t lines) {
+    const char *at = text + strlen(text);
+
+    for (; at > text; at--) {
+        if (at[-1] == '\n' && --lines <= 0) {
+            break;
+        }
+    }
+    return at;
+}
+
 bool compute_server_console_output(struct call *call) {
     const struct compute_console_output *input = call->input;
     const struct compute_server *server = call->row;
@@ -30,7 +42,7 @@ bool compute_server_console_output(struct call *call) {
     }
     text = json_get_text(result, "output");
     json_map(&call->out);
-    json_put_text(&call->out, "output", text && input->length != 0 ? text : "");
+    json_put_text(&call->out, "output", !text || input->length == 0 ? "" : lines ? tail_of(text, lines) : text);
     json_map_end(&call->out);
     return true;
 }
