@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -42,6 +43,15 @@ static void child_signals(void) {
     signal(SIGPIPE, SIG_DFL);
 }
 
+static void child_netns(const char *path) {
+    int fd = path ? open(path, O_RDONLY | O_CLOEXEC) : -1;
+
+    if (path && (fd < 0 || setns(fd, CLONE_NEWNET))) {
+        dprintf(2, "cannot enter network namespace %s: %s", path, strerror(errno));
+        _exit(126);
+    }
+}
+
 static _Noreturn void child_exec(const struct run *run, int in, int out, int err) {
     child_signals();
     setpgid(0, 0);
@@ -50,6 +60,7 @@ static _Noreturn void child_exec(const struct run *run, int in, int out, int err
     dup2(err, 2);
     close_range(3, ~0U, 0);
     child_env(run->env);
+    child_netns(run->netns);
     limit(RLIMIT_AS, run->max_memory);
     limit(RLIMIT_CPU, (rlim_t)run->max_seconds);
     if (run->uid && (setgroups(0, NULL) || setgid(run->gid) || setuid(run->uid))) {

@@ -15,6 +15,7 @@ struct run {
     size_t input_size;
     int timeout_ms;                 /* then SIGKILL; 0 means 60,000 */
     size_t max_output;              /* bytes kept of each stream; 0 means 1 MiB */
+    const char *netns;              /* file of the network namespace to run in; null: ours */
     uid_t uid;                      /* 0: as we are */
     gid_t gid;
     size_t max_memory;              /* address space in bytes; 0: no limit */

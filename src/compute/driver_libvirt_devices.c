@@ -128,7 +128,14 @@ bool libvirt_attach_nic(struct work *work, const struct server_nic *nic) {
     virDomainPtr domain = libvirt_domain(work);
     struct device device = nic_device(work, nic);
 
-    return domain && tap_plug(work, nic) && device_attach(work, domain, &device);
+    if (!domain) {
+        return false;
+    }
+    if (!tap_plug(work, nic) || !device_attach(work, domain, &device)) {
+        tap_unplug(work, nic->port_id, nic->device);    /* the first cause stays */
+        return false;
+    }
+    return true;
 }
 
 bool libvirt_detach_nic(struct work *work, const struct server_nic *nic) {

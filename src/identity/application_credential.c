@@ -10,12 +10,13 @@
 #include "base/map.h"
 #include "http/http.h"
 #include "identity/identity.h"
+#include "identity/password.h"
 #include "identity/target.h"
 #include "identity/token.h"
 #include "identity/types.h"
 #include "rest/service.h"
 
-enum { COST = 12, SECRET_SIZE = 64 };
+enum { SECRET_SIZE = 64 };
 
 /* ---- roles by name or id ---- */
 
@@ -106,7 +107,7 @@ bool identity_application_credential_hash(struct call *call) {
         made[strcspn(made, "=")] = 0;
         secret->text = made;
     }
-    secret->hash = password_hash(call->arena, secret->text, COST);
+    secret->hash = password_make(call, secret->text);
     call->prepared = secret;
     return true;
 }
@@ -116,7 +117,7 @@ static bool may_manage(struct call *call, bool write) {
     const struct token *token = call->caller.token;
     struct identity_application_credential *by;
 
-    if (token->delegation == DELEGATION_TRUST || (token->methods & METHOD_EC2)) {
+    if (token->delegation == DELEGATION_TRUST || token->delegation == DELEGATION_OAUTH1 || (token->methods & METHOD_EC2)) {
         return fail(call, 403, "Cannot manage application credentials with a token issued via delegation.");
     }
     if (token->delegation == DELEGATION_APPLICATION_CREDENTIAL && write &&

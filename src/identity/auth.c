@@ -13,7 +13,7 @@
 #include "rest/cloud.h"
 
 static const struct auth_method *const methods[] = {&auth_method_password, &auth_method_token,
-                                                    &auth_method_application_credential};
+                                                    &auth_method_application_credential, &auth_method_oauth1};
 
 bool auth_refused(struct call *call) {
     return fail(call, 401, "The request you have made requires authentication.");
@@ -295,7 +295,23 @@ bool identity_token_revoke(struct call *call) {
     }
     call_after_commit(call, (void (*)(void *))token_revoke, (void *)(uintptr_t)token->audit_id);
     return row_insert(call, &resource_identity_revocation,
-                      &(struct identity_revocation){.audit_id = token->audit_id, .expires_at = token->expires});
+                      &(struct identity_revocation){.audit_id = token->audit_id, .expires_at = token->expires,
+                                                    .issued_before = clock_now()});
+}
+
+/* Those whose tokens would still be good without them. */
+bool identity_revocation_list(struct call *call, struct query *query) {
+    const char *since = call_argument(call, "since");
+    int64_t time;
+
+    if (since && !time_parse(since, &time)) {
+        return fail(call, 400, "Invalid value for since: '%.64s' is not a time", since);
+    }
+    if (since) {
+        query_where(query, "issued_before >= ?", SQL_ARGS(sql_int(time)));
+    }
+    query_where(query, "expires_at > ?", SQL_ARGS(sql_int(clock_now())));
+    return true;
 }
 
 static void write_self(struct call *call) {

@@ -28,7 +28,8 @@ struct auth_method {
     bool (*run)(struct call *call, struct authentication *auth);
 };
 
-extern const struct auth_method auth_method_password, auth_method_token, auth_method_application_credential;
+extern const struct auth_method auth_method_password, auth_method_token, auth_method_application_credential,
+    auth_method_oauth1;
 
 /* 401 in the words that tell nothing. */
 bool auth_refused(struct call *call);

@@ -12,7 +12,7 @@
  * of a domain only imply. The target thrice, the user twice. */
 static const char sql_roles[] =
     "WITH RECURSIVE up(id) AS ("
-    "  SELECT CAST(? AS TEXT)"
+    "  SELECT id FROM identity_project WHERE id = ?"
     "  UNION"
     "  SELECT p.parent_id FROM identity_project p JOIN up ON p.id = up.id WHERE p.parent_id IS NOT NULL"
     "), held(id) AS ("
@@ -174,12 +174,25 @@ static bool load_application_credential(struct call *call, struct token *token, 
     return roles_narrow(call, roles, row->role_ids, &wanted) > 0;
 }
 
+static bool load_access_token(struct call *call, const struct token *token, struct roles *roles) {
+    struct identity_access_token *row;
+    size_t wanted;
+
+    if (!row_find(call, &resource_identity_access_token, token->delegation_id, &row) || row->expires_at <= clock_now()) {
+        return false;
+    }
+    roles_add(call, roles, token->user_id, token->scope_id);
+    return roles_narrow(call, roles, row->role_ids, &wanted) == wanted;
+}
+
 static bool load_roles(struct call *call, struct token *token, struct caller *caller, struct roles *roles) {
     switch (token->delegation) {
     case DELEGATION_TRUST:
         return load_trust(call, token, caller, roles);
     case DELEGATION_APPLICATION_CREDENTIAL:
         return load_application_credential(call, token, roles);
+    case DELEGATION_OAUTH1:
+        return load_access_token(call, token, roles);
     default:
         if (token->scope != SCOPE_NONE) {
             roles_add(call, roles, token->user_id, caller->system ? "system" : token->scope_id);

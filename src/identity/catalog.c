@@ -94,8 +94,33 @@ void catalog_write(struct call *call, const struct caller *caller, struct json_o
     rows_end(rows);
 }
 
+/* Other clouds that take this token's user. */
+static void write_service_providers(struct call *call, struct json_out *out) {
+    struct rows *rows = db_query(call->db, "SELECT id, auth_url, sp_url FROM identity_service_provider WHERE enabled = 1"
+                                           " ORDER BY id", SQL_NO_ARGS);
+    bool any = false;
+
+    while (rows_next(rows)) {
+        if (!any) {
+            json_key(out, "service_providers");
+            json_list(out);
+        }
+        any = true;
+        json_map(out);
+        json_put_text(out, "id", rows_text(rows, 0));
+        json_put_text(out, "auth_url", rows_text(rows, 1));
+        json_put_text(out, "sp_url", rows_text(rows, 2));
+        json_map_end(out);
+    }
+    if (any) {
+        json_list_end(out);
+    }
+    rows_end(rows);
+}
+
 static void write_methods(struct json_out *out, unsigned methods) {
-    static const char *const names[] = {"password", "token", "application_credential", "ec2credential", "totp"};
+    static const char *const names[] = {"password", "token", "application_credential", "ec2credential", "totp",
+                                        "oauth1"};
 
     json_key(out, "methods");
     json_list(out);
@@ -118,6 +143,7 @@ static void write_id(struct json_out *out, const char *key, const char *id) {
 static void write_delegation(struct call *call, const struct token *token, struct json_out *out) {
     struct identity_trust *trust;
     struct identity_application_credential *by;
+    struct identity_access_token *access;
 
     if (token->delegation == DELEGATION_TRUST && row_find(call, &resource_identity_trust, token->delegation_id, &trust)) {
         json_key(out, "OS-TRUST:trust");
@@ -126,6 +152,13 @@ static void write_delegation(struct call *call, const struct token *token, struc
         json_put_bool(out, "impersonation", trust->impersonation);
         write_id(out, "trustor_user", trust->trustor_user_id);
         write_id(out, "trustee_user", trust->trustee_user_id);
+        json_map_end(out);
+    }
+    if (token->delegation == DELEGATION_OAUTH1 && row_find(call, &resource_identity_access_token, token->delegation_id, &access)) {
+        json_key(out, "OS-OAUTH1");
+        json_map(out);
+        json_put_text(out, "access_token_id", access->id);
+        json_put_text(out, "consumer_id", access->consumer_id);
         json_map_end(out);
     }
     if (token->delegation == DELEGATION_APPLICATION_CREDENTIAL &&
@@ -196,6 +229,9 @@ void token_write(struct call *call, const struct token *token, const struct call
     write_delegation(call, token, out);
     if (caller->role_count) {
         write_roles(caller, out);
+    }
+    if (token->scope != SCOPE_NONE) {
+        write_service_providers(call, out);
     }
     if (with_catalog && token->scope != SCOPE_NONE) {
         json_key(out, "catalog");

@@ -18,7 +18,7 @@ const char *credential_ec2_id(struct call *call, const char *access) {
 bool primary_only(struct call *call) {
     const struct token *token = call->caller.token;
 
-    return !token || token->delegation == DELEGATION_NONE ||
+    return !token || (token->delegation == DELEGATION_NONE && !(token->methods & METHOD_EC2)) ||
            fail(call, 403, "You are not authorized to perform the requested action: delegated tokens cannot access "
                            "credentials directly.");
 }

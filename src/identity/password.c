@@ -81,3 +81,7 @@ bool password_check(const char *user_id, const char *password, const char *hash)
     }
     return true;
 }
+
+const char *password_make(struct call *call, const char *password) {
+    return password_hash(call->arena, password, (int)conf_int(cloud.conf, "identity", "password_cost", 12));
+}

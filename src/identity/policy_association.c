@@ -35,7 +35,7 @@ bool identity_policy_associate(struct call *call) {
 
 /* The nearest policy: of the endpoint, of its service in its region or one above, of its service. */
 static const char sql_nearest[] =
-    "WITH RECURSIVE up(id, distance) AS (SELECT CAST(? AS TEXT), 0 UNION SELECT r.parent_region_id, distance + 1"
+    "WITH RECURSIVE up(id, distance) AS (SELECT id, 0 FROM identity_region WHERE id = ? UNION SELECT r.parent_region_id, distance + 1"
     "    FROM identity_region r JOIN up ON r.id = up.id WHERE r.parent_region_id IS NOT NULL AND distance < 32)"
     " SELECT a.policy_id FROM identity_policy_association a LEFT JOIN up ON up.id = a.region_id"
     "  WHERE a.endpoint_id = ? OR (a.endpoint_id = '' AND a.service_id = ? AND (a.region_id = '' OR up.id IS NOT NULL))"

@@ -16,7 +16,7 @@ enum { MAX_ANCESTORS = 5 };     /* the domain and four projects */
 
 /* A project and all above it: one '?', its id. */
 #define SQL_UP \
-    "WITH RECURSIVE up(id) AS (SELECT CAST(? AS TEXT) UNION SELECT p.parent_id FROM identity_project p" \
+    "WITH RECURSIVE up(id) AS (SELECT id FROM identity_project WHERE id = ? UNION SELECT p.parent_id FROM identity_project p" \
     "  JOIN up ON p.id = up.id WHERE p.parent_id IS NOT NULL)"
 /* All below a project: one '?', its id. */
 #define SQL_DOWN \

@@ -10,6 +10,7 @@
 #include "base/id.h"
 #include "identity/identity.h"
 #include "identity/keys.h"
+#include "identity/password.h"
 #include "identity/target.h"
 #include "identity/token.h"
 #include "identity/types.h"
@@ -46,9 +47,9 @@ static const struct api_style style = {
 };
 
 /* "links": {"self": ...}; the field's .values is the path of the collection where it is not the plural, and may have one
- * {field} of the row. */
+ * {field} of the row. Its .of names the resource where rows are shown below others too. */
 void identity_links(struct call *call, const struct field *field, const void *row, struct json_out *out) {
-    const struct resource *resource = call->resource;
+    const struct resource *resource = field->of ? field->of : call->resource;
     const char *path = field->values ? field->values : resource->plural;
     const char *from = strchr(path, '{'), *to = from ? strchr(from, '}') : NULL;
 
@@ -62,6 +63,19 @@ void identity_links(struct call *call, const struct field *field, const void *ro
     json_put_text(out, "self", arena_printf(call->arena, "%s/identity/v3/%s/%s", call_base_url(call), path,
                                             row_key(resource, row)));
     json_map_end(out);
+}
+
+/* A time in UTC without its 'Z', as some resources show it. */
+void identity_time_plain(struct call *call, const struct field *field, const void *row, struct json_out *out) {
+    int64_t time = *(const int64_t *)((const char *)row + field->offset);
+    char text[TIME_TEXT_SIZE];
+
+    if (!time) {
+        json_null(out);
+        return;
+    }
+    time_print(time, TIME_MICRO_Z, text);
+    json_text_size(out, text, strcspn(text, "Z"));
 }
 
 /* ---- bootstrap ---- */
@@ -145,7 +159,7 @@ static const char *make_user(struct call *call, const char *name, const char *pa
     row_defaults(call, &resource_identity_user, &user);
     user.name = name;
     user.domain_id = "default";
-    user.password_hash = password_hash(call->arena, password, 12);
+    user.password_hash = password_make(call, password);
     row_insert(call, &resource_identity_user, &user);
     return user.id;
 }

@@ -38,9 +38,15 @@ bool path_row(struct call *call, const char *kind, void *ret_row) {
 
 /* A field of the row of that kind and id; null when there is no such row. */
 static const char *attribute_of(struct call *call, const struct resource *kind, const char *id, const char *field) {
-    void *row;
+    void *row = NULL;
 
-    return kind && id && row_find(call, kind, id, &row) ? row_attribute(call, kind, row, field) : NULL;
+    if (!kind || !id) {
+        return NULL;
+    }
+    if (!row_find(call, kind, id, &row) && (kind == &resource_identity_trust || kind == &resource_identity_credential)) {
+        fail_not_found(call, kind, id);     /* of these everybody is told that there is none */
+    }
+    return row ? row_attribute(call, kind, row, field) : NULL;
 }
 
 /* "project.domain_id" of a row with a project_id. */

@@ -8,9 +8,10 @@
 enum token_scope { SCOPE_NONE, SCOPE_PROJECT, SCOPE_DOMAIN, SCOPE_SYSTEM };
 enum token_method {
     METHOD_PASSWORD = 1, METHOD_TOKEN = 2, METHOD_APPLICATION_CREDENTIAL = 4, METHOD_EC2 = 8, METHOD_TOTP = 16,
+    METHOD_OAUTH1 = 32,
 };
-/* A token that stands for less than its user: by a trust, an application credential. */
-enum token_delegation { DELEGATION_NONE, DELEGATION_TRUST, DELEGATION_APPLICATION_CREDENTIAL };
+/* A token that stands for less than its user: by a trust, an application credential, an OAuth access token. */
+enum token_delegation { DELEGATION_NONE, DELEGATION_TRUST, DELEGATION_APPLICATION_CREDENTIAL, DELEGATION_OAUTH1 };
 
 /* What the token itself says; everything else is looked up. */
 struct token {

@@ -119,7 +119,8 @@ static bool check_roles(struct call *call, const struct identity_trust *trust) {
 static bool may_manage(struct call *call) {
     const struct token *token = call->caller.token;
 
-    return (token->delegation != DELEGATION_APPLICATION_CREDENTIAL && !(token->methods & METHOD_EC2)) ||
+    return ((token->delegation == DELEGATION_NONE || token->delegation == DELEGATION_TRUST) &&
+            !(token->methods & METHOD_EC2)) ||
            fail(call, 403, "You are not authorized to perform the requested action: delegated tokens cannot manage trusts.");
 }
 

@@ -12,15 +12,13 @@
 #include "identity/target.h"
 #include "identity/types.h"
 
-enum { COST = 12 };
-
 /* ---- passwords ---- */
 
 /* Before the transaction, since it takes a quarter of a second. */
 bool identity_user_hash(struct call *call) {
     const char *password = json_get_text(json_get(call->body, "user"), "password");
 
-    call->prepared = password ? password_hash(call->arena, password, COST) : NULL;
+    call->prepared = password ? password_make(call, password) : NULL;
     return true;
 }
 
@@ -111,7 +109,7 @@ bool identity_user_password(struct call *call) {
                         change.user ? change.user->password_hash : NULL)) {
         return fail(call, 401, "The request you have made requires authentication.");
     }
-    change.hash = password_hash(call->arena, input->password, COST);
+    change.hash = password_make(call, input->password);
     return call_transaction(call, DB_WRITE, store_password, &change);
 }
 

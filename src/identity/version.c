@@ -41,3 +41,8 @@ bool identity_version(struct call *call) {
     json_map_end(&call->out);
     return true;
 }
+
+/* PKI tokens, which nobody has made for years. */
+bool identity_gone(struct call *call) {
+    return fail(call, 410, "This API is no longer available.");
+}

@@ -30,6 +30,7 @@ static const struct api_style style = {
     .bare = true,
     .admin_sees_all = true,
     .sort_pairs = true,
+    .strict_slash = true,
     .default_limit = 25,
     .max_limit = 1000,
     .read_only_status = 403,

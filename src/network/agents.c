@@ -53,6 +53,14 @@ bool network_host_down(struct call *call, const char *host) {
     return call_exec(call, "UPDATE network_agent SET alive = 0 WHERE host = ?", SQL_ARGS(sql_text(host)));
 }
 
+/* Who may not see agents sees none, and is not told so. */
+bool network_agent_list(struct call *call, struct query *query) {
+    if (!call_allowed(call, "get_agent", NULL, NULL)) {
+        query_where(query, "1 = 0", SQL_NO_ARGS);
+    }
+    return true;
+}
+
 bool network_agent_delete(struct call *call, void *row) {
     const struct network_agent *agent = row;
 
@@ -192,6 +200,7 @@ bool network_ip_availability_list(struct call *call) {
     if (!rows_find(call, &resource_network_network, "id IS NOT NULL ORDER BY id", SQL_NO_ARGS, &nets, &count)) {
         return false;
     }
+    count = call_allowed(call, "get_network_ip_availability", NULL, NULL) ? count : 0;
     json_map(&call->out);
     json_key(&call->out, "network_ip_availabilities");
     json_list(&call->out);

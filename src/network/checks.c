@@ -269,17 +269,32 @@ bool network_pairs_check(struct call *call, const struct field *field, void *slo
                   fail_type(call, 400, "DuplicateAddressPairInRequest", "Request contains duplicate address pair."));
 }
 
+static bool has_control(const char *text) {
+    while (*text && (unsigned char)*text >= 0x20 && *text != 0x7f) {
+        text++;
+    }
+    return *text != 0;
+}
+
+/* Host and domain names (RFC 1123): letters, digits, hyphens and dots. */
+bool network_domain_check(struct call *call, const struct field *field, void *slot) {
+    const char *text = *(const char **)slot;
+
+    return !text || text[strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.")] == 0 ||
+           fail_field(call, field, "'%.60s' is not a valid domain name", text);
+}
+
 static bool check_option(struct call *call, const struct field *field, const struct json *item) {
     const char *name = json_get_text(item, "opt_name");
     const struct json *value = json_get(item, "opt_value");
     int64_t version = json_get_int(item, "ip_version", 4);
     const char *text = json_get_text(item, "ip_version");
 
-    if (!name || !*name || strlen(name) > 64) {
+    if (!name || !*name || strlen(name) > 64 || has_control(name)) {
         return fail_field(call, field, "opt_name is required");
     }
     if (!value || (value->type != JSON_TEXT && value->type != JSON_NULL) ||
-        (value->type == JSON_TEXT && (strlen(value->text) > 255 || strchr(value->text, '\n')))) {
+        (value->type == JSON_TEXT && (strlen(value->text) > 255 || has_control(value->text)))) {
         return fail_field(call, field, "opt_value of '%.60s' must be a text of at most 255 characters", name);
     }
     return version == 4 || version == 6 || (text && (!strcmp(text, "4") || !strcmp(text, "6"))) ||

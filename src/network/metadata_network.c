@@ -125,8 +125,9 @@ static bool devices_make(struct arena *arena, const char *name, const char *oute
     return (if_nametoindex(outer) || IP(arena, ret_error, "link", "add", outer, "type", "veth", "peer", "name", inner,
                                         "netns", name)) &&
            IP(arena, ret_error, "link", "set", outer, "up") &&
-           ip_run(arena, &(struct run){.argv = (const char *const[]){"ip", "-n", name, "-batch", "-", NULL},
-                                       .input = text, .input_size = strlen(text)}, ret_error);
+           ip_run(arena, &(struct run){.argv = (const char *const[]){"ip", "-batch", "-", NULL},
+                                       .netns = namespace_path(arena, name), .input = text,
+                                       .input_size = strlen(text)}, ret_error);
 }
 
 bool metadata_network_up(struct arena *arena, const char *network, const char *mac, const char *cidrs,

@@ -310,11 +310,31 @@ bool network_network_update(struct call *call, const void *old, void *row) {
     return network_apply(call, "network.network", net->id);
 }
 
+/* Floating IPs that stand for nothing go with their network. */
+static bool delete_floatingips(struct call *call, const struct network_network *net) {
+    struct network_floatingip *fips;
+    size_t count;
+
+    if (!rows_find(call, &resource_network_floatingip, "floating_network_id = ? AND port_id IS NULL",
+                   SQL_ARGS(sql_text(net->id)), &fips, &count)) {
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (!resource_delete(call, &resource_network_floatingip, &fips[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool network_network_delete(struct call *call, void *row) {
     const struct network_network *net = row;
     const struct value id = sql_text(net->id);
     struct network_port *port = NULL;
 
+    if (net->router_external && !delete_floatingips(call, net)) {
+        return false;
+    }
     if (call_count(call, "SELECT count(*) FROM network_port WHERE network_id = ? AND device_owner NOT IN " OWNERS_TRANSIENT,
                    &id, 1)) {
         return fail_type(call, 409, "NetworkInUse", "Unable to complete operation on network %s. There are one or more ports "

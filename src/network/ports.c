@@ -147,6 +147,19 @@ static void bind_set(struct call *call, struct network_port *port) {
     }
 }
 
+/* A port becomes a router's by the router's own operations; by this one only its owner may say so. */
+static bool device_check(struct call *call, const struct network_port *port) {
+    struct network_router *router;
+
+    if (call->caller.admin || strncmp(port->device_owner, "network:", 8) != 0 || !*port->device_id ||
+        !row_find(call, &resource_network_router, port->device_id, &router)) {
+        return !call->error;
+    }
+    return (call->caller.project_id && !strcmp(router->project_id, call->caller.project_id)) ||
+           fail_type(call, 409, "DeviceIDNotOwnedByTenant", "The following device_id %s is not owned by your tenant or matches "
+                     "another tenants router.", port->device_id);
+}
+
 /* ---- hooks ---- */
 
 bool network_port_create(struct call *call, void *row) {
@@ -165,7 +178,7 @@ bool network_port_create(struct call *call, void *row) {
     bind_set(call, port);
     return network_allow_keys(call, "fixed_ips", wanted ? json_print(call->arena, wanted) : NULL, &resource_network_port, port) &&
            network_allow_keys(call, "allowed_address_pairs", port->allowed_address_pairs, &resource_network_port, port) &&
-           mac_set(call, port) && groups_set(call, port) && network_addresses_set(call, port, wanted) &&
+           device_check(call, port) && mac_set(call, port) && groups_set(call, port) && network_addresses_set(call, port, wanted) &&
            groups_insert(call, port) && network_apply_port(call, port, false);
 }
 
@@ -260,7 +273,7 @@ bool network_port_update(struct call *call, const void *old, void *row) {
         port->status = "DOWN";
     }
     return network_allow_keys(call, "allowed_address_pairs", port->allowed_address_pairs, &resource_network_port, was) &&
-           owner_update(call, was, port) && mac_update(call, was, port) && addresses_update(call, was, port) &&
+           owner_update(call, was, port) && device_check(call, port) && mac_update(call, was, port) && addresses_update(call, was, port) &&
            groups_update(call, was, port) && security_agrees(call, port) &&
            network_apply_port(call, port, network_port_is_wired(was));
 }

@@ -81,6 +81,13 @@ bool network_prefix_check(struct call *call, const struct field *field, void *sl
     return true;
 }
 
+bool network_port_range_check(struct call *call, const struct field *field, void *slot) {
+    int64_t port = *(int64_t *)slot;
+
+    return port == NO_INT || (port >= 0 && port <= 65535) ||
+           fail_type(call, 400, "SecurityGroupInvalidPortValue", "Invalid value for port %lld", (long long)port);
+}
+
 bool network_group_name_check(struct call *call, const struct field *field, void *slot) {
     return strcasecmp(*(const char **)slot, "default") != 0 ||
            fail_type(call, 409, "SecurityGroupDefaultAlreadyExists", "Default security group already exists.");
@@ -96,6 +103,12 @@ static bool has_ports(int protocol) {
     return protocol == 6 || protocol == 17 || protocol == 33 || protocol == 132 || protocol == 136;
 }
 
+static bool icmp_value(struct call *call, const char *what, int64_t value) {
+    return (value >= 0 && value <= 255) ||
+           fail_type(call, 400, "SecurityGroupInvalidIcmpValue", "Invalid value for ICMP %s %lld. It must be 0 to 255.", what,
+                     (long long)value);
+}
+
 static bool check_ports(struct call *call, const struct network_security_group_rule *rule) {
     int64_t min = rule->port_range_min, max = rule->port_range_max;
     int protocol = protocol_number(rule->protocol);
@@ -108,10 +121,7 @@ static bool check_ports(struct call *call, const struct network_security_group_r
             return fail_type(call, 400, "SecurityGroupMissingIcmpType", "ICMP code (port-range-max) %lld is provided but ICMP "
                              "type (port-range-min) is missing.", (long long)max);
         }
-        if ((min < 0 || min > 255) || (max != NO_INT && (max < 0 || max > 255))) {
-            return fail_type(call, 400, "SecurityGroupInvalidIcmpValue", "Invalid value for ICMP: it must be 0 to 255.");
-        }
-        return true;
+        return icmp_value(call, "type (port-range-min)", min) && (max == NO_INT || icmp_value(call, "code (port-range-max)", max));
     }
     if (protocol < 0) {
         return fail_type(call, 400, "SecurityGroupProtocolRequiredWithPorts", "Must also specify protocol if port range is "

@@ -33,6 +33,7 @@ static const struct api_style style = {
     .tenant_id = true,
     .quota_status = 409,
     .quota_type = "OverQuota",
+    .quota_message = "Quota exceeded for resources: ['%s'].",
     .missing_reference = 404,
     .write_error = error_neutron,
     .write_page = page_named,

@@ -352,7 +352,8 @@ bool network_subnet_create(struct call *call, void *row) {
     struct network_network *net = NULL;
     struct ip_net cidr;
 
-    if (!row_get(call, &resource_network_network, subnet->network_id, &net) || !cidr_set(call, subnet) ||
+    if (!row_get(call, &resource_network_network, subnet->network_id, &net) ||
+        !call_allow(call, "admin_or_network_owner", &resource_network_subnet, subnet) || !cidr_set(call, subnet) ||
         !ip_net_parse(subnet->cidr, &cidr)) {
         return false;
     }

@@ -25,7 +25,7 @@
     OP(GET,    "/v2.0/" PLURAL "/{" SINGULAR "_id}/tags/{tag}", network_tag_show,     .policy = "get_" SINGULAR, \
        .status = 204) \
     OP(PUT,    "/v2.0/" PLURAL "/{" SINGULAR "_id}/tags/{tag}", network_tag_add,      .policy = "update_" SINGULAR, \
-       .status = 201) \
+       .status = 201, .flags = OP_RAW_BODY) \
     OP(DELETE, "/v2.0/" PLURAL "/{" SINGULAR "_id}/tags/{tag}", network_tag_remove,   .policy = "update_" SINGULAR, \
        .status = 204)
 

@@ -33,8 +33,19 @@ static const char *caller_attribute(const struct caller *caller, const char *nam
     return !strcmp(name, "domain_id") ? caller->domain_id : NULL;
 }
 
-const char *row_attribute(struct call *call, const struct resource *resource, const void *row, const char *name) {
+/* By its name, or by the one it has on the wire. */
+static const struct field *attribute_field(const struct resource *resource, const char *name) {
+    const struct resource_runtime *run = resource->runtime;
     const struct field *field = resource_field(resource, name);
+
+    for (size_t i = 0; !field && i < run->field_count; i++) {
+        field = strcmp(field_json_name(&run->fields[i]), name) ? NULL : &run->fields[i];
+    }
+    return field;
+}
+
+const char *row_attribute(struct call *call, const struct resource *resource, const void *row, const char *name) {
+    const struct field *field = attribute_field(resource, name);
     const void *slot = field ? field_slot(field, row) : NULL;
 
     if (!field) {
@@ -79,7 +90,7 @@ static const char *target_attribute(const void *user, const char *name) {
         plain += 7;
         plain += !strncmp(plain, resource->singular, size) && plain[size] == '.' ? size + 1 : 0;
     }
-    field = resource_field(resource, plain);
+    field = attribute_field(resource, plain);
     if (resource->attribute) {
         text = resource->attribute(target->call, target->row, name);
     }

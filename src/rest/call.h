@@ -55,7 +55,7 @@ struct call {
     uint64_t given[MAX_FIELDS / 64];                /* which fields of the input the body had */
     void *row;      /* when the path names a row of the resource ({id} or {server_id}): that row, found and allowed */
 
-    void *prepared;                                 /* what the operation's .before made */
+    const void *prepared;                               /* what the operation's .before made */
 
     int status;                                     /* of the response; starts as the operation's */
     struct buf *response;                           /* out.buf */

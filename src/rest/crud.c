@@ -20,7 +20,7 @@ static void respond_row(struct call *call, const struct resource *resource, cons
         json_map(&call->out);
         json_key(&call->out, resource->singular);
     }
-    row_write(call, resource, row, READ, &call->out);
+    row_write(call, resource, row, call->operation->flags & OP_BRIEF ? BRIEF : READ, &call->out);
     if (wrapped) {
         json_map_end(&call->out);
     }
@@ -262,7 +262,7 @@ bool op_update(struct call *call) {
     memcpy(row, old, resource->size);
     memset(call->given, 0, sizeof call->given);
     if (!input_parse(call, resource, body, UPDATE, row, call->given) ||
-        !attributes_allowed(call, resource, call->given, old) || !resource_update(call, resource, old, row) ||
+        !attributes_allowed(call, resource, call->given, row) || !resource_update(call, resource, old, row) ||
         !expand_one(call, resource, row)) {
         return false;
     }

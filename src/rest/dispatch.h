@@ -8,6 +8,7 @@ enum http_body dispatch_decide(struct http_request *request, void *user);
 void dispatch_answer(struct http_request *request, void *user);
 void dispatch_done(struct http_request *request, void *user);
 
+
 /* The call of a request, for sinks. */
 struct call *dispatch_call(struct http_request *request);
 

@@ -98,7 +98,7 @@ struct field {
 };
 
 enum operation_flags {
-    OP_BRIEF = 1 << 0,          /* list of BRIEF fields only */
+    OP_BRIEF = 1 << 0,          /* only BRIEF fields in the response */
     OP_PUBLIC = 1 << 1,         /* no token needed */
     OP_STREAM = 1 << 2,         /* the request body goes to .sink */
     OP_NO_TRANSACTION = 1 << 3, /* the handler does what may block, and opens transactions itself */

@@ -30,7 +30,7 @@ struct query {
     bool deleted;                   /* rows that filter_deleted hides are shown */
     struct sort sorts[MAX_SORTS];
     size_t sort_count;
-    int64_t limit;
+    int64_t limit, offset;
     bool limited;                   /* the client gave a limit */
     const char *marker;
 };
@@ -116,7 +116,8 @@ static void only_parent(struct query *query) {
 
 /* ---- filters ---- */
 
-static const char *const page_arguments[] = {"limit", "marker", "sort_key", "sort_dir", "sort", "page_reverse", "fields"};
+static const char *const page_arguments[] = {"limit", "marker", "sort_key", "sort_dir", "sort", "page_reverse", "fields",
+                                             "offset"};
 
 static bool hook_took(const struct query *query, const char *name) {
     for (size_t i = 0; i < query->taken_count; i++) {
@@ -321,7 +322,9 @@ static bool add_sort(struct query *query, const char *key, size_t size, const ch
         const struct field *field = &run->fields[i];
         const char *json = field_json_name(field);
 
-        if ((field->rights & SORT) && !(field->rights & VIRTUAL) && strlen(json) == size && !strncmp(json, key, size)) {
+        if ((field->rights & SORT) && !(field->rights & VIRTUAL) &&
+            ((strlen(json) == size && !strncmp(json, key, size)) ||
+             (strlen(field->name) == size && !strncmp(field->name, key, size)))) {
             if (query->sort_count < MAX_SORTS - 1) {
                 query->sorts[query->sort_count++] = (struct sort){field, direction[0] == 'd'};
             }
@@ -416,6 +419,15 @@ static const char *sort_column(struct query *query, const struct field *field) {
     return arena_printf(query->call->arena, "coalesce(%s, %s)", field->name, field_is_text(field) ? "''" : "0");
 }
 
+static bool read_offset(struct query *query) {
+    const char *offset = call_argument(query->call, "offset");
+    char *end = NULL;
+
+    query->offset = offset ? strtoll(offset, &end, 10) : 0;
+    return !offset || (end != offset && !*end && query->offset >= 0 && query->offset <= INT32_MAX) ||
+           fail(query->call, 400, "offset must be a non-negative integer, not '%s'", offset);
+}
+
 static bool read_page(struct query *query) {
     const struct api_style *style = query->call->service->style;
     const char *limit = call_argument(query->call, "limit"), *marker = call_argument(query->call, "marker");
@@ -436,7 +448,7 @@ static bool read_page(struct query *query) {
         query->limit = style->max_limit;
     }
     query->marker = marker && *marker ? marker : NULL;
-    return true;
+    return !style->offset || read_offset(query);
 }
 
 /* Rows after the marker: (a > x) OR (a = x AND b > y) ..., with the marker's own values. */
@@ -456,7 +468,8 @@ static bool after_marker(struct query *query) {
     buf_release(&select);
     if (!rows_next(rows)) {
         rows_end(rows);
-        return fail(call, 400, "marker [%s] not found", query->marker);
+        return fail(call, call->service->style->missing_marker ? call->service->style->missing_marker : 400,
+                    "marker [%s] not found", query->marker);
     }
     for (size_t i = 0; i < query->sort_count; i++) {
         values[i] = field_is_text(query->sorts[i].field)
@@ -494,6 +507,10 @@ static const char *final_sql(struct query *query) {
     if (query->limit || query->limited) {
         buf_text(&sql, " LIMIT ?");
         query->args[query->arg_count++] = sql_int(query->limit + 1);
+    }
+    if (query->limit && query->offset) {
+        buf_text(&sql, " OFFSET ?");
+        query->args[query->arg_count++] = sql_int(query->offset);
     }
     text = arena_text(query->call->arena, sql.at);
     buf_release(&sql);

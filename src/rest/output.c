@@ -19,9 +19,10 @@ struct shown {
     uint64_t fields[MAX_FIELDS / 64];
 };
 
-static bool selected(struct call *call, const char *name) {
-    const struct http_arguments *arguments =
-        call->http && call->service->style->field_selection ? http_arguments(call->http) : NULL;
+/* ?fields= chooses among those of the operation's own resource, not of rows shown inside its rows. */
+static bool selected(struct call *call, const struct resource *resource, const char *name) {
+    bool may = call->http && call->service->style->field_selection && resource == call->resource;
+    const struct http_arguments *arguments = may ? http_arguments(call->http) : NULL;
     bool any = false;
 
     for (size_t i = 0; arguments && i < arguments->count; i++) {
@@ -62,13 +63,13 @@ static struct shown *shown_for(struct call *call, const struct resource *resourc
     for (size_t i = 0; i < run->field_count; i++) {
         const struct field *field = &run->fields[i];
 
-        if ((field->rights & view) && field_in_version(call, field) && selected(call, field_json_name(field)) &&
+        if ((field->rights & view) && field_in_version(call, field) && selected(call, resource, field_json_name(field)) &&
             field_allowed(call, resource, field)) {
             bit_set(shown->fields, i);
         }
     }
     shown->tenant_id = call->service->style->tenant_id && run->project && (run->project->rights & view) &&
-                       selected(call, "tenant_id");
+                       selected(call, resource, "tenant_id");
     return shown;
 }
 
@@ -127,7 +128,7 @@ static void write_extra(struct call *call, const struct resource *resource, cons
     const struct json *extra = text ? json_parse(call->arena, text, strlen(text), NULL) : NULL;
 
     for (JSON_EACH(member, extra)) {
-        if (!selected(call, member->key)) {
+        if (!selected(call, resource, member->key)) {
             continue;
         }
         json_key(out, member->key);

@@ -46,6 +46,9 @@ bool quota_check(struct call *call, const struct service *service, const char *p
     if (used + more <= limit) {
         return true;
     }
+    if (service->style->quota_message) {
+        return fail_type(call, service->style->quota_status, service->style->quota_type, service->style->quota_message, name);
+    }
     return fail_type(call, service->style->quota_status ? service->style->quota_status : 403, service->style->quota_type,
                      "Quota exceeded for %s: requested %lld, but already used %lld of %lld.", name, (long long)more,
                      (long long)used, (long long)limit);

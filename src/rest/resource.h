@@ -54,7 +54,7 @@ bool fail_field(struct call *call, const struct field *field, const char *format
 /* After a row was not found (404): 403 instead for who may not even ask, where the service wants it so. Always false. */
 bool missing_hidden(struct call *call);
 
-/* Rules OP_RULE:FIELD of the fields that the body gave. */
+/* Rules OP_RULE:FIELD of the fields that the body gave, asked of the row as it would be. */
 bool attributes_allowed(struct call *call, const struct resource *resource, const uint64_t *given, const void *row);
 
 /* What the service's rule context_is_admin says of the caller. */

@@ -8,6 +8,7 @@
 
 #include "base/id.h"
 #include "base/json.h"
+#include "rest/service.h"
 
 enum { MAX_SEGMENTS = 24, MAX_SERVICES = 40 };
 
@@ -174,6 +175,11 @@ static bool split(struct search *s, const char *raw) {
     return true;
 }
 
+/* "/v2/images/" names an image without an id; "/v2/" is the version itself. */
+static bool ends_with_slash(const struct search *s, const char *raw) {
+    return s->count > 1 && raw[strlen(raw) - 1] == '/';
+}
+
 const struct route *route_find(struct arena *arena, const char *raw_path, const struct service **ret_service,
                                struct parameter *parameters, size_t *ret_count) {
     *ret_service = NULL;
@@ -187,7 +193,7 @@ const struct route *route_find(struct arena *arena, const char *raw_path, const 
             continue;
         }
         *ret_service = trees[t].service;
-        if (!split(&s, raw_path + size)) {
+        if (!split(&s, raw_path + size) || (trees[t].service->style->strict_slash && ends_with_slash(&s, raw_path))) {
             return NULL;
         }
         found = match(&s, trees[t].root, 0);

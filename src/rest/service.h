@@ -34,8 +34,12 @@ struct api_style {
     bool sort_pairs;                /* sort=key:dir,key:dir beside sort_key and sort_dir */
     bool tenant_id;                 /* project_id is also taken and shown as tenant_id */
     int64_t default_limit, max_limit;   /* of a list; 0: none */
+    bool offset;                    /* ?offset=N skips rows */
+    bool strict_slash;              /* a path that ends with a slash names nothing: "/servers/" */
+    int missing_marker;             /* status when a list's marker is not there; 0: 400 */
     int quota_status;
     const char *quota_type;
+    const char *quota_message;      /* format with the quota's name as "%s"; null: name and numbers */
     int missing_reference;          /* status when a referenced row is absent; 0: 400 */
     int conflict_status;            /* UNIQUE; 0: 409 */
     int read_only_status;           /* a field that may not be given or changed; 0: 400 */

@@ -82,26 +82,22 @@ static bool find_attachment(struct call *call, const char *id, struct volume_att
     return true;
 }
 
+/* Whatever the status says; a volume that is attached nowhere is left alone. */
 bool volume_act_detach(struct call *call) {
     const struct volume_detach_input *input = call->input;
     struct volume_volume *row = call->row;
     struct volume_attachment *attachment = NULL;
 
-    if (!volume_status_is(row, "in-use|detaching|attaching|reserved")) {
-        return wrong_status(call, row, "in-use or detaching");
-    }
     if (!find_attachment(call, input->attachment_id, &attachment)) {
         return false;
     }
-    if (!attachment) {
-        return input->attachment_id ? fail(call, 400, "Volume attachment %s could not be found.", input->attachment_id)
-                                    : volume_set_status(call, row, "available");
+    if (attachment) {
+        return volume_attachment_end(call, row, attachment);
     }
-    return volume_attachment_end(call, row, attachment);
-}
-
-bool volume_act_force_detach(struct call *call) {
-    return volume_act_detach(call);
+    if (input->attachment_id) {
+        return fail(call, 400, "Volume attachment %s could not be found.", input->attachment_id);
+    }
+    return !volume_status_is(row, "in-use|detaching|attaching|reserved") || volume_set_status(call, row, "available");
 }
 
 bool volume_act_connect(struct call *call) {

@@ -131,7 +131,7 @@ const char *volume_place(struct call *call, const struct volume_type *type, cons
     size_t count;
 
     if (!rows_find(call, &resource_volume_service,
-                   "binary_name = 'cinder-volume' AND status = 'enabled' AND connected = 1 ORDER BY free_gb DESC, host",
+                   "binary_name = 'cinder-volume' AND status = 'enabled' AND connected = 1 AND frozen = 0 ORDER BY free_gb DESC, host",
                    SQL_NO_ARGS, &rows, &count)) {
         return NULL;
     }
@@ -219,6 +219,27 @@ bool volume_service_disable_reason(struct call *call) {
 
     return (input->disabled_reason || fail(call, 400, "'disabled_reason' is a required property")) &&
            set_status(call, "disabled", input->disabled_reason);
+}
+
+/* A frozen host takes no new volumes. */
+static bool set_frozen(struct call *call, bool frozen) {
+    const struct volume_service_input *input = call->input;
+    struct volume_service *row;
+
+    if (!input->host || !row_find(call, &resource_volume_service, input->host, &row)) {
+        return call->error ? false : fail(call, 400, "Service cinder-volume could not be found on host %s.",
+                                          input->host ? input->host : "");
+    }
+    row->frozen = frozen;
+    return row_update(call, &resource_volume_service, row);
+}
+
+bool volume_service_freeze(struct call *call) {
+    return set_frozen(call, true);
+}
+
+bool volume_service_thaw(struct call *call) {
+    return set_frozen(call, false);
 }
 
 static bool backends(struct call *call, struct volume_service **ret_rows, size_t *ret_count) {

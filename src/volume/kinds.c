@@ -106,13 +106,8 @@ bool volume_type_op_delete(struct call *call) {
         return fail(call, 400, "Target volume type is still in use.");
     }
     return call_exec(call, "DELETE FROM volume_type_access WHERE volume_type_id = ?", SQL_ARGS(sql_text(row->id))) &&
+           call_exec(call, "DELETE FROM volume_encryption WHERE volume_type_id = ?", SQL_ARGS(sql_text(row->id))) &&
            resource_delete(call, &resource_volume_type, row);
-}
-
-bool volume_type_op_encryption(struct call *call) {
-    json_map(&call->out);
-    json_map_end(&call->out);
-    return true;
 }
 
 /* ---- access ---- */

@@ -12,7 +12,7 @@ bool volume_get(struct call *call, const char *id, struct volume_info *ret_volum
         return false;
     }
     *ret_volume = (struct volume_info){
-        .id = row->id, .name = row->name, .status = row->status, .project_id = row->project_id,
+        .id = row->id, .name = row->display_name, .status = row->status, .project_id = row->project_id,
         .zone = row->availability_zone, .image_metadata = row->image_metadata, .size = row->size,
         .bootable = row->bootable, .multiattach = row->multiattach, .encrypted = row->encrypted, .host = row->host,
         .connection = row->connection,

@@ -8,8 +8,20 @@ static bool respond(struct call *call, const struct volume_qos *row) {
     json_map(&call->out);
     json_key(&call->out, "qos_specs");
     row_write(call, &resource_volume_qos, row, READ, &call->out);
+    json_key(&call->out, "links");
+    json_list(&call->out);
+    json_map(&call->out);
+    json_put_text(&call->out, "rel", "self");
+    json_put_text(&call->out, "href", arena_printf(call->arena, "%s/volume/v3/%s/qos-specs/%s", call_base_url(call),
+                                                   call->caller.project_id ? call->caller.project_id : "", row->id));
+    json_map_end(&call->out);
+    json_list_end(&call->out);
     json_map_end(&call->out);
     return true;
+}
+
+bool volume_qos_show(struct call *call) {
+    return respond(call, call->row);
 }
 
 static bool good_specs(struct call *call, const char *specs) {

@@ -22,15 +22,26 @@ static const struct policy_default policies[] = {
 #include "volume/policy.def"
 };
 
+/* A page as full as was asked for has a link, also when nothing follows. */
+static void write_page(struct call *call, const struct resource *resource, const struct page *page, struct json_out *out) {
+    struct page shown = *page;
+
+    shown.more = page->more || (page->limit && page->count == (size_t)page->limit);
+    page_named(call, resource, &shown, out);
+}
+
 static const struct api_style style = {
     .time = TIME_MICRO,
     .all_projects = "all_tenants",
     .sort_pairs = true,
+    .offset = true,
+    .strict_slash = true,
+    .missing_marker = 404,
     .max_limit = 1000,
     .quota_status = 413,
     .missing_reference = 404,
     .write_error = error_keyed,
-    .write_page = page_named,
+    .write_page = write_page,
 };
 
 static bool default_type(struct call *call) {

@@ -9,7 +9,7 @@ bool volume_snapshot_on_list(struct call *call, struct query *query) {
     const char *name = call_argument(call, "display_name");
 
     if (name) {
-        query_where(query, "name = ?", SQL_ARGS(sql_text(name)));
+        query_where(query, "display_name = ?", SQL_ARGS(sql_text(name)));
     }
     return true;
 }
@@ -17,8 +17,8 @@ bool volume_snapshot_on_list(struct call *call, struct query *query) {
 bool volume_snapshot_on_update(struct call *call, const void *old, void *pointer) {
     struct volume_snapshot_row *row = pointer;
 
-    if (row->display_name) {
-        row->name = row->display_name;
+    if (row->given_name) {
+        row->display_name = row->given_name;
     }
     if (row->display_description) {
         row->description = row->display_description;
@@ -39,7 +39,7 @@ struct volume_snapshot_row *volume_snapshot_make(struct call *call, struct volum
     struct volume_type *type = NULL;
 
     row_defaults(call, &resource_volume_snapshot_row, snapshot);
-    snapshot->name = input->name ? input->name : input->display_name;
+    snapshot->display_name = input->name ? input->name : input->display_name;
     snapshot->description = input->description ? input->description : input->display_description;
     snapshot->metadata = input->metadata ? input->metadata : "{}";
     snapshot->volume_id = row->id;
@@ -65,6 +65,9 @@ bool volume_snapshot_op_create(struct call *call) {
     struct volume_volume *row;
     bool force = input->force || call->minor >= 66;
 
+    if (!input->volume_id) {
+        return fail_not_found(call, &resource_volume_volume, "None");
+    }
     if (!row_get(call, &resource_volume_volume, input->volume_id, &row)) {
         return false;
     }

@@ -7,14 +7,6 @@
 #include "image/image.h"
 #include "volume/parts.h"
 
-/* Where compute is switched off or not built, nobody waits for volumes. */
-#pragma weak compute_volume_ready
-#pragma weak compute_volume_extended
-
-static bool tell_ready(struct call *call, const char *id, const char *error) {
-    return !compute_volume_ready || compute_volume_ready(call, id, error);
-}
-
 static const char *status_after(const struct volume_volume *row) {
     return row->previous_status ? row->previous_status : "available";
 }
@@ -66,7 +58,7 @@ static bool create_done(struct call *call, const struct task *task, const struct
         return !call->error;
     }
     row->connection = json_print(call->arena, json_get(result, "connection"));
-    return volume_set_status(call, row, "available") && tell_ready(call, row->id, NULL);
+    return volume_set_status(call, row, "available") && compute_volume_ready(call, row->id, NULL);
 }
 
 static bool create_failed(struct call *call, const struct task *task, const char *cause) {
@@ -78,7 +70,7 @@ static bool create_failed(struct call *call, const struct task *task, const char
     return volume_set_status(call, row, "error") &&
            volume_message_add(call, row, "VOLUME_VOLUME_002_001",
                               arena_printf(call->arena, "create volume:%s", cause ? cause : "An unknown error occurred.")) &&
-           tell_ready(call, row->id, cause);
+           compute_volume_ready(call, row->id, cause);
 }
 
 /* ---- delete ---- */
@@ -108,7 +100,7 @@ static bool tell_extended(struct call *call, const struct volume_volume *row) {
     bool ok = volume_attachments_of(call, row->id, &all, &count);
 
     for (size_t i = 0; ok && i < count; i++) {
-        if (compute_volume_extended && all[i].instance && !strcmp(all[i].status, "attached")) {
+        if (all[i].instance && !strcmp(all[i].status, "attached")) {
             ok = compute_volume_extended(call, all[i].instance, row->id, row->size);
         }
     }

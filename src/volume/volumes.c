@@ -101,6 +101,7 @@ bool volume_expand(struct call *call, void *pointer, size_t count) {
     struct volume_volume *rows = pointer;
     bool read = call->operation && call->operation->method == HTTP_GET;
     bool admin = read && call->caller.admin;
+    bool made = call->operation && call->operation->method == HTTP_POST && !call->operation->action;
 
     if (call->operation && call->operation->flags & OP_BRIEF) {
         return true;
@@ -108,9 +109,11 @@ bool volume_expand(struct call *call, void *pointer, size_t count) {
     expand_types(call, rows, count);
     for (size_t i = 0; i < count; i++) {
         rows[i].attachments = "[]";
+        rows[i].image_metadata = made ? NULL : rows[i].image_metadata;     /* the answer to a create does not have it */
         rows[i].shown_project = read ? rows[i].project_id : NULL;
+        rows[i].shown_image_metadata = read ? rows[i].image_metadata : NULL;
         rows[i].shown_host = admin ? rows[i].host : NULL;
-        rows[i].shown_migration = rows[i].shown_name_id = admin ? "null" : NULL;
+        rows[i].shown_migration = rows[i].shown_name_id = rows[i].migration_status = admin ? "null" : NULL;
     }
     return expand_attachments(call, rows, count);
 }
@@ -177,8 +180,8 @@ static bool filter_text(struct call *call, struct query *query, const char *argu
 bool volume_on_list(struct call *call, struct query *query) {
     return filter_map(call, query, "metadata", "metadata") &&
            filter_map(call, query, "glance_metadata", "coalesce(image_metadata, '{}')") &&
-           filter_part(call, query, "name~", "name") && filter_part(call, query, "status~", "status") &&
-           filter_text(call, query, "display_name", "name");
+           filter_part(call, query, "name~", "display_name") && filter_part(call, query, "status~", "status") &&
+           filter_text(call, query, "display_name", "display_name");
 }
 
 bool volume_op_summary(struct call *call) {
@@ -250,8 +253,8 @@ bool volume_task(struct call *call, const char *kind, const char *id, const char
 bool volume_on_update(struct call *call, const void *old, void *pointer) {
     struct volume_volume *row = pointer;
 
-    if (row->display_name) {
-        row->name = row->display_name;
+    if (row->given_name) {
+        row->display_name = row->given_name;
     }
     if (row->display_description) {
         row->description = row->display_description;
@@ -340,7 +343,12 @@ static bool find_type(struct call *call, const struct volume_request *request, s
                             : source->volume ? source->volume->volume_type_id : NULL;
     const char *name = request->type ? request->type : inherited ? inherited : volume_default_type();
 
-    return volume_type_find(call, name, request->project_id, &source->type);
+    if (!volume_type_find(call, name, request->project_id, &source->type)) {
+        return false;
+    }
+    return !call_count(call, "SELECT count(*) FROM volume_encryption WHERE volume_type_id = ?",
+                       SQL_ARGS(sql_text(source->type->id))) ||
+           fail(call, 501, "Encrypted volumes are not available in this cloud yet.");
 }
 
 /* What the image says of itself goes with the volume. */
@@ -379,7 +387,7 @@ static bool multiattach_of(struct call *call, const struct volume_type *type) {
 static void fill_row(struct call *call, const struct volume_request *request, const struct source *source,
                      struct volume_volume *row) {
     row_defaults(call, &resource_volume_volume, row);
-    row->name = request->name;
+    row->display_name = request->name;
     row->description = request->description;
     row->project_id = request->project_id;
     row->user_id = request->user_id;

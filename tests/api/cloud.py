@@ -158,7 +158,7 @@ class Cloud:
     # ---- inside ----
 
     def _spawn(self, role, *arguments):
-        command = [PROGRAM, role, "--data", self.data]
+        command = [PROGRAM, role, "--data", self.data, "--set", "identity.password_cost=4"]
         for setting in self.settings:
             command += ["--set", setting]
         if self.database:

@@ -99,6 +99,23 @@ class ImageTest(CloudTest):
         self.upload(image, b"whole")
         self.assertEqual(self.show(image)["size"], 5)
 
+    def test_uploads_of_a_killed_process_are_forgotten(self):
+        image = self.make()
+        host = self.cloud.listen.split(":")
+        connection = http.client.HTTPConnection(host[0], int(host[1]))
+        connection.putrequest("PUT", "%s/images/%s/file" % (V2, image["id"]))
+        for key, value in {"X-Auth-Token": self.cloud.token(), "Content-Length": "1000000", **BYTES}.items():
+            connection.putheader(key, value)
+        connection.endheaders(b"x" * 1000)
+        self.cloud.until(lambda: self.show(image)["status"] == "saving")
+        self.cloud.processes[0].kill()
+        self.cloud.processes[0].wait()
+        self.cloud.restart()
+        connection.close()
+        self.assertEqual(self.show(image)["status"], "queued")
+        self.assertFalse([name for name in os.listdir(os.path.join(self.cloud.data, "images")) if image["id"] in name])
+        self.upload(image, b"whole")
+
     def test_uploads_need_formats_and_their_content_type(self):
         self.upload(self.make(disk_format=None), b"x", 400)
         self.ask("PUT", "%s/images/%s/file" % (V2, self.make()["id"]), b"x", 415, headers={"Content-Type": "text/plain"})

@@ -2,14 +2,15 @@
  * The fake hypervisor against the contract of all drivers, and the documents that must not reach any. */
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/arena.h"
-#include "base/clock.h"
 #include "base/conf.h"
 #include "base/json.h"
 #include "bus/agent.h"
 #include "bus/bus.h"
+#include "compute/console.h"
 #include "compute/driver.h"
 #include "compute/xml.h"
 #include "compute_conformance.h"
@@ -47,7 +48,7 @@ TEST(fake_hypervisor_keeps_the_contract_of_drivers) {
 
 TEST(fake_hypervisor_spawns_a_thousand_servers_a_second) {
     struct conformance with = fake();
-    int64_t start = clock_monotonic();
+    clock_t start = clock();        /* of this process: other work on the machine does not count */
 
     for (int i = 0; i < 500; i++) {
         char one[40];
@@ -55,7 +56,7 @@ TEST(fake_hypervisor_spawns_a_thousand_servers_a_second) {
         snprintf(one, sizeof one, "%08x-2222-4333-8444-555555555555", i);
         check(conformance_run(&with, "compute.spawn", one, conformance_document(&with, one, 160, 0, "")));
     }
-    check(clock_monotonic() - start < SECOND / 2);
+    check(clock() - start < CLOCKS_PER_SEC / 2);
     check_int(json_get(conformance_run(&with, "compute.list", host.name, NULL), "servers")->count, 500);
     fake_end();
 }
@@ -232,5 +233,37 @@ TEST(xml_says_any_text_and_finds_it_again) {
     check(!xml_find(arena, buf.at, "c", NULL, NULL));
     check(!xml_find_attribute(arena, "<b", "b", "k"));
     buf_release(&buf);
+    arena_free(arena);
+}
+
+/* What console_put makes of 'size' bytes, kept by 'arena'. */
+static const char *console_of(struct arena *arena, const char *text, size_t size, int64_t lines) {
+    struct buf buf = {0};
+    struct work work = {.arena = arena, .result = {.buf = &buf}};
+    const struct json *result;
+    const char *error;
+
+    json_map(&work.result);
+    console_put(&work, text, size, lines);
+    json_map_end(&work.result);
+    result = json_parse(arena, buf.at, buf.size, &error);
+    buf_release(&buf);
+    return result ? json_get_text(result, "output") : error;
+}
+
+TEST(console_gives_the_last_lines_of_whatever_a_guest_writes) {
+    struct arena *arena = arena_new(0);
+    char *much = arena_alloc(arena, 3 * CONSOLE_MAX);
+
+    check_text(console_of(arena, "a\nb\nc\n", 6, 2), "b\nc\n");
+    check_text(console_of(arena, "a\nb\nc", 5, 2), "b\nc");
+    check_text(console_of(arena, "a\nb\nc\n", 6, 9), "a\nb\nc\n");
+    check_text(console_of(arena, "a\nb\n", 4, 0), "a\nb\n");
+    check_text(console_of(arena, "", 0, 5), "");
+    check_text(console_of(arena, "\n\n\n", 3, 1), "\n");
+    check_text(console_of(arena, "a\xff\0b\xc3\xa9\xc3", 7, 0), "a\xef\xbf\xbd" "b\xc3\xa9\xef\xbf\xbd");
+    memset(much, 'x', 3 * CONSOLE_MAX);
+    check(strlen(console_of(arena, much, 3 * CONSOLE_MAX, 0)) <= CONSOLE_MAX + 1);
+    check(strlen(console_of(arena, much, 3 * CONSOLE_MAX, 1)) <= CONSOLE_MAX + 1);
     arena_free(arena);
 }
