@@ -82,8 +82,9 @@ bool compute_server_crash_dump(struct call *call) {
 /* ---- what moves servers between hosts ---- */
 
 static bool no_move(struct call *call, const char *what) {
-    int64_t others = call_count(call, "SELECT count(*) FROM compute_host WHERE state = 'up' AND status = 'enabled' AND name <> ?",
-                                SQL_ARGS(sql_text(((const struct compute_server *)call->row)->host)));
+    int64_t others =
+        call_count(call, "SELECT count(*) FROM compute_host WHERE state = 'up' AND status = 'enabled' AND name <> ?",
+                   SQL_ARGS(sql_text(((const struct compute_server *)call->row)->host)));
 
     return others ? fail(call, 501, "%s is not available in this cloud yet.", what) : fail(call, 400, NO_VALID_HOST);
 }

@@ -107,10 +107,13 @@ static void put_old_diagnostics(struct call *call, const struct json *result) {
         char letter = (char)('a' + n++ % 26);
 
         json_put_int(&call->out, arena_printf(call->arena, "vd%c_read", letter), json_get_int(disk, "read_bytes", 0));
-        json_put_int(&call->out, arena_printf(call->arena, "vd%c_read_req", letter), json_get_int(disk, "read_requests", 0));
+        json_put_int(&call->out, arena_printf(call->arena, "vd%c_read_req", letter),
+                     json_get_int(disk, "read_requests", 0));
         json_put_int(&call->out, arena_printf(call->arena, "vd%c_write", letter), json_get_int(disk, "write_bytes", 0));
-        json_put_int(&call->out, arena_printf(call->arena, "vd%c_write_req", letter), json_get_int(disk, "write_requests", 0));
-        json_put_int(&call->out, arena_printf(call->arena, "vd%c_errors", letter), json_get_int(disk, "errors_count", -1));
+        json_put_int(&call->out, arena_printf(call->arena, "vd%c_write_req", letter),
+                     json_get_int(disk, "write_requests", 0));
+        json_put_int(&call->out, arena_printf(call->arena, "vd%c_errors", letter),
+                     json_get_int(disk, "errors_count", -1));
     }
     json_map_end(&call->out);
 }
@@ -120,7 +123,8 @@ bool compute_server_diagnostics(struct call *call) {
     const struct json *result;
 
     if (strcmp(server->vm_state, "active") != 0) {
-        return fail(call, 409, "Cannot 'get_diagnostics' instance %s while it is in vm_state %s", server->id, server->vm_state);
+        return fail(call, 409, "Cannot 'get_diagnostics' instance %s while it is in vm_state %s", server->id,
+                    server->vm_state);
     }
     if (!on_host(call, server) ||
         !cloud_ask_host(call, server->host, "compute.diagnostics", server->id, NULL, ASK_MS, &result)) {
