@@ -13,7 +13,8 @@
 #include "rest/cloud.h"
 
 static const struct auth_method *const methods[] = {&auth_method_password, &auth_method_token,
-                                                    &auth_method_application_credential, &auth_method_oauth1};
+                                                    &auth_method_application_credential, &auth_method_oauth1,
+                                                    &auth_method_totp};
 
 bool auth_refused(struct call *call) {
     return fail(call, 401, "The request you have made requires authentication.");

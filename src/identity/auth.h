@@ -29,7 +29,7 @@ struct auth_method {
 };
 
 extern const struct auth_method auth_method_password, auth_method_token, auth_method_application_credential,
-    auth_method_oauth1;
+    auth_method_oauth1, auth_method_totp;
 
 /* 401 in the words that tell nothing. */
 bool auth_refused(struct call *call);

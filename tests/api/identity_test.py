@@ -4,6 +4,8 @@ import base64
 import hmac
 import os
 import re
+import struct
+import time
 import unittest
 import urllib.parse
 import uuid
@@ -361,6 +363,20 @@ class Delegation(IdentityTest):
             if os.path.exists(file):
                 with open(file, "rb") as data:
                     self.assertNotIn(b"WELLHIDDENSEED", data.read())
+
+    def test_a_passcode_of_the_time_is_a_way_in(self):
+        seed = b"12345678901234567890"
+        body = {"credential": {"user_id": self.user["id"], "type": "totp", "blob": base64.b32encode(seed).decode()}}
+        self.ask("POST", V3 + "/credentials", body, 201, self.token)
+        mac = hmac.new(seed, struct.pack(">Q", int(time.time()) // 30), "sha1").digest()
+        code = (struct.unpack(">I", mac[mac[19] & 15:][:4])[0] & 0x7fffffff) % 1000000
+
+        def login(passcode):
+            return self.cloud.authenticate({"identity": {"methods": ["totp"], "totp": {
+                "user": {"id": self.user["id"], "passcode": passcode}}}, "scope": {"project": {"id": self.project["id"]}}})
+        status, _, answer = login("%06d" % code)
+        self.assertEqual((status, answer["token"]["methods"]), (201, ["totp"]))
+        self.assertEqual(login("%06d" % ((code + 1) % 1000000))[0], 401)
 
     def test_a_signed_ec2_request_gets_a_token(self):
         key = self.ask("POST", V3 + "/users/%s/credentials/OS-EC2" % self.user["id"],
