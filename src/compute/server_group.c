@@ -13,7 +13,8 @@ bool compute_group_check_rules(struct call *call, const struct field *field, voi
     long long number;
     char *end = NULL;
 
-    if (!rules || rules->type != JSON_MAP || rules->count > 1 || (rules->count && !json_get(rules, "max_server_per_host"))) {
+    if (!rules || rules->type != JSON_MAP || rules->count > 1 ||
+        (rules->count && !json_get(rules, "max_server_per_host"))) {
         return fail(call, 400, "Invalid input for field/attribute rules: only max_server_per_host may be given");
     }
     most = rules->first;
@@ -86,9 +87,10 @@ bool compute_group_list(struct call *call, struct query *query) {
         if (end == offset || *end || skip < 0) {
             return fail(call, 400, "Invalid input for query parameters offset: '%.80s'", offset);
         }
-        query_where(query,
-                    "id NOT IN (SELECT id FROM compute_server_group WHERE project_id = ? ORDER BY created_at, id LIMIT ?)",
-                    SQL_ARGS(sql_text(call->caller.project_id), sql_int(skip)));
+        query_where(
+            query,
+            "id NOT IN (SELECT id FROM compute_server_group WHERE project_id = ? ORDER BY created_at, id LIMIT ?)",
+            SQL_ARGS(sql_text(call->caller.project_id), sql_int(skip)));
     }
     query_take(query, "all_projects");
     query_take(query, "offset");
