@@ -23,7 +23,8 @@ const char *proxy_encode(struct call *call, const char *text) {
 const struct json *proxy_text(struct call *call, const char *text) {
     struct json *json = ARENA_NEW(call->arena, struct json);
 
-    *json = (struct json){.type = text ? JSON_TEXT : JSON_NULL, .text = text, .count = text ? (uint32_t)strlen(text) : 0};
+    *json =
+        (struct json){.type = text ? JSON_TEXT : JSON_NULL, .text = text, .count = text ? (uint32_t)strlen(text) : 0};
     return json;
 }
 
@@ -71,10 +72,12 @@ const struct json *proxy_send(struct call *call, enum http_method method, const 
 
 /* Members of an image of the image service that are not its properties. */
 static bool is_own(const char *name) {
-    static const char *const own[] = {"id", "name", "status", "visibility", "protected", "checksum", "owner", "size", "created_at",
-                                      "updated_at", "tags", "self", "file", "schema", "container_format", "disk_format", "min_disk",
-                                      "min_ram", "virtual_size", "os_hidden", "os_hash_algo", "os_hash_value", "locations",
-                                      "direct_url", "stores", "owner_specified"};
+    static const char *const own[] = {
+        "id",           "name",           "status",           "visibility",    "protected", "checksum",
+        "owner",        "size",           "created_at",       "updated_at",    "tags",      "self",
+        "file",         "schema",         "container_format", "disk_format",   "min_disk",  "min_ram",
+        "virtual_size", "os_hidden",      "os_hash_algo",     "os_hash_value", "locations", "direct_url",
+        "stores",       "owner_specified"};
 
     for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
         if (!strcmp(own[i], name)) {
@@ -181,7 +184,9 @@ static const char *image_query(struct call *call) {
     }
     if (status) {
         query = arena_printf(call->arena, "%sstatus=%s&", query,
-                             !strcasecmp(status, "SAVING") ? "saving" : !strcasecmp(status, "ACTIVE") ? "active" : "killed");
+                             !strcasecmp(status, "SAVING")   ? "saving"
+                             : !strcasecmp(status, "ACTIVE") ? "active"
+                                                             : "killed");
     }
     if (server) {
         query = arena_printf(call->arena, "%sinstance_uuid=%s&", query, proxy_encode(call, slash ? slash + 1 : server));

@@ -13,7 +13,8 @@ static void put_rule(struct call *call, const struct json *rule) {
     const char *protocol = json_get_text(rule, "protocol");
     bool v6 = json_get_text(rule, "ethertype") && !strcmp(json_get_text(rule, "ethertype"), "IPv6");
     bool any = protocol && (!strcmp(protocol, "icmp") || !strcmp(protocol, "tcp") || !strcmp(protocol, "udp"));
-    int64_t from = json_get_int(rule, "port_range_min", any ? -1 : NO_INT), to = json_get_int(rule, "port_range_max", any ? -1 : NO_INT);
+    int64_t from = json_get_int(rule, "port_range_min", any ? -1 : NO_INT),
+            to = json_get_int(rule, "port_range_max", any ? -1 : NO_INT);
 
     json_map(out);
     json_put_text(out, "id", json_get_text(rule, "id"));
@@ -26,8 +27,8 @@ static void put_rule(struct call *call, const struct json *rule) {
     json_key(out, "group");
     json_map(out);
     if (group) {
-        const struct json *other = proxy_get(call, "network", arena_printf(call->arena, "/v2.0/security-groups/%s", group),
-                                             "security_group");
+        const struct json *other =
+            proxy_get(call, "network", arena_printf(call->arena, "/v2.0/security-groups/%s", group), "security_group");
 
         json_put_text(out, "name", json_get_text(other, "name"));
         json_put_text(out, "tenant_id", json_get_text(other, "tenant_id"));
@@ -103,8 +104,9 @@ bool compute_groups_list(struct call *call) {
 /* Those of a server's ports. */
 bool compute_server_groups_list(struct call *call) {
     const struct compute_server *server = call->row;
-    const struct json *ports = proxy_get(call, "network", arena_printf(call->arena, "/v2.0/ports?device_id=%s", server->id),
-                                         "ports"), *groups;
+    const struct json *ports = proxy_get(call, "network",
+                                         arena_printf(call->arena, "/v2.0/ports?device_id=%s", server->id), "ports"),
+                      *groups;
     const char *query = NULL;
 
     for (JSON_EACH(port, ports)) {
@@ -115,7 +117,8 @@ bool compute_server_groups_list(struct call *call) {
     if (!ports || !query) {
         return ports && answer_groups(call, NULL);
     }
-    groups = proxy_get(call, "network", arena_printf(call->arena, "/v2.0/security-groups?%s", query), "security_groups");
+    groups =
+        proxy_get(call, "network", arena_printf(call->arena, "/v2.0/security-groups?%s", query), "security_groups");
     return groups && answer_groups(call, groups);
 }
 
@@ -176,14 +179,15 @@ bool compute_rules_create(struct call *call) {
     if (!group && !input->ip_protocol) {
         return fail(call, 400, "Not enough parameters to build a valid rule.");
     }
-    if (input->ip_protocol && strcmp(input->ip_protocol, "icmp") != 0 && input->from_port != NO_INT && input->to_port != NO_INT &&
-        input->from_port > input->to_port) {
+    if (input->ip_protocol && strcmp(input->ip_protocol, "icmp") != 0 && input->from_port != NO_INT &&
+        input->to_port != NO_INT && input->from_port > input->to_port) {
         return fail(call, 400, "Invalid port range %lld:%lld. Former value cannot be greater than the later",
                     (long long)input->from_port, (long long)input->to_port);
     }
     rule = proxy_send(call, HTTP_POST, "/v2.0/security-group-rules", "security_group_rule", names, values,
                       sizeof names / sizeof *names);
     if (!rule) {
+        call->error = call->error == 409 ? 400 : call->error;
         return false;
     }
     json_map(&call->out);
@@ -203,9 +207,10 @@ bool compute_rules_delete(struct call *call) {
 
 static void put_floating(struct call *call, const struct json *ip) {
     const char *port_id = json_get_text(ip, "port_id"), *network = json_get_text(ip, "floating_network_id");
-    const struct json *port = port_id ? proxy_get(call, "network", arena_printf(call->arena, "/v2.0/ports/%s", port_id), "port")
-                                      : NULL;
-    const struct json *pool = proxy_get(call, "network", arena_printf(call->arena, "/v2.0/networks/%s", network), "network");
+    const struct json *port =
+        port_id ? proxy_get(call, "network", arena_printf(call->arena, "/v2.0/ports/%s", port_id), "port") : NULL;
+    const struct json *pool =
+        proxy_get(call, "network", arena_printf(call->arena, "/v2.0/networks/%s", network), "network");
 
     json_map(&call->out);
     json_put_text(&call->out, "id", json_get_text(ip, "id"));
@@ -230,7 +235,8 @@ static bool answer_floating(struct call *call, const struct json *ip) {
 bool compute_floating_list(struct call *call) {
     const struct json *ips = proxy_get(call, "network",
                                        arena_printf(call->arena, "/v2.0/floatingips?tenant_id=%s",
-                                                    call->caller.project_id ? call->caller.project_id : ""), "floatingips");
+                                                    call->caller.project_id ? call->caller.project_id : ""),
+                                       "floatingips");
 
     if (!ips) {
         return false;
@@ -303,7 +309,8 @@ bool compute_floating_delete(struct call *call) {
 static const struct json *ports_of(struct call *call, const char *more) {
     const struct compute_server *server = call->row;
 
-    return proxy_get(call, "network", arena_printf(call->arena, "/v2.0/ports?device_id=%s%s", server->id, more), "ports");
+    return proxy_get(call, "network", arena_printf(call->arena, "/v2.0/ports?device_id=%s%s", server->id, more),
+                     "ports");
 }
 
 /* The item of the port's fixed addresses that is 'address' (null: the first). */
@@ -333,8 +340,8 @@ static bool point_floating(struct call *call, const struct json *ip, const char 
     const char *const names[] = {"port_id", "fixed_ip_address"};
     const struct json *const values[] = {proxy_text(call, port), proxy_text(call, fixed)};
 
-    return proxy_send(call, HTTP_PUT, arena_printf(call->arena, "/v2.0/floatingips/%s", json_get_text(ip, "id")), "floatingip",
-                      names, values, port ? 2 : 1) != NULL;
+    return proxy_send(call, HTTP_PUT, arena_printf(call->arena, "/v2.0/floatingips/%s", json_get_text(ip, "id")),
+                      "floatingip", names, values, port ? 2 : 1) != NULL;
 }
 
 bool compute_server_add_floating(struct call *call) {
@@ -411,7 +418,9 @@ bool compute_server_add_fixed(struct call *call) {
         return false;
     }
     ports = ports_of(call, arena_printf(call->arena, "&network_id=%s", network));
-    subnets = ports ? proxy_get(call, "network", arena_printf(call->arena, "/v2.0/subnets?network_id=%s", network), "subnets") : NULL;
+    subnets =
+        ports ? proxy_get(call, "network", arena_printf(call->arena, "/v2.0/subnets?network_id=%s", network), "subnets")
+              : NULL;
     if (!subnets) {
         return false;
     }

@@ -21,7 +21,8 @@ static bool find_server(struct call *call, const char *rule, struct compute_serv
         return false;
     }
     if (!*ret_server || ((*ret_server)->deleted && call->minor < SHOW_DELETED) ||
-        (!call->caller.admin && (!call->caller.project_id || strcmp(call->caller.project_id, (*ret_server)->project_id) != 0))) {
+        (!call->caller.admin &&
+         (!call->caller.project_id || strcmp(call->caller.project_id, (*ret_server)->project_id) != 0))) {
         return fail_not_found(call, &resource_compute_server, id);
     }
     return call_allow(call, rule, &resource_compute_server, *ret_server);
@@ -78,14 +79,15 @@ static bool page_read(struct call *call, struct page_wanted *page) {
            fail(call, 400, "The value of changes-since must be less than or equal to changes-before.");
 }
 
-static bool actions_of(struct call *call, const char *server_id, const struct page_wanted *page, struct compute_action **ret,
-                       size_t *ret_count) {
+static bool actions_of(struct call *call, const char *server_id, const struct page_wanted *page,
+                       struct compute_action **ret, size_t *ret_count) {
     const char *marker = page->marker ? page->marker : "";
     int64_t at = INT64_MAX;
 
     if (*marker) {
-        at = call_count(call, "SELECT coalesce(max(start_time), -1) FROM compute_action WHERE server_id = ? AND request_id = ?",
-                        SQL_ARGS(sql_text(server_id), sql_text(marker)));
+        at = call_count(
+            call, "SELECT coalesce(max(start_time), -1) FROM compute_action WHERE server_id = ? AND request_id = ?",
+            SQL_ARGS(sql_text(server_id), sql_text(marker)));
         if (at < 0) {
             return fail(call, 400, "marker [%.80s] not found", marker);
         }
@@ -117,11 +119,13 @@ bool compute_actions_list(struct call *call) {
     }
     json_list_end(&call->out);
     if ((int64_t)count > page.limit && page.limit && call->minor >= PAGES) {
-        json_put_raw(&call->out, "links",
-                     arena_printf(call->arena,
-                                  "[{\"rel\": \"next\", \"href\": \"%s%s/v2.1/servers/%s/os-instance-actions?limit=%lld&marker=%s\"}]",
-                                  call_base_url(call), call->service->prefix, server->id, (long long)page.limit,
-                                  actions[page.limit - 1].request_id));
+        json_put_raw(
+            &call->out, "links",
+            arena_printf(
+                call->arena,
+                "[{\"rel\": \"next\", \"href\": \"%s%s/v2.1/servers/%s/os-instance-actions?limit=%lld&marker=%s\"}]",
+                call_base_url(call), call->service->prefix, server->id, (long long)page.limit,
+                actions[page.limit - 1].request_id));
     }
     json_map_end(&call->out);
     return true;
@@ -192,8 +196,8 @@ bool compute_server_migrations(struct call *call) {
 bool compute_server_migration(struct call *call) {
     const struct compute_server *server = call->row;
 
-    return fail(call, 404, "In-progress live migration %.40s is not found for server %s.", call_parameter(call, "migration_id"),
-                server->id);
+    return fail(call, 404, "In-progress live migration %.40s is not found for server %s.",
+                call_parameter(call, "migration_id"), server->id);
 }
 
 /* Numbers stand in the API where flavors' ids may be any text. */

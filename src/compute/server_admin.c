@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Changing what a server is called, locking it, putting its state right, and what only several hosts can do. */
+#include <string.h>
+
 #include "compute/server.h"
 
 bool compute_server_update(struct call *call) {
@@ -16,11 +18,23 @@ bool compute_server_update(struct call *call) {
     return server_save(call, server) && server_answer(call, server, false);
 }
 
+/* Who locked a server may unlock it: its owner, or an administrator for whom the owner has to wait. */
+static const char *locker(const struct call *call, const struct compute_server *server) {
+    const char *project = call->caller.project_id;
+
+    return project && !strcmp(project, server->project_id) ? "owner" : "admin";
+}
+
 bool compute_server_lock(struct call *call) {
     const struct compute_lock *input = call->input;
     struct compute_server *server = call->row;
+    const char *by = locker(call, server);
 
+    if (server->locked && !strcmp(by, "owner")) {
+        return true;
+    }
     server->locked = true;
+    server->locked_by = by;
     server->locked_reason = input->locked_reason;
     return server_begin(call, server, "lock", server->task_state) && server_noted(call, server, NULL);
 }
@@ -28,11 +42,12 @@ bool compute_server_lock(struct call *call) {
 bool compute_server_unlock(struct call *call) {
     struct compute_server *server = call->row;
 
-    if (!server_unlocked(call, server)) {
+    if (server->locked_by && strcmp(server->locked_by, locker(call, server)) != 0 &&
+        !call_allow(call, "os_compute_api:os-lock-server:unlock:unlock_override", &resource_compute_server, server)) {
         return false;
     }
     server->locked = false;
-    server->locked_reason = NULL;
+    server->locked_by = server->locked_reason = NULL;
     return server_begin(call, server, "unlock", server->task_state) && server_noted(call, server, NULL);
 }
 
@@ -67,8 +82,9 @@ bool compute_server_crash_dump(struct call *call) {
 /* ---- what moves servers between hosts ---- */
 
 static bool no_move(struct call *call, const char *what) {
-    int64_t others = call_count(call, "SELECT count(*) FROM compute_host WHERE state = 'up' AND status = 'enabled' AND name <> ?",
-                                SQL_ARGS(sql_text(((const struct compute_server *)call->row)->host)));
+    int64_t others =
+        call_count(call, "SELECT count(*) FROM compute_host WHERE state = 'up' AND status = 'enabled' AND name <> ?",
+                   SQL_ARGS(sql_text(((const struct compute_server *)call->row)->host)));
 
     return others ? fail(call, 501, "%s is not available in this cloud yet.", what) : fail(call, 400, NO_VALID_HOST);
 }

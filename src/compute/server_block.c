@@ -56,7 +56,8 @@ static struct compute_disk disk_blank(struct call *call) {
     return disk;
 }
 
-static bool disk_of_bdm(struct call *call, const struct compute_bdm *bdm, bool with_image, struct compute_disk *ret_disk) {
+static bool disk_of_bdm(struct call *call, const struct compute_bdm *bdm, bool with_image,
+                        struct compute_disk *ret_disk) {
     struct compute_disk disk = disk_blank(call);
 
     if (!bdm_form(call, bdm, with_image)) {
@@ -184,7 +185,8 @@ static bool wanted_disks(struct call *call, const struct compute_server_new *inp
 
 static int by_boot_index(const void *a, const void *b) {
     const struct compute_disk *x = a, *y = b;
-    bool bootable_x = x->boot_index != NO_INT && x->boot_index >= 0, bootable_y = y->boot_index != NO_INT && y->boot_index >= 0;
+    bool bootable_x = x->boot_index != NO_INT && x->boot_index >= 0,
+         bootable_y = y->boot_index != NO_INT && y->boot_index >= 0;
 
     if (bootable_x != bootable_y) {
         return bootable_x ? -1 : 1;
@@ -236,7 +238,8 @@ static bool disk_fits(struct call *call, struct compute_disk *disk, bool many) {
     return true;
 }
 
-static bool disks_fit(struct call *call, struct compute_disk *disks, size_t count, const struct server_size *size, bool many) {
+static bool disks_fit(struct call *call, struct compute_disk *disks, size_t count, const struct server_size *size,
+                      bool many) {
     int64_t boot = 0, ephemeral = 0, swaps = 0;
 
     for (size_t i = 0; i < count; i++) {
@@ -259,14 +262,16 @@ static bool disks_fit(struct call *call, struct compute_disk *disks, size_t coun
         }
     }
     if (ephemeral > size->ephemeral) {
-        return fail(call, 400, "Ephemeral disks requested are larger than the instance type allows. If no size is given in"
-                               " one block device mapping, flavor ephemeral size will be used.");
+        return fail(call, 400,
+                    "Ephemeral disks requested are larger than the instance type allows. If no size is given in"
+                    " one block device mapping, flavor ephemeral size will be used.");
     }
     return swaps <= 1 || invalid(call, "More than one swap drive requested.");
 }
 
 /* What the flavor gives beyond what was asked for. */
-static void add_flavor_disks(struct call *call, const struct server_size *size, struct compute_disk *disks, size_t *count) {
+static void add_flavor_disks(struct call *call, const struct server_size *size, struct compute_disk *disks,
+                             size_t *count) {
     bool swap = false, ephemeral = false;
 
     for (size_t i = 0; i < *count; i++) {
@@ -340,7 +345,8 @@ bool disks_parse(struct call *call, const struct compute_server_new *input, cons
         return false;
     }
     qsort(disks, count, sizeof *disks, by_boot_index);
-    if (!disks_fit(call, disks, count, size, input->max_count != NO_INT ? input->max_count > 1 : input->min_count > 1)) {
+    if (!disks_fit(call, disks, count, size,
+                   input->max_count != NO_INT ? input->max_count > 1 : input->min_count > 1)) {
         return false;
     }
     add_flavor_disks(call, size, disks, &count);
@@ -358,7 +364,8 @@ int64_t disks_local(const struct server_size *size, const struct compute_disk *d
 
 /* ---- rows and volumes ---- */
 
-static bool give_volume(struct call *call, const struct compute_server *server, struct compute_disk *disk, bool *ret_wait) {
+static bool give_volume(struct call *call, const struct compute_server *server, struct compute_disk *disk,
+                        bool *ret_wait) {
     struct volume_new fresh = {
         .name = "",
         .project_id = server->project_id,
@@ -396,8 +403,8 @@ bool disks_give(struct call *call, const struct compute_server *server, const st
 }
 
 bool disks_of(struct call *call, const char *server_id, struct compute_disk **ret_disks, size_t *ret_count) {
-    return rows_find(call, &resource_compute_disk, "server_id = ? ORDER BY created_at, id", SQL_ARGS(sql_text(server_id)),
-                     ret_disks, ret_count);
+    return rows_find(call, &resource_compute_disk, "server_id = ? ORDER BY created_at, id",
+                     SQL_ARGS(sql_text(server_id)), ret_disks, ret_count);
 }
 
 bool disks_drop(struct call *call, const struct compute_server *server) {
@@ -423,13 +430,14 @@ bool disks_attached(struct call *call, const struct compute_server *server) {
     struct compute_disk *disks;
     size_t count;
 
-    if (!rows_find(call, &resource_compute_disk, "server_id = ? AND state = 'reserved'", SQL_ARGS(sql_text(server->id)), &disks,
-                   &count)) {
+    if (!rows_find(call, &resource_compute_disk, "server_id = ? AND state = 'reserved'", SQL_ARGS(sql_text(server->id)),
+                   &disks, &count)) {
         return false;
     }
     for (size_t i = 0; i < count; i++) {
         disks[i].state = "attached";
-        if (!volume_attached(call, disks[i].attachment_id, server->host, arena_printf(call->arena, "/dev/%s", disks[i].device)) ||
+        if (!volume_attached(call, disks[i].attachment_id, server->host,
+                             arena_printf(call->arena, "/dev/%s", disks[i].device)) ||
             !row_update(call, &resource_compute_disk, &disks[i])) {
             return false;
         }
@@ -438,6 +446,8 @@ bool disks_attached(struct call *call, const struct compute_server *server) {
 }
 
 bool disks_root_is_volume(struct call *call, const struct compute_server *server) {
-    return call_count(call, "SELECT count(*) FROM compute_disk WHERE server_id = ? AND boot_index = 0 AND destination = 'volume'",
-                      SQL_ARGS(sql_text(server->id))) > 0;
+    return call_count(
+               call,
+               "SELECT count(*) FROM compute_disk WHERE server_id = ? AND boot_index = 0 AND destination = 'volume'",
+               SQL_ARGS(sql_text(server->id))) > 0;
 }

@@ -79,8 +79,8 @@ bool compute_volume_ready(struct call *call, const char *volume_id, const char *
     }
     if (error) {
         return server_fail(call, server, "error", 500,
-                           arena_printf(call->arena, "Build of instance %s aborted: Volume %s could not be made: %s", server->id,
-                                        volume_id, error));
+                           arena_printf(call->arena, "Build of instance %s aborted: Volume %s could not be made: %s",
+                                        server->id, volume_id, error));
     }
     disk->state = "reserved";
     return volume_reserve(call, volume_id, server->id, &disk->attachment_id) &&
@@ -108,14 +108,16 @@ bool server_gone(struct call *call, struct compute_server *server) {
 }
 
 static bool host_is_up(struct call *call, const char *host) {
-    return call_count(call, "SELECT count(*) FROM compute_host WHERE name = ? AND state = 'up'", SQL_ARGS(sql_text(host))) > 0;
+    return call_count(call, "SELECT count(*) FROM compute_host WHERE name = ? AND state = 'up'",
+                      SQL_ARGS(sql_text(host))) > 0;
 }
 
 bool server_destroy(struct call *call, struct compute_server *server) {
     if (!task_cancel(call, server->id, NULL)) {
         return false;
     }
-    if (server->task_state && !strcmp(server->task_state, "deleting") && server->host && host_is_up(call, server->host)) {
+    if (server->task_state && !strcmp(server->task_state, "deleting") && server->host &&
+        host_is_up(call, server->host)) {
         return task_add_once(call, "compute.destroy", server->id, server->host, NULL);
     }
     if (!server_begin(call, server, "delete", "deleting")) {
@@ -141,7 +143,8 @@ bool compute_server_force_delete(struct call *call) {
 bool compute_server_restore(struct call *call) {
     const struct compute_server *server = call->row;
 
-    return server_ready(call, server, "restore", "soft-delete", NULL) && fail(call, 501, "Servers are deleted at once.");
+    return server_ready(call, server, "restore", "soft-delete", NULL) &&
+           fail(call, 501, "Servers are deleted at once.");
 }
 
 bool destroy_prepare(struct call *call, const struct task *task, struct json_out *out) {

@@ -13,6 +13,18 @@ static bool on_host(struct call *call, const struct compute_server *server) {
     return server->host || fail(call, 409, "Instance %s is not ready", server->id);
 }
 
+/* The last 'lines' pieces between line ends, as Nova counts: a line end at the very end is followed by an empty piece. */
+static const char *tail_of(const char *text, int64_t lines) {
+    const char *at = text + strlen(text);
+
+    for (; at > text; at--) {
+        if (at[-1] == '\n' && --lines <= 0) {
+            break;
+        }
+    }
+    return at;
+}
+
 bool compute_server_console_output(struct call *call) {
     const struct compute_console_output *input = call->input;
     const struct compute_server *server = call->row;
@@ -30,7 +42,7 @@ bool compute_server_console_output(struct call *call) {
     }
     text = json_get_text(result, "output");
     json_map(&call->out);
-    json_put_text(&call->out, "output", text && input->length != 0 ? text : "");
+    json_put_text(&call->out, "output", !text || input->length == 0 ? "" : lines ? tail_of(text, lines) : text);
     json_map_end(&call->out);
     return true;
 }
@@ -95,10 +107,13 @@ static void put_old_diagnostics(struct call *call, const struct json *result) {
         char letter = (char)('a' + n++ % 26);
 
         json_put_int(&call->out, arena_printf(call->arena, "vd%c_read", letter), json_get_int(disk, "read_bytes", 0));
-        json_put_int(&call->out, arena_printf(call->arena, "vd%c_read_req", letter), json_get_int(disk, "read_requests", 0));
+        json_put_int(&call->out, arena_printf(call->arena, "vd%c_read_req", letter),
+                     json_get_int(disk, "read_requests", 0));
         json_put_int(&call->out, arena_printf(call->arena, "vd%c_write", letter), json_get_int(disk, "write_bytes", 0));
-        json_put_int(&call->out, arena_printf(call->arena, "vd%c_write_req", letter), json_get_int(disk, "write_requests", 0));
-        json_put_int(&call->out, arena_printf(call->arena, "vd%c_errors", letter), json_get_int(disk, "errors_count", -1));
+        json_put_int(&call->out, arena_printf(call->arena, "vd%c_write_req", letter),
+                     json_get_int(disk, "write_requests", 0));
+        json_put_int(&call->out, arena_printf(call->arena, "vd%c_errors", letter),
+                     json_get_int(disk, "errors_count", -1));
     }
     json_map_end(&call->out);
 }
@@ -108,7 +123,8 @@ bool compute_server_diagnostics(struct call *call) {
     const struct json *result;
 
     if (strcmp(server->vm_state, "active") != 0) {
-        return fail(call, 409, "Cannot 'get_diagnostics' instance %s while it is in vm_state %s", server->id, server->vm_state);
+        return fail(call, 409, "Cannot 'get_diagnostics' instance %s while it is in vm_state %s", server->id,
+                    server->vm_state);
     }
     if (!on_host(call, server) ||
         !cloud_ask_host(call, server->host, "compute.diagnostics", server->id, NULL, ASK_MS, &result)) {

@@ -97,12 +97,15 @@ static bool check_disk_size(struct call *call, const struct plan *plan) {
                fail(call, 403, "Only volume-backed servers are allowed for flavors with zero disk.");
     }
     if (image->virtual_size > disk << 30 || image->size > disk << 30) {
-        return fail(call, 400, "Flavor's disk is too small for requested image. Flavor disk is %lld bytes, image is %lld bytes.",
-                    (long long)disk << 30, (long long)(image->virtual_size > image->size ? image->virtual_size : image->size));
+        return fail(call, 400,
+                    "Flavor's disk is too small for requested image. Flavor disk is %lld bytes, image is %lld bytes.",
+                    (long long)disk << 30,
+                    (long long)(image->virtual_size > image->size ? image->virtual_size : image->size));
     }
     if (image->min_disk > disk) {
-        return fail(call, 400, "Flavor's disk is smaller than the minimum size specified in image metadata. Flavor disk is"
-                               " %lld bytes, minimum size is %lld bytes.",
+        return fail(call, 400,
+                    "Flavor's disk is smaller than the minimum size specified in image metadata. Flavor disk is"
+                    " %lld bytes, minimum size is %lld bytes.",
                     (long long)disk << 30, (long long)image->min_disk << 30);
     }
     return true;
@@ -120,7 +123,8 @@ static bool check_counts(struct call *call, struct plan *plan) {
             return fail(call, 400, "Failed to launch multiple servers: a port cannot be shared among them.");
         }
         if (plan->nics[i].fixed_ip) {
-            return fail(call, 400, "Invalid fixed IP Address %s: max_count must be 1 with a fixed IP.", plan->nics[i].fixed_ip);
+            return fail(call, 400, "Invalid fixed IP Address %s: max_count must be 1 with a fixed IP.",
+                        plan->nics[i].fixed_ip);
         }
     }
     if (most > 1 && input->hostname) {
@@ -263,7 +267,8 @@ static void fill(struct call *call, const struct plan *plan, int64_t index, stru
 
     memset(server, 0, sizeof *server);
     row_defaults(call, &resource_compute_server, server);
-    server->name = plan->count > 1 ? arena_printf(call->arena, "%s-%lld", input->name, (long long)index + 1) : input->name;
+    server->name =
+        plan->count > 1 ? arena_printf(call->arena, "%s-%lld", input->name, (long long)index + 1) : input->name;
     server->hostname = input->hostname ? input->hostname : hostname_of(call, server->name, server->id);
     server->description = call->minor >= 19 ? input->description : server->name;
     server->project_id = call->caller.project_id;

@@ -134,7 +134,8 @@ void document_nic(struct call *call, const struct network_port_info *port, struc
 /* ---- the whole ---- */
 
 static void put_flavor(struct call *call, const struct compute_server *server, struct json_out *out) {
-    bool new_one = server->task_state && word_in("resize_prep|resize_migrating|resize_finish|resize_reverting", server->task_state);
+    bool new_one = server->task_state &&
+                   word_in("resize_prep|resize_migrating|resize_finish|resize_reverting", server->task_state);
     struct server_size size = size_read(call, new_one && server->other_flavor ? server->other_flavor : server->flavor);
 
     json_key(out, "flavor");
@@ -150,7 +151,8 @@ static void put_flavor(struct call *call, const struct compute_server *server, s
     json_map_end(out);
 }
 
-static bool put_image(struct call *call, const char *key, const char *id, const char *properties, struct json_out *out) {
+static bool put_image(struct call *call, const char *key, const char *id, const char *properties,
+                      struct json_out *out) {
     struct image_info info = {0};
     const struct json *map = parsed(call, properties);
 
@@ -209,7 +211,8 @@ bool document_write(struct call *call, const struct compute_server *server, stru
     size_t port_count, disk_count;
     char created[TIME_TEXT_SIZE];
 
-    if (!disks_of(call, server->id, &disks, &disk_count) || !network_ports_of(call, &server->id, 1, &ports, &port_count)) {
+    if (!disks_of(call, server->id, &disks, &disk_count) ||
+        !network_ports_of(call, &server->id, 1, &ports, &port_count)) {
         return false;
     }
     json_put_text(out, "id", server->id);

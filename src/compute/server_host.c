@@ -46,7 +46,8 @@ bool servers_report(struct call *call, const char *host, const char *kind, const
 }
 
 static const char *power_word(const struct compute_server *server) {
-    const char *state = !strcmp(server->vm_state, "resized") && server->old_vm_state ? server->old_vm_state : server->vm_state;
+    const char *state =
+        !strcmp(server->vm_state, "resized") && server->old_vm_state ? server->old_vm_state : server->vm_state;
 
     return !strcmp(state, "stopped")     ? "shutdown"
            : !strcmp(state, "paused")    ? "paused"
@@ -56,11 +57,12 @@ static const char *power_word(const struct compute_server *server) {
 
 /* Servers that should be on the host and to which nothing is being done. */
 static bool write_wanted(struct call *call, const char *host) {
-    struct rows *rows = db_query(call->db,
-                                 "SELECT id, vm_state, old_vm_state FROM compute_server WHERE host = ? AND deleted = 0"
-                                 " AND task_state IS NULL AND vm_state IN ('active', 'stopped', 'paused', 'suspended', 'resized',"
-                                 " 'rescued') AND NOT EXISTS (SELECT 1 FROM rest_task WHERE resource_id = compute_server.id)",
-                                 SQL_ARGS(sql_text(host)));
+    struct rows *rows =
+        db_query(call->db,
+                 "SELECT id, vm_state, old_vm_state FROM compute_server WHERE host = ? AND deleted = 0"
+                 " AND task_state IS NULL AND vm_state IN ('active', 'stopped', 'paused', 'suspended', 'resized',"
+                 " 'rescued') AND NOT EXISTS (SELECT 1 FROM rest_task WHERE resource_id = compute_server.id)",
+                 SQL_ARGS(sql_text(host)));
 
     json_map(&call->out);
     json_key(&call->out, "servers");

@@ -11,10 +11,11 @@
 #define SNAPSHOT_STATES "active|stopped|paused|suspended"
 
 /* Properties that a snapshot does not take over from the image that the server was made of. */
-static const char *const not_inherited = "cache_in_nova|bittorrent|block_device_mapping|bdm_v2|root_device_name|"
-                                         "image_type|instance_uuid|base_image_ref|owner_id|user_id|image_location|image_state|"
-                                         "backup_type|boot_roles|owner_specified.openstack.md5|"
-                                         "owner_specified.openstack.sha256|owner_specified.openstack.object|stores|os_hidden";
+static const char *const not_inherited =
+    "cache_in_nova|bittorrent|block_device_mapping|bdm_v2|root_device_name|"
+    "image_type|instance_uuid|base_image_ref|owner_id|user_id|image_location|image_state|"
+    "backup_type|boot_roles|owner_specified.openstack.md5|"
+    "owner_specified.openstack.sha256|owner_specified.openstack.object|stores|os_hidden";
 
 static void inherit(const struct json *properties, const struct json *given, struct json_out *out) {
     for (JSON_EACH(item, properties)) {
@@ -85,8 +86,8 @@ static const char *snapshot_args(struct call *call, const char *image_id, const 
 }
 
 /* Copies the root disk to a new image. */
-static bool snapshot_disk(struct call *call, const struct compute_server *server, const char *name, const char *properties,
-                          const struct compute_backup_new *backup, const char **ret_id) {
+static bool snapshot_disk(struct call *call, const struct compute_server *server, const char *name,
+                          const char *properties, const struct compute_backup_new *backup, const char **ret_id) {
     struct server_size size = size_read(call, server->flavor);
     const struct image_new fresh = {
         .name = name, .owner = server->project_id, .disk_format = "qcow2", .container_format = "bare",
@@ -129,8 +130,8 @@ static bool put_snapshot(struct call *call, const struct compute_server *server,
     return true;
 }
 
-static bool snapshot_volumes(struct call *call, const struct compute_server *server, const char *name, const char *metadata,
-                             const char **ret_id) {
+static bool snapshot_volumes(struct call *call, const struct compute_server *server, const char *name,
+                             const char *metadata, const char **ret_id) {
     struct buf buf = {0};
     struct json_out out = {.buf = &buf};
     struct compute_disk *disks;
@@ -158,7 +159,8 @@ static bool snapshot_volumes(struct call *call, const struct compute_server *ser
 
 static void answer(struct call *call, const char *image_id) {
     if (call->minor < 45) {
-        call_header(call, "Location", arena_printf(call->arena, "%s/image/v2/images/%s", call_base_url(call), image_id));
+        call_header(call, "Location",
+                    arena_printf(call->arena, "%s/image/v2/images/%s", call_base_url(call), image_id));
         return;
     }
     json_map(&call->out);
@@ -175,7 +177,8 @@ bool compute_server_create_image(struct call *call) {
         return false;
     }
     if (disks_root_is_volume(call, server)) {
-        if (!call_allow(call, "os_compute_api:servers:create_image:allow_volume_backed", &resource_compute_server, server) ||
+        if (!call_allow(call, "os_compute_api:servers:create_image:allow_volume_backed", &resource_compute_server,
+                        server) ||
             !snapshot_volumes(call, server, input->name, input->metadata, &id) ||
             !server_note(call, server, "createImage") || !server_noted(call, server, NULL)) {
             return false;
@@ -200,10 +203,12 @@ bool compute_server_create_backup(struct call *call) {
     if (disks_root_is_volume(call, server)) {
         return fail(call, 400, "Backup is not supported for volume-backed instances.");
     }
-    if (!snapshot_disk(call, server, input->name, properties_of(call, server, input->metadata, input->backup_type, NULL), input,
-                       &id) ||
+    if (!snapshot_disk(call, server, input->name,
+                       properties_of(call, server, input->metadata, input->backup_type, NULL), input, &id) ||
         !row_insert(call, &resource_compute_backup,
-                    &(struct compute_backup){.image_id = id, .server_id = server->id, .backup_type = input->backup_type,
+                    &(struct compute_backup){.image_id = id,
+                                             .server_id = server->id,
+                                             .backup_type = input->backup_type,
                                              .created_at = clock_now()}) ||
         !server_begin(call, server, "createBackup", "image_backup")) {
         return false;
@@ -337,8 +342,8 @@ bool compute_server_unshelve(struct call *call) {
     struct chosen chosen;
     size_t count;
 
-    if (!server_ready(call, server, "unshelve", "shelved|shelved_offloaded", NULL) || !unshelve_zone(call, server, &schedule) ||
-        !disks_of(call, server->id, &disks, &count)) {
+    if (!server_ready(call, server, "unshelve", "shelved|shelved_offloaded", NULL) ||
+        !unshelve_zone(call, server, &schedule) || !disks_of(call, server->id, &disks, &count)) {
         return false;
     }
     schedule.disk = disks_local(&schedule.size, disks, count);

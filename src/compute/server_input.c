@@ -29,8 +29,10 @@ bool compute_check_metadata(struct call *call, const struct field *field, void *
     for (JSON_EACH(item, map)) {
         for (const char *at = item->key; *at; at++) {
             if (!isalnum((unsigned char)*at) && !strchr("-_:. ", *at)) {
-                return fail(call, 400, "Invalid input for field/attribute %s: '%.80s' has a character that a name must not"
-                            " have", field_json_name(field), item->key);
+                return fail(call, 400,
+                            "Invalid input for field/attribute %s: '%.80s' has a character that a name must not"
+                            " have",
+                            field_json_name(field), item->key);
             }
         }
     }
@@ -78,7 +80,8 @@ static bool tag_fits(const char *tag) {
 
 bool compute_check_tag(struct call *call, const struct field *field, void *slot) {
     return tag_fits(text_at(slot)) ||
-           fail(call, 400, "Invalid input for field/attribute %s. Value: '%.80s'. A tag has 1 to 60 characters without / and ,",
+           fail(call, 400,
+                "Invalid input for field/attribute %s. Value: '%.80s'. A tag has 1 to 60 characters without / and ,",
                 field_json_name(field), text_at(slot));
 }
 
@@ -125,6 +128,7 @@ bool compute_check_certificates(struct call *call, const struct field *field, vo
     if (!text_at(slot) || !strcmp(text_at(slot), "[]")) {
         return true;
     }
-    return fail(call, 400, "Certificate validation failed: this cloud verifies no image signatures, so no certificates can"
+    return fail(call, 400,
+                "Certificate validation failed: this cloud verifies no image signatures, so no certificates can"
                 " be trusted for them.");
 }

@@ -70,20 +70,57 @@ static const struct filter {
 };
 
 /* Sort keys and their columns; a null column is taken and does nothing (and from 2.75 on refused). */
-static const char *const sorts[][2] = {
-    {"access_ip_v4", "access_ip_v4"}, {"access_ip_v6", "access_ip_v6"}, {"auto_disk_config", "disk_config"},
-    {"availability_zone", "zone"}, {"config_drive", "config_drive"}, {"created_at", "created_at"},
-    {"display_description", "description"}, {"display_name", "name"}, {"host", "host"}, {"hostname", "hostname"},
-    {"image_ref", "image_id"}, {"instance_type_id", "flavor_id"}, {"kernel_id", "id"}, {"key_name", "key_name"},
-    {"launch_index", "launch_index"}, {"launched_at", "launched_at"}, {"locked_by", "locked"}, {"node", "host"},
-    {"power_state", "power_state"}, {"progress", "id"}, {"project_id", "project_id"}, {"ramdisk_id", "id"},
-    {"root_device_name", "root_device"}, {"task_state", "task_state"}, {"terminated_at", "terminated_at"},
-    {"updated_at", "updated_at"}, {"user_id", "user_id"}, {"uuid", "id"}, {"vm_state", "vm_state"}, {"locked", "locked"},
-    {"architecture", NULL}, {"cell_name", NULL}, {"cleaned", NULL}, {"default_ephemeral_device", NULL},
-    {"default_swap_device", NULL}, {"deleted", NULL}, {"deleted_at", NULL}, {"disable_terminate", NULL},
-    {"ephemeral_gb", NULL}, {"ephemeral_key_uuid", NULL}, {"id", NULL}, {"key_data", NULL}, {"launched_on", NULL},
-    {"memory_mb", NULL}, {"os_type", NULL}, {"reservation_id", NULL}, {"root_gb", NULL}, {"shutdown_terminate", NULL},
-    {"user_data", NULL}, {"vcpus", NULL}, {"vm_mode", NULL}};
+static const char *const sorts[][2] = {{"access_ip_v4", "access_ip_v4"},
+                                       {"access_ip_v6", "access_ip_v6"},
+                                       {"auto_disk_config", "disk_config"},
+                                       {"availability_zone", "zone"},
+                                       {"config_drive", "config_drive"},
+                                       {"created_at", "created_at"},
+                                       {"display_description", "description"},
+                                       {"display_name", "name"},
+                                       {"host", "host"},
+                                       {"hostname", "hostname"},
+                                       {"image_ref", "image_id"},
+                                       {"instance_type_id", "flavor_id"},
+                                       {"kernel_id", "id"},
+                                       {"key_name", "key_name"},
+                                       {"launch_index", "launch_index"},
+                                       {"launched_at", "launched_at"},
+                                       {"locked_by", "locked"},
+                                       {"node", "host"},
+                                       {"power_state", "power_state"},
+                                       {"progress", "id"},
+                                       {"project_id", "project_id"},
+                                       {"ramdisk_id", "id"},
+                                       {"root_device_name", "root_device"},
+                                       {"task_state", "task_state"},
+                                       {"terminated_at", "terminated_at"},
+                                       {"updated_at", "updated_at"},
+                                       {"user_id", "user_id"},
+                                       {"uuid", "id"},
+                                       {"vm_state", "vm_state"},
+                                       {"locked", "locked"},
+                                       {"architecture", NULL},
+                                       {"cell_name", NULL},
+                                       {"cleaned", NULL},
+                                       {"default_ephemeral_device", NULL},
+                                       {"default_swap_device", NULL},
+                                       {"deleted", NULL},
+                                       {"deleted_at", NULL},
+                                       {"disable_terminate", NULL},
+                                       {"ephemeral_gb", NULL},
+                                       {"ephemeral_key_uuid", NULL},
+                                       {"id", NULL},
+                                       {"key_data", NULL},
+                                       {"launched_on", NULL},
+                                       {"memory_mb", NULL},
+                                       {"os_type", NULL},
+                                       {"reservation_id", NULL},
+                                       {"root_gb", NULL},
+                                       {"shutdown_terminate", NULL},
+                                       {"user_data", NULL},
+                                       {"vcpus", NULL},
+                                       {"vm_mode", NULL}};
 
 /* Parts of a server that no filter may name. */
 static const char *const refused[] = {"block_device_mapping", "services", "metadata", "system_metadata", "info_cache",
@@ -98,8 +135,8 @@ static bool check_pattern(struct call *call, const char *name, const char *patte
     regex_t compiled;
 
     if (strlen(pattern) > MAX_PATTERN || regcomp(&compiled, pattern, REG_EXTENDED | REG_NOSUB)) {
-        return fail(call, 400, "Invalid input for query parameters %s. Value: %.80s. It is not a regular expression.", name,
-                    pattern);
+        return fail(call, 400, "Invalid input for query parameters %s. Value: %.80s. It is not a regular expression.",
+                    name, pattern);
     }
     regfree(&compiled);
     return true;
@@ -163,7 +200,8 @@ static bool by_changes(struct call *call, struct query *query) {
     const char *before = call->minor >= 66 ? call_argument(call, "changes-before") : NULL;
     int64_t from = 0, to = INT64_MAX;
 
-    if ((since && !time_of(call, "changes-since", since, &from)) || (before && !time_of(call, "changes-before", before, &to))) {
+    if ((since && !time_of(call, "changes-since", since, &from)) ||
+        (before && !time_of(call, "changes-before", before, &to))) {
         return false;
     }
     if (from > to) {
@@ -302,7 +340,8 @@ static bool seen_before(const struct http_arguments *arguments, size_t i) {
     return false;
 }
 
-static bool add_filter(struct call *call, struct query *query, const struct http_arguments *arguments, size_t i, bool all) {
+static bool add_filter(struct call *call, struct query *query, const struct http_arguments *arguments, size_t i,
+                       bool all) {
     const char *name = arguments->at[i].name, *value = arguments->at[i].value;
     const struct filter *filter = filter_named(name);
 
@@ -355,7 +394,8 @@ static bool add_order(struct call *call, struct query *query, const struct http_
         if ((!strcmp(key, "host") || !strcmp(key, "node")) && !call->caller.admin) {
             ok = fail(call, 403, "Only administrators can sort servers by %s", key);
         } else if (!known || (!column && call->minor >= 75)) {
-            ok = fail(call, 400, "Invalid input for query parameters sort_key. Value: %.80s. It is not a key to sort by.", key);
+            ok = fail(call, 400,
+                      "Invalid input for query parameters sort_key. Value: %.80s. It is not a key to sort by.", key);
         } else if (strcmp(direction, "asc") != 0 && strcmp(direction, "desc") != 0) {
             ok = fail(call, 400, "Unknown sort direction, must be 'desc' or 'asc'");
         } else if (column) {

@@ -71,7 +71,8 @@ bool compute_metadata_add(struct call *call) {
     const struct compute_metadata_new *input = call->input;
     const struct compute_server *server = call->row;
 
-    return metadata_set(call, merged(call, server->metadata, input->metadata, NULL), "update metadata") && metadata_answer(call);
+    return metadata_set(call, merged(call, server->metadata, input->metadata, NULL), "update metadata") &&
+           metadata_answer(call);
 }
 
 bool compute_metadata_replace(struct call *call) {
@@ -134,8 +135,8 @@ bool compute_metadata_item_remove(struct call *call) {
 static bool tags_set(struct call *call, const char *tags) {
     struct compute_server *server = call->row;
 
-    if (!server_ready(call, server, "update tags", "active|paused|suspended|stopped|rescued|resized|shelved|shelved_offloaded|error",
-                      "*")) {
+    if (!server_ready(call, server, "update tags",
+                      "active|paused|suspended|stopped|rescued|resized|shelved|shelved_offloaded|error", "*")) {
         return false;
     }
     server->tags = tags;

@@ -22,7 +22,8 @@ static bool text_member(struct call *call, const struct json *item, const char *
 
 static bool members_known(struct call *call, const struct json *item) {
     for (JSON_EACH(member, item)) {
-        bool tag = !strcmp(member->key, "tag") && call->minor >= 32 && call->minor != 37 && !(call->minor > 37 && call->minor < 42);
+        bool tag = !strcmp(member->key, "tag") && call->minor >= 32 && call->minor != 37 &&
+                   !(call->minor > 37 && call->minor < 42);
 
         if (!word_in("uuid|port|fixed_ip", member->key) && !tag) {
             return fail(call, 400, "Additional properties are not allowed ('%.80s' was unexpected)", member->key);
@@ -50,21 +51,24 @@ static bool nic_parse(struct call *call, const struct json *item, const struct n
         return bad(call, "a tag has 1 to 60 characters without / and ,");
     }
     if (!nic->port_id) {
-        return nic->network_id ? id_is_uuid(nic->network_id) ||
-                                     fail(call, 400, "Bad networks format: network uuid is not in proper format (%.80s)",
-                                          nic->network_id)
-                               : fail(call, 400, "Bad network format: missing 'uuid'");
+        return nic->network_id
+                   ? id_is_uuid(nic->network_id) ||
+                         fail(call, 400, "Bad networks format: network uuid is not in proper format (%.80s)",
+                              nic->network_id)
+                   : fail(call, 400, "Bad network format: missing 'uuid'");
     }
     if (!id_is_uuid(nic->port_id)) {
         return bad(call, "port is not a UUID");
     }
     if (nic->fixed_ip) {
-        return fail(call, 400, "Specified Fixed IP '%s' cannot be used with port '%s': the two cannot be specified together.",
+        return fail(call, 400,
+                    "Specified Fixed IP '%s' cannot be used with port '%s': the two cannot be specified together.",
                     nic->fixed_ip, nic->port_id);
     }
     for (size_t i = 0; i < count; i++) {
         if (before[i].port_id && !strcmp(before[i].port_id, nic->port_id)) {
-            return fail(call, 400, "Port ID '%s' was specified twice: you cannot attach a port multiple times.", nic->port_id);
+            return fail(call, 400, "Port ID '%s' was specified twice: you cannot attach a port multiple times.",
+                        nic->port_id);
         }
     }
     return true;

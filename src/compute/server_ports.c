@@ -4,7 +4,8 @@
 
 #include "compute/server.h"
 
-static bool find_port(struct call *call, const char *server_id, const char *port_id, struct network_port_info **ret_port) {
+static bool find_port(struct call *call, const char *server_id, const char *port_id,
+                      struct network_port_info **ret_port) {
     struct network_port_info *ports;
     size_t count;
 
@@ -24,8 +25,10 @@ static const char *tag_of(struct call *call, const struct compute_server *server
     return json_get_text(json_parse(call->arena, server->nic_tags, strlen(server->nic_tags), NULL), port_id);
 }
 
-static void put_interface(struct call *call, const struct compute_server *server, const struct network_port_info *port) {
-    const struct json *ips = port->fixed_ips ? json_parse(call->arena, port->fixed_ips, strlen(port->fixed_ips), NULL) : NULL;
+static void put_interface(struct call *call, const struct compute_server *server,
+                          const struct network_port_info *port) {
+    const struct json *ips =
+        port->fixed_ips ? json_parse(call->arena, port->fixed_ips, strlen(port->fixed_ips), NULL) : NULL;
     struct json_out *out = &call->out;
 
     json_map(out);

@@ -16,7 +16,8 @@ static const struct power {
     {"suspend", "suspend", "active", "suspending", "suspend", "suspended", NULL},
     {"resume", "resume", "suspended", "resuming", "resume", "active", "error"},
     {"reboot-soft", "reboot", "active", "rebooting", "reboot_soft", "active", NULL},
-    {"reboot-hard", "reboot", "active|stopped|paused|suspended|error", "rebooting_hard", "reboot_hard", "active", "error"},
+    {"reboot-hard", "reboot", "active|stopped|paused|suspended|error", "rebooting_hard", "reboot_hard", "active",
+     "error"},
     {"rescue", "rescue", "active|stopped|error", "rescuing", "reboot_hard", "rescued", "error"},
     {"unrescue", "unrescue", "rescued", "unrescuing", "reboot_hard", "active", "error"},
     {"shelve", "shelve", "active|stopped|paused|suspended", "shelving", "stop", "", NULL},
@@ -48,7 +49,8 @@ static bool power_begin(struct call *call, const char *action, const char *busy)
         return fail(call, 409, "Instance %s is not ready", server->id);
     }
     return server_begin(call, server, power->name, power->task_state) &&
-           task_add(call, "compute.power", server->id, server->host, arena_printf(call->arena, "{\"action\": \"%s\"}", action));
+           task_add(call, "compute.power", server->id, server->host,
+                    arena_printf(call->arena, "{\"action\": \"%s\"}", action));
 }
 
 bool compute_server_power(struct call *call) {
@@ -59,7 +61,8 @@ bool compute_server_reboot(struct call *call) {
     const struct compute_reboot *input = call->input;
     bool hard = input->type[0] == 'H' || input->type[0] == 'h';
 
-    return hard ? power_begin(call, "reboot-hard", "rebooting|reboot_pending|reboot_started|rebooting_hard|pausing|suspending")
+    return hard ? power_begin(call, "reboot-hard",
+                              "rebooting|reboot_pending|reboot_started|rebooting_hard|pausing|suspending")
                 : power_begin(call, "reboot-soft", NULL);
 }
 

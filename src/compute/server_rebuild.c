@@ -5,7 +5,8 @@
 #include "compute/server.h"
 #include "image/image.h"
 
-static bool check_image(struct call *call, const struct compute_server *server, const char *id, struct image_info *image) {
+static bool check_image(struct call *call, const struct compute_server *server, const char *id,
+                        struct image_info *image) {
     struct server_size size = size_read(call, server->flavor);
 
     if (!image_get(call, id, image)) {

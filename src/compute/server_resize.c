@@ -21,7 +21,8 @@ static struct server_size larger(struct server_size a, struct server_size b) {
 }
 
 static const char *provider_of(struct call *call, const struct compute_server *server) {
-    return db_query_text(call->db, call->arena, "SELECT id FROM compute_host WHERE name = ?", SQL_ARGS(sql_text(server->host)));
+    return db_query_text(call->db, call->arena, "SELECT id FROM compute_host WHERE name = ?",
+                         SQL_ARGS(sql_text(server->host)));
 }
 
 static bool local_disk(struct call *call, const struct compute_server *server, const struct server_size *size,
@@ -37,7 +38,8 @@ static bool local_disk(struct call *call, const struct compute_server *server, c
 }
 
 /* Room for both sizes on the server's host; '*ret_there' tells. */
-static bool make_room(struct call *call, const struct compute_server *server, struct server_size both, bool *ret_there) {
+static bool make_room(struct call *call, const struct compute_server *server, struct server_size both,
+                      bool *ret_there) {
     struct schedule schedule = {.host = server->host, .size = both, .consumer = server->id,
                                 .project_id = server->project_id, .forced = true};
     struct schedule_result result;
@@ -54,7 +56,8 @@ static bool keep_only(struct call *call, const struct compute_server *server, co
     const char *provider = provider_of(call, server);
     int64_t disk;
 
-    return local_disk(call, server, size, &disk) && (!provider || schedule_allocate(call, server, provider, size, disk));
+    return local_disk(call, server, size, &disk) &&
+           (!provider || schedule_allocate(call, server, provider, size, disk));
 }
 
 static bool migration_note(struct call *call, const struct compute_server *server, const char *new_flavor) {
@@ -100,7 +103,8 @@ bool compute_server_resize(struct call *call) {
         return fail(call, 400, "When resizing, instances must change flavor!");
     }
     if (!disks_root_is_volume(call, server) && new_size.disk < old_size.disk) {
-        return fail(call, 400, new_size.disk ? "Unable to resize disk down." : "Resize to zero disk flavor is not allowed.");
+        return fail(call, 400,
+                    new_size.disk ? "Unable to resize disk down." : "Resize to zero disk flavor is not allowed.");
     }
     if (!size_quota(call, server->project_id, 0, new_size.vcpus - old_size.vcpus, new_size.ram - old_size.ram) ||
         !make_room(call, server, larger(old_size, new_size), &there)) {

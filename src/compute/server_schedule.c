@@ -97,10 +97,12 @@ static struct map *hosts_of_hint(struct call *call, const struct json *hint) {
     }
     map = map_new();
     for (const struct json *id = first; id && left--; id = hint->type == JSON_LIST ? id->next : NULL) {
-        const char *host = id->type != JSON_TEXT ? NULL
-                                                 : db_query_text(call->db, call->arena,
-                                                                 "SELECT host FROM compute_server WHERE id = ? AND deleted = 0"
-                                                                 " AND host IS NOT NULL", SQL_ARGS(sql_text(id->text)));
+        const char *host = id->type != JSON_TEXT
+                               ? NULL
+                               : db_query_text(call->db, call->arena,
+                                               "SELECT host FROM compute_server WHERE id = ? AND deleted = 0"
+                                               " AND host IS NOT NULL",
+                                               SQL_ARGS(sql_text(id->text)));
 
         if (host) {
             map_set(map, host, YES);
@@ -136,8 +138,10 @@ static bool group_read(struct call *call, const struct schedule *schedule, struc
     map = rules ? json_parse(call->arena, rules, strlen(rules), NULL) : NULL;
     group->most = json_get_int(map, "max_server_per_host", 1);
     group->hosts = map_new();
-    rows = db_query(call->db, "SELECT host, count(*) FROM compute_server WHERE group_id = ? AND deleted = 0 AND host IS NOT NULL"
-                              " GROUP BY host", SQL_ARGS(sql_text(schedule->group_id)));
+    rows = db_query(call->db,
+                    "SELECT host, count(*) FROM compute_server WHERE group_id = ? AND deleted = 0 AND host IS NOT NULL"
+                    " GROUP BY host",
+                    SQL_ARGS(sql_text(schedule->group_id)));
     while (rows_next(rows)) {
         map_set(group->hosts, rows_text(rows, 0), (void *)(intptr_t)rows_int(rows, 1));
     }
@@ -193,13 +197,15 @@ static void keep_result(struct call *call, const struct weighed *all, size_t cou
 }
 
 static size_t filter(const struct placement_candidate *candidates, size_t count, const struct map *serving,
-                     const struct map *same, const struct map *different, const struct group *group, struct weighed *out) {
+                     const struct map *same, const struct map *different, const struct group *group,
+                     struct weighed *out) {
     size_t n = 0;
 
     for (size_t i = 0; i < count; i++) {
         const char *host = candidates[i].name, *zone = map_get(serving, host);
 
-        if (zone && (!same || map_get(same, host)) && (!different || !map_get(different, host)) && group_lets(group, host)) {
+        if (zone && (!same || map_get(same, host)) && (!different || !map_get(different, host)) &&
+            group_lets(group, host)) {
             out[n++] = (struct weighed){candidates[i], zone, group_weight(group, host)};
         }
     }
@@ -217,7 +223,8 @@ bool schedule_find(struct call *call, const struct schedule *schedule, struct sc
 
     need.amount_count = amounts_of(&schedule->size, schedule->disk, amounts);
     traits_of(call, &schedule->size, &need);
-    if (!group_read(call, schedule, &group) || !placement_candidates(call, &need, MAX_CANDIDATES, &candidates, &count)) {
+    if (!group_read(call, schedule, &group) ||
+        !placement_candidates(call, &need, MAX_CANDIDATES, &candidates, &count)) {
         map_free(group.hosts, NULL);
         return false;
     }
@@ -243,7 +250,8 @@ bool schedule_take(struct call *call, const struct schedule *schedule, struct sc
     *ret_chosen = (struct chosen){0};
     for (size_t i = 0; i < result->count; i++) {
         if (result->free_ram[i] >= schedule->size.ram && result->free_vcpus[i] >= schedule->size.vcpus &&
-            result->free_disk[i] >= schedule->disk && (best == result->count || result->free_ram[i] > result->free_ram[best])) {
+            result->free_disk[i] >= schedule->disk &&
+            (best == result->count || result->free_ram[i] > result->free_ram[best])) {
             best = i;
             if (schedule->group_id) {
                 break;      /* in the order of the group's policy */

@@ -87,8 +87,8 @@ bool size_quota(struct call *call, const char *project, int64_t count, int64_t v
         }
         used = quota_used(call, &compute, project, wanted[i].name);
         if (used + wanted[i].more > limit) {
-            return fail(call, 403, "Quota exceeded for %s: Requested %lld, but already used %lld of %lld %s", wanted[i].name,
-                        (long long)wanted[i].more, (long long)used, (long long)limit, wanted[i].name);
+            return fail(call, 403, "Quota exceeded for %s: Requested %lld, but already used %lld of %lld %s",
+                        wanted[i].name, (long long)wanted[i].more, (long long)used, (long long)limit, wanted[i].name);
         }
     }
     return true;

@@ -70,10 +70,12 @@ const char *server_status_sql(struct call *call, const char *const *statuses, si
     const char *sql = NULL;
 
     for (size_t i = 0; i < STATES; i++) {
-        const char *task = states[i].task_state ? arena_printf(call->arena, " AND task_state = '%s'", states[i].task_state) : "";
+        const char *task =
+            states[i].task_state ? arena_printf(call->arena, " AND task_state = '%s'", states[i].task_state) : "";
 
         if (is_one_of(statuses, count, states[i].status)) {
-            sql = arena_printf(call->arena, "%s%svm_state = '%s'%s", sql ? sql : "", sql ? " OR " : "", states[i].vm_state, task);
+            sql = arena_printf(call->arena, "%s%svm_state = '%s'%s", sql ? sql : "", sql ? " OR " : "",
+                               states[i].vm_state, task);
         }
     }
     return sql;
@@ -93,7 +95,8 @@ bool word_in(const char *words, const char *word) {
 
 bool server_unlocked(struct call *call, const struct compute_server *server) {
     return !server->locked ||
-           call_allowed(call, "os_compute_api:os-lock-server:unlock:unlock_override", &resource_compute_server, server) ||
+           call_allowed(call, "os_compute_api:os-lock-server:unlock:unlock_override", &resource_compute_server,
+                        server) ||
            fail(call, 409, "Instance %s is locked", server->id);
 }
 
@@ -103,7 +106,8 @@ bool server_ready(struct call *call, const struct compute_server *server, const 
         return false;
     }
     if (vm_states && !word_in(vm_states, server->vm_state)) {
-        return fail(call, 409, "Cannot '%s' instance %s while it is in vm_state %s", action, server->id, server->vm_state);
+        return fail(call, 409, "Cannot '%s' instance %s while it is in vm_state %s", action, server->id,
+                    server->vm_state);
     }
     if (server->task_state && (!busy || (strcmp(busy, "*") != 0 && !word_in(busy, server->task_state)))) {
         return fail(call, 409, "Cannot '%s' instance %s while it is in task_state %s", action, server->id,
@@ -140,16 +144,18 @@ bool server_begin(struct call *call, struct compute_server *server, const char *
 bool server_noted(struct call *call, const struct compute_server *server, const char *error) {
     int64_t now = clock_now();
 
-    return call_exec(call,
-                     "UPDATE compute_action SET finish_time = ?, updated_at = ?, result = ?, details = ?, message = ?, host = ?"
-                     " WHERE server_id = ? AND request_id = ?",
-                     SQL_ARGS(sql_int(now), sql_int(now), sql_text(error ? "Error" : "Success"), sql_text(error),
-                              sql_text(error ? "Error" : NULL), sql_text(server->host), sql_text(server->id),
-                              sql_text(call->request_id)));
+    return call_exec(
+        call,
+        "UPDATE compute_action SET finish_time = ?, updated_at = ?, result = ?, details = ?, message = ?, host = ?"
+        " WHERE server_id = ? AND request_id = ?",
+        SQL_ARGS(sql_int(now), sql_int(now), sql_text(error ? "Error" : "Success"), sql_text(error),
+                 sql_text(error ? "Error" : NULL), sql_text(server->host), sql_text(server->id),
+                 sql_text(call->request_id)));
 }
 
 bool server_leaves(const struct compute_server *server) {
-    return server->task_state && (!strcmp(server->task_state, "deleting") || !strcmp(server->task_state, "soft-deleting"));
+    return server->task_state &&
+           (!strcmp(server->task_state, "deleting") || !strcmp(server->task_state, "soft-deleting"));
 }
 
 bool server_of_task(struct call *call, const struct task *task, struct compute_server **ret_server) {

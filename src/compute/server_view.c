@@ -78,8 +78,8 @@ static const char *host_id_of(struct call *call, const struct compute_server *se
 }
 
 static const char *bookmark_text(struct call *call, const char *base, const char *kind, const char *id) {
-    return arena_printf(call->arena, "{\"id\": %s, \"links\": [{\"rel\": \"bookmark\", \"href\": %s}]}", quoted(call, id),
-                        quoted(call, arena_printf(call->arena, "%s/%s/%s", base, kind, id)));
+    return arena_printf(call->arena, "{\"id\": %s, \"links\": [{\"rel\": \"bookmark\", \"href\": %s}]}",
+                        quoted(call, id), quoted(call, arena_printf(call->arena, "%s/%s/%s", base, kind, id)));
 }
 
 static const char *flavor_text(struct call *call, const char *base, const struct compute_server *server, bool specs) {
@@ -122,9 +122,10 @@ static void add_references(struct call *call, struct compute_server *rows, size_
         row->flavor_shown = before && same(before->flavor, row->flavor) && same(before->flavor_id, row->flavor_id)
                                 ? before->flavor_shown
                                 : flavor_text(call, base, row, specs);
-        row->image = !row->image_id                                  ? "\"\""
-                     : before && same(before->image_id, row->image_id) ? before->image
-                                                                     : bookmark_text(call, base, "images", row->image_id);
+        row->image = !row->image_id ? "\"\""
+                     : before && same(before->image_id, row->image_id)
+                         ? before->image
+                         : bookmark_text(call, base, "images", row->image_id);
         row->host_id = before && same(before->host, row->host) && same(before->project_id, row->project_id)
                            ? before->host_id
                            : host_id_of(call, row);
@@ -288,7 +289,8 @@ static bool add_ports(struct call *call, const struct batch *batch, bool extende
         for (run = 1; i + run < count && !strcmp(ports[i].device_id, ports[i + run].device_id); run++) {
         }
         if (server) {
-            server->addresses = strcmp(server->vm_state, "building") ? addresses_of(call, &ports[i], run, extended) : NULL;
+            server->addresses =
+                strcmp(server->vm_state, "building") ? addresses_of(call, &ports[i], run, extended) : NULL;
             server->security_groups = groups_of(call, &ports[i], run);
         }
     }
@@ -308,7 +310,8 @@ static const char *id_marks(struct call *call, const struct batch *batch, struct
 }
 
 static void put_volume(struct call *call, struct compute_server *server, const char *volume_id, bool delete_too) {
-    const char *more = call->minor >= 3 ? delete_too ? ", \"delete_on_termination\": true" : ", \"delete_on_termination\": false" : "";
+    const char *more =
+        call->minor >= 3 ? delete_too ? ", \"delete_on_termination\": true" : ", \"delete_on_termination\": false" : "";
     const char *old = server->volumes_attached;
     const char *before = !strcmp(old, "[]") ? "[" : arena_printf(call->arena, "%.*s, ", (int)strlen(old) - 1, old);
 
@@ -364,7 +367,8 @@ static bool add_host_status(struct call *call, const struct batch *batch) {
 }
 
 static void add_fault(struct call *call, struct compute_server *server) {
-    const struct json *fault = server->deleted || !strcmp(server_status(server), "ERROR") ? parsed(call, server->fault) : NULL;
+    const struct json *fault =
+        server->deleted || !strcmp(server_status(server), "ERROR") ? parsed(call, server->fault) : NULL;
     const char *details = json_get_text(fault, "details");
     int64_t code = json_get_int(fault, "code", 500);
     struct buf buf = {0};

@@ -113,10 +113,11 @@ bool compute_attachment_create(struct call *call) {
     size_t count;
 
     if (call->minor < 20 && word_in("shelved|shelved_offloaded", server->vm_state)) {
-        return fail(call, 409, "Cannot 'attach_volume' instance %s while it is in vm_state %s", server->id, server->vm_state);
+        return fail(call, 409, "Cannot 'attach_volume' instance %s while it is in vm_state %s", server->id,
+                    server->vm_state);
     }
-    if (!server_ready(call, server, "attach_volume", ATTACH_STATES, NULL) || !check_volume(call, server, input->volume_id) ||
-        !disks_of(call, server->id, &disks, &count)) {
+    if (!server_ready(call, server, "attach_volume", ATTACH_STATES, NULL) ||
+        !check_volume(call, server, input->volume_id) || !disks_of(call, server->id, &disks, &count)) {
         return false;
     }
     memset(&disk, 0, sizeof disk);
@@ -183,7 +184,8 @@ bool attach_volume_done(struct call *call, const struct task *task, const struct
         return !call->error;
     }
     disk->state = "attached";
-    return volume_attached(call, disk->attachment_id, server->host, arena_printf(call->arena, "/dev/%s", disk->device)) &&
+    return volume_attached(call, disk->attachment_id, server->host,
+                           arena_printf(call->arena, "/dev/%s", disk->device)) &&
            row_update(call, &resource_compute_disk, disk) && server_noted(call, server, NULL);
 }
 
@@ -208,7 +210,8 @@ bool compute_attachment_delete(struct call *call) {
         return false;
     }
     if (call->minor < 20 && word_in("shelved|shelved_offloaded", server->vm_state)) {
-        return fail(call, 409, "Cannot 'detach_volume' instance %s while it is in vm_state %s", server->id, server->vm_state);
+        return fail(call, 409, "Cannot 'detach_volume' instance %s while it is in vm_state %s", server->id,
+                    server->vm_state);
     }
     if (!server_ready(call, server, "detach_volume", ATTACH_STATES, NULL)) {
         return false;
@@ -217,7 +220,8 @@ bool compute_attachment_delete(struct call *call) {
         return fail(call, 403, "Cannot detach a root device volume");
     }
     if (!disk->state || strcmp(disk->state, "attached") != 0) {
-        return fail(call, 400, "Invalid volume: Volume %s is %s", disk->volume_id, disk->state ? disk->state : "not attached");
+        return fail(call, 400, "Invalid volume: Volume %s is %s", disk->volume_id,
+                    disk->state ? disk->state : "not attached");
     }
     if (!server_note(call, server, "detach_volume")) {
         return false;
@@ -280,7 +284,8 @@ bool compute_attachment_update(struct call *call) {
         !find_disk(call, server->id, volume_id, &disk)) {
         return false;
     }
-    if ((input->server_id && strcmp(input->server_id, server->id) != 0) || (input->id && strcmp(input->id, volume_id) != 0)) {
+    if ((input->server_id && strcmp(input->server_id, server->id) != 0) ||
+        (input->id && strcmp(input->id, volume_id) != 0)) {
         return fail(call, 400, "The id, serverId, device and tag of an attachment cannot be changed.");
     }
     if (call_given(call, "delete_on_termination")) {

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Servers from their creation to their end, on the fake drivers."""
+import re
 import uuid
 
 from cloud import CloudTest
@@ -318,6 +319,62 @@ class Parts(ServersTest):
         self.compute("DELETE", "/servers/%s/os-volume_attachments/%s" % (server["id"], volume), None, 403)
         image = self.act(server, "createImage", {"name": "of-volume"}, 202)["image_id"]
         self.assertIn("snapshot_id", self.ask("GET", "/image/v2/images/" + image)["block_device_mapping"])
+        self.remove(server)
+
+
+    def test_a_list_takes_the_same_number_of_statements_whatever_its_length(self):
+        def statements():
+            self.compute("GET", "/servers/detail?name=^count-")
+            return re.findall(r"GET /compute/v2.1/servers/detail 200 \d+us (\d+)st", self.cloud.log())[-1]
+        servers = [self.active(name="count-0")]
+        one = statements()
+        servers += [self.active(name="count-%d" % n) for n in (1, 2, 3)]
+        self.assertEqual(statements(), one)
+        for server in servers:
+            self.remove(server)
+
+
+class OlderNames(ServersTest):
+    """What compute's API answered for other services, and now has them answer."""
+    OLD = {"OpenStack-API-Version": "compute 2.1"}
+
+    def old(self, method, path, body=None, expect=None):
+        return self.compute(method, path, body, expect, self.OLD)
+
+    def test_security_groups(self):
+        group = self.old("POST", "/os-security-groups", {"security_group": {"name": "g", "description": "d"}}, 200)["security_group"]
+        self.assertEqual(group["rules"], [])
+        rule = self.old("POST", "/os-security-group-rules",
+                        {"security_group_rule": {"parent_group_id": group["id"], "ip_protocol": "tcp", "from_port": 22,
+                                                 "to_port": 22, "cidr": "10.0.0.0/8"}}, 200)["security_group_rule"]
+        self.assertEqual((rule["from_port"], rule["ip_range"]), (22, {"cidr": "10.0.0.0/8"}))
+        self.assertEqual([one["id"] for one in self.old("GET", "/os-security-groups/" + group["id"])["security_group"]["rules"]],
+                         [rule["id"]])
+        server = self.active(security_groups=[{"name": "g"}])
+        self.assertEqual([one["id"] for one in self.old("GET", "/servers/%s/os-security-groups" % server["id"])["security_groups"]],
+                         [group["id"]])
+        self.old("DELETE", "/os-security-groups/" + group["id"], None, 400)
+        self.remove(server)
+        self.old("DELETE", "/os-security-group-rules/" + rule["id"], None, 202)
+        self.old("DELETE", "/os-security-groups/" + group["id"], None, 202)
+        self.old("GET", "/os-security-groups/" + group["id"], None, 404)
+        self.compute("GET", "/os-security-groups", None, 404)
+
+    def test_images(self):
+        listed = self.old("GET", "/images/detail?name=image")["images"]
+        self.assertEqual([(one["id"], one["status"], one["progress"]) for one in listed], [(self.image, "ACTIVE", 100)])
+        self.assertEqual(self.old("GET", "/images/" + self.image)["image"]["minDisk"], 0)
+        self.old("GET", "/images/" + str(uuid.uuid4()), None, 404)
+
+    def test_fixed_addresses(self):
+        server = self.active()
+        first = server["addresses"]["net"][0]["addr"]
+        self.act(server, "addFixedIp", {"networkId": self.network}, 202, headers=self.OLD)
+        self.assertEqual(len(self.show(server)["addresses"]["net"]), 2)
+        self.act(server, "removeFixedIp", {"address": first}, 202, headers=self.OLD)
+        self.assertNotIn(first, [one["addr"] for one in self.show(server)["addresses"]["net"]])
+        self.act(server, "removeFixedIp", {"address": first}, 400, headers=self.OLD)
+        self.act(server, "addFloatingIp", {"address": "192.0.2.1"}, 404, headers=self.OLD)
         self.remove(server)
 
 

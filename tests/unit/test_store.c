@@ -375,6 +375,22 @@ STORE_TEST(texts_compare_by_bytes) {
     check(db_commit(w->db));
 }
 
+STORE_TEST(texts_fit_regular_expressions) {
+    static const char sql[] = "SELECT count(*) FROM network_port WHERE regexp_like(id, ?)";
+
+    make_ports(w, 0);
+    db_begin(w->db, DB_WRITE);
+    check(insert(w->db, "web-1", NULL, NULL, NULL));
+    check(insert(w->db, "web-22", NULL, NULL, NULL));
+    check(insert(w->db, "10.0.0.1", NULL, NULL, NULL));
+    check_int(db_query_int(w->db, sql, SQL_ARGS(sql_text("web")), -1), 2);
+    check_int(db_query_int(w->db, sql, SQL_ARGS(sql_text("^web\\-[0-9]+$")), -1), 2);
+    check_int(db_query_int(w->db, sql, SQL_ARGS(sql_text("^web-[0-9]$")), -1), 1);
+    check_int(db_query_int(w->db, sql, SQL_ARGS(sql_text("^10\\.0\\.")), -1), 1);
+    check_int(db_query_int(w->db, sql, SQL_ARGS(sql_text("^0")), -1), 0);
+    check(db_commit(w->db));
+}
+
 STORE_TEST(tables_grow_with_their_declaration) {
     static const struct column before[] = {{.name = "id", .type = COLUMN_INT, .key = true}};
     static const struct column after[] = {
