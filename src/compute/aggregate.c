@@ -30,8 +30,9 @@ static bool find(struct call *call, struct compute_aggregate **ret_row) {
 }
 
 static void put_hosts(struct call *call, int64_t id, struct json_out *out) {
-    struct rows *rows = db_query(call->db, "SELECT host FROM compute_aggregate_host WHERE aggregate_id = ? ORDER BY host",
-                                 SQL_ARGS(sql_int(id)));
+    struct rows *rows =
+        db_query(call->db, "SELECT host FROM compute_aggregate_host WHERE aggregate_id = ? ORDER BY host",
+                 SQL_ARGS(sql_int(id)));
 
     json_key(out, "hosts");
     json_list(out);
@@ -116,12 +117,13 @@ static bool settle_zones(struct call *call) {
                      "UPDATE compute_host SET zone = coalesce((SELECT min(a.zone) FROM compute_aggregate a"
                      "   JOIN compute_aggregate_host h ON h.aggregate_id = a.id"
                      "  WHERE h.host = compute_host.name AND a.zone IS NOT NULL), 'nova')",
-                     SQL_NO_ARGS)
-           && call_exec(call,
-                        "UPDATE compute_server SET zone = (SELECT h.zone FROM compute_host h WHERE h.name = compute_server.host)"
-                        " WHERE deleted = 0 AND EXISTS (SELECT 1 FROM compute_host h"
-                        "  WHERE h.name = compute_server.host AND h.zone <> compute_server.zone)",
-                        SQL_NO_ARGS);
+                     SQL_NO_ARGS) &&
+           call_exec(
+               call,
+               "UPDATE compute_server SET zone = (SELECT h.zone FROM compute_host h WHERE h.name = compute_server.host)"
+               " WHERE deleted = 0 AND EXISTS (SELECT 1 FROM compute_host h"
+               "  WHERE h.name = compute_server.host AND h.zone <> compute_server.zone)",
+               SQL_NO_ARGS);
 }
 
 static bool name_free(struct call *call, const char *name, int64_t id) {
@@ -138,7 +140,8 @@ static bool zone_fits(struct call *call, const struct compute_aggregate *row, co
                    "SELECT count(*) FROM compute_server s JOIN compute_aggregate_host h ON h.host = s.host"
                    " WHERE h.aggregate_id = ? AND s.deleted = 0",
                    args, 1)) {
-        return fail(call, status, "Cannot update aggregate %lld. Reason: One or more hosts contain instances in this zone.",
+        return fail(call, status,
+                    "Cannot update aggregate %lld. Reason: One or more hosts contain instances in this zone.",
                     (long long)row->id);
     }
     if (zone && call_count(call,
@@ -147,8 +150,10 @@ static bool zone_fits(struct call *call, const struct compute_aggregate *row, co
                            " JOIN compute_aggregate a ON a.id = o.aggregate_id"
                            " WHERE h.aggregate_id = ? AND a.zone <> ?",
                            args, 2)) {
-        return fail(call, status, "Cannot update aggregate %lld. Reason: One or more hosts already in different availability"
-                                  " zone(s).", (long long)row->id);
+        return fail(call, status,
+                    "Cannot update aggregate %lld. Reason: One or more hosts already in different availability"
+                    " zone(s).",
+                    (long long)row->id);
     }
     return true;
 }
@@ -207,7 +212,8 @@ bool compute_aggregate_delete(struct call *call) {
     }
     if (call_count(call, "SELECT count(*) FROM compute_aggregate_host WHERE aggregate_id = ?",
                    SQL_ARGS(sql_int(row->id)))) {
-        return fail(call, 400, "Cannot delete aggregate %lld. Reason: Host aggregate is not empty.", (long long)row->id);
+        return fail(call, 400, "Cannot delete aggregate %lld. Reason: Host aggregate is not empty.",
+                    (long long)row->id);
     }
     return row_delete(call, &resource_compute_aggregate, row);
 }
@@ -267,8 +273,10 @@ static bool check_metadata(struct call *call, const struct json *metadata) {
         bool value = item->type == JSON_NULL || (item->type == JSON_TEXT && utf8_length(item->text) <= 255);
 
         if (!value || !*item->key || strlen(item->key) > 255) {
-            return fail(call, 400, "Invalid input for field/attribute %.80s: a text of at most 255 characters or null is"
-                                   " expected", item->key);
+            return fail(call, 400,
+                        "Invalid input for field/attribute %.80s: a text of at most 255 characters or null is"
+                        " expected",
+                        item->key);
         }
     }
     return true;

@@ -45,8 +45,9 @@ static bool files_write(struct work *work, const struct server *server, const ch
     for (JSON_EACH(file, server->config_drive)) {
         char *path = arena_printf(work->arena, "%s/%s", directory, file->key);
         size_t size = file->count;
-        const void *bytes = file->type == JSON_TEXT ? file->text
-                                                    : (const void *)base64_decode(work->arena, json_get_text(file, "base64"), &size);
+        const void *bytes = file->type == JSON_TEXT
+                                ? file->text
+                                : (const void *)base64_decode(work->arena, json_get_text(file, "base64"), &size);
 
         parents_make(path, strlen(directory) + 1);
         if (!bytes || !file_write(path, bytes, size)) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The console proxy: noVNC's pages, and the WebSocket that joins a browser to a server's display. The token decides which
- * display; nothing else that the browser sends does. */
+ * The console proxy: noVNC's pages, and the WebSocket that joins a browser to a server's display. The token decides
+ * which display; nothing else that the browser sends does. */
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -39,7 +39,8 @@ const struct service compute_console = {
 
 /* ---- the WebSocket ---- */
 
-/* Another site's page must not open a console with a token that it got hold of: a browser says where its page came from. */
+/* Another site's page must not open a console with a token that it got hold of: a browser says where its page came
+ * from. */
 static bool origin_is_ours(struct call *call) {
     const char *origin = http_header(call->http, "Origin"), *host = http_header(call->http, "Host");
     const char *page = conf_text(cloud.conf, "compute", "novnc_url", NULL);
@@ -62,7 +63,8 @@ static bool find_display(struct call *call, void *user) {
     return true;
 }
 
-/* Without a display (a token that is not valid) the connection ends at once, which is what clients of Nova's proxy know. */
+/* Without a display (a token that is not valid) the connection ends at once, which is what clients of Nova's proxy
+ * know. */
 static void join(struct http_request *request, int client, const void *extra, size_t extra_size) {
     const char *display = dispatch_call(request)->row;
     int backend = display ? websocket_connect(display, CONNECT_MS) : -1;

@@ -12,8 +12,8 @@
 
 enum value_kind { ANY, INTEGER, BOOLEAN, ONE_OF, FORM };
 
-/* 'name' may end with '#' (digits), '*' (anything) or '@' (a resource class or trait). 'what': choices, or an expression.
- * Integers have a least value in 'what', and perhaps a most. */
+/* 'name' may end with '#' (digits), '*' (anything) or '@' (a resource class or trait). 'what': choices, or an
+ * expression. Integers have a least value in 'what', and perhaps a most. */
 static const struct spec {
     const char *name;
     enum value_kind kind;
@@ -145,8 +145,8 @@ static const char *spec_value(struct call *call, const struct json *item) {
 
     for (const char *at = name; *at; at++) {
         if (!isalnum((unsigned char)*at) && !strchr("-_:. ", *at)) {
-            fail(call, 400, "Invalid input for field/attribute extra_specs: '%.80s' has characters that are not allowed",
-                 name);
+            fail(call, 400,
+                 "Invalid input for field/attribute extra_specs: '%.80s' has characters that are not allowed", name);
             return NULL;
         }
     }
@@ -156,8 +156,8 @@ static const char *spec_value(struct call *call, const struct json *item) {
         value = json_print(call->arena, item);
     }
     if (!*name || strlen(name) > 255 || !value || utf8_length(value) > 255) {
-        fail(call, 400, "Invalid input for field/attribute %.80s: a name and a text of at most 255 characters are wanted",
-             name);
+        fail(call, 400,
+             "Invalid input for field/attribute %.80s: a name and a text of at most 255 characters are wanted", name);
         return NULL;
     }
     return call->minor < 86 || check_known(call, name, value) ? value : NULL;

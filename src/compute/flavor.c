@@ -20,7 +20,8 @@ bool compute_flavor_check_id(struct call *call, const struct field *field, void 
     }
     for (const char *at = id; *at; at++) {
         if (!isalnum((unsigned char)*at) && !strchr(". _-", *at)) {
-            return fail(call, 400, "Invalid input for field/attribute id: it may have letters, digits, spaces, and . _ -");
+            return fail(call, 400,
+                        "Invalid input for field/attribute id: it may have letters, digits, spaces, and . _ -");
         }
     }
     if (!*id || id[0] == ' ' || id[strlen(id) - 1] == ' ') {
@@ -174,8 +175,9 @@ bool compute_flavor_delete(struct call *call, void *row) {
 /* ---- access ---- */
 
 static bool answer_access(struct call *call, const struct compute_flavor *flavor) {
-    struct rows *rows = db_query(call->db, "SELECT project_id FROM compute_flavor_access WHERE flavor_id = ? ORDER BY 1",
-                                 SQL_ARGS(sql_text(flavor->id)));
+    struct rows *rows =
+        db_query(call->db, "SELECT project_id FROM compute_flavor_access WHERE flavor_id = ? ORDER BY 1",
+                 SQL_ARGS(sql_text(flavor->id)));
 
     json_map(&call->out);
     json_key(&call->out, "flavor_access");

@@ -72,8 +72,8 @@ static void add_disks(struct call *call, struct host_usage *hosts, size_t count)
     rows_end(rows);
 }
 
-bool hosts_load(struct call *call, const char *where, const struct value *args, size_t count, struct host_usage **ret_hosts,
-                size_t *ret_count) {
+bool hosts_load(struct call *call, const char *where, const struct value *args, size_t count,
+                struct host_usage **ret_hosts, size_t *ret_count) {
     struct compute_host *rows;
     struct host_usage *hosts;
     size_t n;
@@ -254,7 +254,8 @@ static bool read_page(struct call *call, int64_t *ret_after, int64_t *ret_limit)
     if (limit) {
         *ret_limit = strtoll(limit, &end, 10);
         if (end == limit || *end || *ret_limit < 0) {
-            return fail(call, 400, "Invalid input for query parameters limit: '%.80s' is not a non-negative integer", limit);
+            return fail(call, 400, "Invalid input for query parameters limit: '%.80s' is not a non-negative integer",
+                        limit);
         }
         *ret_limit = *ret_limit > MAX_PAGE ? MAX_PAGE : *ret_limit;
     }
@@ -301,9 +302,9 @@ static const char *like(struct call *call, const char *text) {
 }
 
 static bool load_matching(struct call *call, const char *pattern, struct host_usage **ret_hosts, size_t *ret_count) {
-    return hosts_load(call, "name LIKE ? ESCAPE '\\' ORDER BY number", SQL_ARGS(sql_text(like(call, pattern))), ret_hosts,
-                      ret_count)
-           && (*ret_count || fail(call, 404, "No hypervisor matching '%.80s' could be found.", pattern));
+    return hosts_load(call, "name LIKE ? ESCAPE '\\' ORDER BY number", SQL_ARGS(sql_text(like(call, pattern))),
+                      ret_hosts, ret_count) &&
+           (*ret_count || fail(call, 404, "No hypervisor matching '%.80s' could be found.", pattern));
 }
 
 static bool wants_servers(struct call *call, bool *ret) {
@@ -321,8 +322,8 @@ bool compute_hypervisor_list(struct call *call) {
     int64_t after, limit;
     size_t count;
 
-    if (!view_arguments(call, 53, "limit|marker|hypervisor_hostname_pattern|with_servers") || !wants_servers(call, &servers)
-        || !read_page(call, &after, &limit)) {
+    if (!view_arguments(call, 53, "limit|marker|hypervisor_hostname_pattern|with_servers") ||
+        !wants_servers(call, &servers) || !read_page(call, &after, &limit)) {
         return false;
     }
     if (pattern && (call_argument(call, "limit") || call_argument(call, "marker"))) {
@@ -330,8 +331,8 @@ bool compute_hypervisor_list(struct call *call) {
                                " supported.");
     }
     if (pattern ? !load_matching(call, pattern, &hosts, &count)
-                : !hosts_load(call, "number > ? ORDER BY number LIMIT ?", SQL_ARGS(sql_int(after), sql_int(limit)), &hosts,
-                              &count)) {
+                : !hosts_load(call, "number > ? ORDER BY number LIMIT ?", SQL_ARGS(sql_int(after), sql_int(limit)),
+                              &hosts, &count)) {
         return false;
     }
     json_map(&call->out);

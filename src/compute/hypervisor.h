@@ -11,13 +11,14 @@ struct host_usage {
 };
 
 /* The hosts that match 'where' (null: all), with their usage: three statements whatever their number. */
-bool hosts_load(struct call *call, const char *where, const struct value *args, size_t count, struct host_usage **ret_hosts,
-                size_t *ret_count);
+bool hosts_load(struct call *call, const char *where, const struct value *args, size_t count,
+                struct host_usage **ret_hosts, size_t *ret_count);
 
 /* "up" or "down", as an operator sees it. */
 const char *host_state(const struct compute_host *host);
 
-/* The host by the id of the path: a number before 2.53, a UUID from then on. Fails as Nova does. 'what' is in messages. */
+/* The host by the id of the path: a number before 2.53, a UUID from then on. Fails as Nova does. 'what' is in messages.
+ */
 bool host_by_id(struct call *call, const char *what, struct compute_host **ret_host);
 
 int64_t fact_int(const struct host_usage *host, const char *name);

@@ -41,9 +41,9 @@ static const char *user_argument(struct call *call) {
 static bool find(struct call *call, const char *user, struct compute_keypair **ret_row) {
     const char *name = call_parameter(call, "name");
 
-    return row_first(call, &resource_compute_keypair, "user_id = ? AND name = ?", SQL_ARGS(sql_text(user), sql_text(name)),
-                     ret_row)
-           && (*ret_row || fail(call, 404, "Keypair %.255s not found for user %s", name, user));
+    return row_first(call, &resource_compute_keypair, "user_id = ? AND name = ?",
+                     SQL_ARGS(sql_text(user), sql_text(name)), ret_row) &&
+           (*ret_row || fail(call, 404, "Keypair %.255s not found for user %s", name, user));
 }
 
 bool compute_keypair_show(struct call *call) {
@@ -96,7 +96,8 @@ static bool read_page(struct call *call, const char *user, int64_t *ret_limit, c
         long long asked = strtoll(limit, &end, 10);
 
         if (end == limit || *end || asked < 0) {
-            return fail(call, 400, "Invalid input for query parameters limit: '%.80s' is not a non-negative integer", limit);
+            return fail(call, 400, "Invalid input for query parameters limit: '%.80s' is not a non-negative integer",
+                        limit);
         }
         *ret_limit = asked < MAX_PAGE && asked ? asked : asked ? MAX_PAGE : 0;
     }

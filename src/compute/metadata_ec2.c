@@ -94,7 +94,8 @@ static void put_groups(struct call *call, const struct metadata *m, struct json_
 
             for (size_t k = 0; k < i && !before; k++) {
                 for (JSON_EACH(other, parsed(call, m->ports[k].security_groups))) {
-                    before = before || (other->type == JSON_TEXT && name->type == JSON_TEXT && !strcmp(other->text, name->text));
+                    before = before ||
+                             (other->type == JSON_TEXT && name->type == JSON_TEXT && !strcmp(other->text, name->text));
                 }
             }
             if (!before && name->type == JSON_TEXT) {

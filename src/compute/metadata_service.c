@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The metadata service. Guests reach it at 169.254.169.254 through the proxy on their host, which says from which network
- * and address a request came and signs that with the secret both sides have; Neutron's own proxy names the server
- * instead. Without a good signature nothing is told. */
+ * The metadata service. Guests reach it at 169.254.169.254 through the proxy on their host, which says from which
+ * network and address a request came and signs that with the secret both sides have; Neutron's own proxy names the
+ * server instead. Without a good signature nothing is told. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -138,8 +138,9 @@ static const struct {
     const char *name;
     int since;
 } openstack_files[] = {
-    {"meta_data.json", METADATA_FOLSOM},     {"user_data", METADATA_FOLSOM},         {"password", METADATA_GRIZZLY},
-    {"vendor_data.json", METADATA_HAVANA},   {"network_data.json", METADATA_LIBERTY}, {"vendor_data2.json", METADATA_NEWTON_TWO},
+    {"meta_data.json", METADATA_FOLSOM},     {"user_data", METADATA_FOLSOM},
+    {"password", METADATA_GRIZZLY},          {"vendor_data.json", METADATA_HAVANA},
+    {"network_data.json", METADATA_LIBERTY}, {"vendor_data2.json", METADATA_NEWTON_TWO},
 };
 enum { META_DATA, USER_DATA, PASSWORD, VENDOR_DATA, NETWORK_DATA, VENDOR_DATA2, FILES };
 
@@ -298,6 +299,7 @@ bool metadata_set_password(struct call *call) {
         || (body->size && memchr(body->at, 0, body->size))) {
         return fail(call, 400, "Request is too large, or no text.");
     }
-    return call_exec(call, "UPDATE compute_server SET password = ? WHERE id = ?",
-                     SQL_ARGS(sql_text(arena_text_size(call->arena, body->at ? body->at : "", body->size)), sql_text(m.id)));
+    return call_exec(
+        call, "UPDATE compute_server SET password = ? WHERE id = ?",
+        SQL_ARGS(sql_text(arena_text_size(call->arena, body->at ? body->at : "", body->size)), sql_text(m.id)));
 }

@@ -200,8 +200,8 @@ bool compute_old_snapshot_delete(struct call *call) {
 
 /* Most of what networks had here once reads as null. */
 static void put_network(struct call *call, const struct json *network) {
-    static const char *const nulls[] = {"cidr", "netmask", "gateway", "broadcast", "dns1", "dns2", "cidr_v6", "gateway_v6",
-                                        "netmask_v6"};
+    static const char *const nulls[] = {"cidr", "netmask", "gateway",    "broadcast", "dns1",
+                                        "dns2", "cidr_v6", "gateway_v6", "netmask_v6"};
     bool tenant = strstr(call->operation->path, "tenant") != NULL;
     struct json_out *out = &call->out;
 
@@ -222,5 +222,6 @@ bool compute_old_network_list(struct call *call) {
 }
 
 bool compute_old_network_show(struct call *call) {
-    return answer_one(call, "network", proxy_get(call, "network", one_path(call, "/v2.0/networks"), "network"), put_network);
+    return answer_one(call, "network", proxy_get(call, "network", one_path(call, "/v2.0/networks"), "network"),
+                      put_network);
 }

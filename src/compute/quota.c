@@ -42,7 +42,8 @@ static bool word_of(const char *const *words, const char *name) {
 }
 
 static bool of_network(const char *name) {
-    return word_of((const char *const[]){"fixed_ips", "floating_ips", "security_groups", "security_group_rules", NULL}, name);
+    return word_of((const char *const[]){"fixed_ips", "floating_ips", "security_groups", "security_group_rules", NULL},
+                   name);
 }
 
 bool quota_in_version(const struct call *call, const char *name) {
@@ -71,7 +72,8 @@ static bool begin(struct call *call, const char *rule, const char **ret_project)
     if (!may(call, rule, project) || !view_arguments(call, 75, "user_id")) {
         return false;
     }
-    return identity_project_exists(call, project) || fail(call, 400, "Project ID %.64s is not a valid project.", project);
+    return identity_project_exists(call, project) ||
+           fail(call, 400, "Project ID %.64s is not a valid project.", project);
 }
 
 /* The name under which limits of the project, or of the user that the query names, are kept. */
@@ -88,9 +90,10 @@ static int64_t limit_of(struct call *call, const char *project, const char *name
 
     return who == project
                ? whole
-               : db_query_int(call->db,
-                              "SELECT quota_limit FROM rest_quota WHERE service = 'compute' AND project_id = ? AND name = ?",
-                              SQL_ARGS(sql_text(who), sql_text(name)), whole);
+               : db_query_int(
+                     call->db,
+                     "SELECT quota_limit FROM rest_quota WHERE service = 'compute' AND project_id = ? AND name = ?",
+                     SQL_ARGS(sql_text(who), sql_text(name)), whole);
 }
 
 /* ---- show ---- */
@@ -174,14 +177,15 @@ static bool read_limit(struct call *call, const struct json *item, int64_t *ret_
     }
     if ((item->type != JSON_INT && item->type != JSON_TEXT) || (end && (end == item->text || *end)) || limit < -1
         || limit > INT32_MAX) {
-        return fail(call, 400, "Invalid input for field/attribute %.80s: an integer from -1 to %d is expected", item->key,
-                    INT32_MAX);
+        return fail(call, 400, "Invalid input for field/attribute %.80s: an integer from -1 to %d is expected",
+                    item->key, INT32_MAX);
     }
     *ret_limit = limit;
     return true;
 }
 
-static const struct quota *known(struct call *call, const char *name, bool (*in_version)(const struct call *, const char *)) {
+static const struct quota *known(struct call *call, const char *name,
+                                 bool (*in_version)(const struct call *, const char *)) {
     const struct quota *q = compute_quotas;
 
     while (q->name && (strcmp(q->name, name) != 0 || !in_version(call, name))) {
@@ -224,7 +228,8 @@ static bool set_one(struct call *call, const char *project, const struct json *i
     }
     used = forced || limit < 0 ? 0 : quota_used(call, &compute, project, quota->name);
     if (limit >= 0 && limit < used) {
-        return fail(call, 400, "Quota limit %lld for %s must be greater than or equal to already used and reserved %lld.",
+        return fail(call, 400,
+                    "Quota limit %lld for %s must be greater than or equal to already used and reserved %lld.",
                     (long long)limit, quota->name, (long long)used);
     }
     return quota_set(call, &compute, holder(call, project), quota->name, limit);

@@ -33,8 +33,9 @@ static void put_own(struct call *call, const char *binary, int64_t number, struc
 
     json_map(out);
     if (call->minor >= 53) {
-        json_put_text(out, "id", arena_printf(call->arena, "%.8s-%.4s-4%.3s-8%.3s-%.12s", digest, digest + 8, digest + 13,
-                                              digest + 17, digest + 20));
+        json_put_text(out, "id",
+                      arena_printf(call->arena, "%.8s-%.4s-4%.3s-8%.3s-%.12s", digest, digest + 8, digest + 13,
+                                   digest + 17, digest + 20));
     } else {
         json_put_int(out, "id", number);
     }
@@ -197,8 +198,9 @@ bool compute_service_delete(struct call *call) {
     }
     if (call_count(call, "SELECT count(*) FROM compute_server WHERE host = ? AND deleted = 0",
                    SQL_ARGS(sql_text(host->name)))) {
-        return fail(call, 409, "Unable to delete compute service that is hosting instances. Migrate or delete the instances"
-                               " first.");
+        return fail(call, 409,
+                    "Unable to delete compute service that is hosting instances. Migrate or delete the instances"
+                    " first.");
     }
     return call_exec(call, "DELETE FROM compute_aggregate_host WHERE host = ?", SQL_ARGS(sql_text(host->name)))
            && placement_provider_remove(call, host->id) && row_delete(call, &resource_compute_host, host);
@@ -441,5 +443,6 @@ bool compute_old_host_update(struct call *call) {
 bool compute_old_host_power(struct call *call) {
     struct compute_host *host;
 
-    return find_named(call, &host) && fail(call, 501, "Unable to perform the operation requested on host %s.", host->name);
+    return find_named(call, &host) &&
+           fail(call, 501, "Unable to perform the operation requested on host %s.", host->name);
 }

@@ -54,7 +54,8 @@ static bool read_period(struct call *call, struct period *ret) {
         long long asked = strtoll(limit, &end, 10);
 
         if (end == limit || *end || asked < 0) {
-            return fail(call, 400, "Invalid input for query parameters limit: '%.80s' is not a non-negative integer", limit);
+            return fail(call, 400, "Invalid input for query parameters limit: '%.80s' is not a non-negative integer",
+                        limit);
         }
         ret->limit = asked < MAX_PAGE ? asked : MAX_PAGE;
     }
@@ -194,7 +195,8 @@ static void put_next(struct call *call, const char *key, const char *last, const
     struct json_out *out = &call->out;
     const char *kept[] = {"start", "end", "detailed"};
 
-    buf_printf(&url, "%s%s?limit=%lld&marker=%s", call_base_url(call), call->http->raw_path, (long long)period->limit, last);
+    buf_printf(&url, "%s%s?limit=%lld&marker=%s", call_base_url(call), call->http->raw_path, (long long)period->limit,
+               last);
     for (int i = 0; i < 3; i++) {
         if (call_argument(call, kept[i])) {
             buf_printf(&url, "&%s=", kept[i]);
