@@ -91,9 +91,9 @@ static void host_changed(const char *host, const struct json *facts, bool up) {
 }
 
 static void bus_hello(void *user, const char *host, const struct json *facts) {
-    log_info("host %s connected", host);
     host_changed(host, facts, true);
     tasks_host_up(host);
+    log_info("host %s connected", host);
 }
 
 static void bus_gone(void *user, const char *host) {
