@@ -297,11 +297,8 @@ class ComputeSideTest(CloudTest):
     def test_what_is_gone_and_what_is_missing(self):
         self.compute("GET", "/os-cells", expect=410)
         self.compute("GET", "/os-baremetal-nodes", minor=35, expect=501)
-<<<<<<< HEAD
         self.compute("GET", "/os-baremetal-nodes", minor=36, expect=404)
-=======
         self.compute("GET", "/os-floating-ips", minor=36, expect=404)
->>>>>>> servers
         self.assertEqual("Consoles", self.compute("GET", "/extensions/os-consoles")["extension"]["name"])
         self.compute("GET", "/extensions/nope", expect=404)
 
