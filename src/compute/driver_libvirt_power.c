@@ -58,16 +58,25 @@ static bool define(struct work *work, const struct server *server, virDomainPtr 
     return true;
 }
 
+/* True when 'result' (of a libvirt call) is success or the domain is as wanted anyway. The reason is read first: asking
+ * libvirt anything else forgets it. */
+static bool settled(struct work *work, virDomainPtr domain, int result, bool active, const char *what) {
+    const char *reason = result ? arena_text(work->arena, virGetLastErrorMessage()) : NULL;
+
+    return !result || libvirt_is_active(domain) == active
+           || work_fail(work, "server %s: cannot %s: %s", work->id, what, reason);
+}
+
 /* Starts a defined domain from its boot disk, paused when 'paused'. */
 static bool launch(struct work *work, const struct server *server, virDomainPtr domain, bool paused) {
     unsigned flags = VIR_DOMAIN_START_FORCE_BOOT | (paused ? VIR_DOMAIN_START_PAUSED : 0);
 
     return taps_plug(work, server)
-           && (!virDomainCreateWithFlags(domain, flags) || libvirt_is_active(domain) || libvirt_fail(work, "start"));
+           && settled(work, domain, virDomainCreateWithFlags(domain, flags), true, "start");
 }
 
 static bool cut_off(struct work *work, virDomainPtr domain) {
-    return !virDomainDestroy(domain) || !libvirt_is_active(domain) || libvirt_fail(work, "stop");
+    return settled(work, domain, virDomainDestroy(domain), false, "stop");
 }
 
 /* Asks the guest to shut down, again from time to time for it may still be booting, and cuts it off in the end. */
@@ -127,8 +136,7 @@ static bool resume_guest(struct work *work, const struct server *server, virDoma
     if (libvirt_is_active(domain)) {
         return unpause_guest(work, domain);
     }
-    return taps_plug(work, server)
-           && (!virDomainCreate(domain) || libvirt_is_active(domain) || libvirt_fail(work, "resume"));
+    return taps_plug(work, server) && settled(work, domain, virDomainCreate(domain), true, "resume");
 }
 
 /* An active domain to the document's power, without starting it anew. */

@@ -41,7 +41,7 @@ static bool locate_target(struct call *call, struct identity_assignment *row) {
         if (!path_row(call, "project", &project)) {
             return false;
         }
-        if (call_parameter(call, "role_id") && path_row(call, "role", &role) && role->domain_id && strcmp(role->domain_id, project->domain_id) != 0) {
+        if (call->http->method == HTTP_PUT && path_row(call, "role", &role) && role->domain_id && strcmp(role->domain_id, project->domain_id) != 0) {
             return fail(call, 403, "Project %s must be in the same domain as the role %s being assigned.", project->id,
                         role->id);
         }
@@ -73,7 +73,8 @@ const char sql_projects_of[] =
     "  UNION"
     "  SELECT p.id FROM identity_project p JOIN below ON p.parent_id = below.id)"
     " SELECT id FROM below"
-    " UNION SELECT target_id FROM identity_assignment WHERE inherited = 0 AND " SQL_ACTOR ")";
+    " UNION SELECT target_id FROM identity_assignment"
+    "   WHERE inherited = 0 AND target_type = 'project' AND " SQL_ACTOR ")";
 
 void only_projects_of(struct query *query, const char *user_id) {
     struct value user = sql_text(user_id);
@@ -84,7 +85,8 @@ void only_projects_of(struct query *query, const char *user_id) {
 void only_domains_of(struct query *query, const char *user_id) {
     struct value user = sql_text(user_id);
 
-    query_where(query, "id IN (SELECT target_id FROM identity_assignment WHERE inherited = 0 AND " SQL_ACTOR ")",
+    query_where(query, "id IN (SELECT target_id FROM identity_assignment"
+                       " WHERE inherited = 0 AND target_type = 'domain' AND " SQL_ACTOR ")",
                 SQL_ARGS(user, user));
 }
 

@@ -231,12 +231,26 @@ static void write_row(struct search *s, struct rows *rows) {
     json_map_end(&s->call->out);
 }
 
+/* Of a tree the rule is asked about the project at its root. */
+static bool may_list(struct call *call) {
+    const char *id = call_argument(call, "scope.project.id");
+    struct identity_project *root = NULL;
+
+    if (!call_argument_true(call, "include_subtree")) {
+        return call_allow(call, "identity:list_role_assignments", NULL, NULL);
+    }
+    if (id && *id && !row_find(call, &resource_identity_project, id, &root)) {
+        return fail(call, 404, "Could not find project: %s.", id);
+    }
+    return call_allow(call, "identity:list_role_assignments_for_tree", &resource_identity_project, root);
+}
+
 bool identity_assignment_list(struct call *call) {
     struct search s = {.call = call};
     struct json_out *out = &call->out;
     struct rows *rows;
 
-    if (!read_arguments(&s)) {
+    if (!may_list(call) || !read_arguments(&s)) {
         return false;
     }
     build(&s);

@@ -101,8 +101,7 @@ static bool named_key(struct call *call, struct identity_credential **ret_row) {
     if (!primary_only(call) || !path_row(call, "user", &user)) {
         return false;
     }
-    return (find_key(call, access, ret_row) && !strcmp((*ret_row)->user_id, user->id)) || call->error ||
-           fail(call, 404, "Could not find credential: %s.", access);
+    return find_key(call, access, ret_row) || call->error || fail(call, 404, "Could not find credential: %s.", access);
 }
 
 bool identity_ec2_show(struct call *call) {

@@ -43,8 +43,8 @@ static const char *attribute_of(struct call *call, const struct resource *kind, 
     if (!kind || !id) {
         return NULL;
     }
-    if (!row_find(call, kind, id, &row) && (kind == &resource_identity_trust || kind == &resource_identity_credential)) {
-        fail_not_found(call, kind, id);     /* of these everybody is told that there is none */
+    if (!row_find(call, kind, id, &row) && (kind == &resource_identity_trust || call_parameter(call, "access"))) {
+        fail_not_found(call, kind, id);     /* of trusts and EC2 keys everybody is told that there is none */
     }
     return row ? row_attribute(call, kind, row, field) : NULL;
 }
@@ -75,8 +75,11 @@ const char *identity_attribute(struct call *call, const struct resource *resourc
     if (!of_target) {
         return row && resource_field(resource, name) ? NULL : call_parameter(call, name);
     }
+    if (!strcmp(kind, "scope")) {
+        return call->caller.project_id ? "project" : call->caller.domain_id ? "domain" : call->caller.system ? "system" : "None";
+    }
     if (!dot) {
-        return call->caller.domain_id;
+        return row ? NULL : call->caller.domain_id;
     }
     if (row && strlen(resource->singular) == size && !strncmp(resource->singular, kind, size)) {
         return strchr(dot + 1, '.') ? attribute_through(call, resource, row, dot + 1) : NULL;

@@ -4,7 +4,8 @@
 #include "rest/call.h"
 
 /* api_style.attribute of identity: of the row, of what the path names ({user_id} is target.user), of the caller's domain
- * where a list is asked for. */
+ * where a list is asked for. "target.scope" is what the token is for: project,
+ * domain, system. */
 const char *identity_attribute(struct call *call, const struct resource *resource, const void *row, const char *name);
 
 /* Finds what {KIND_id} in the path names; fails 404. 'ret_row' points to a pointer to the kind's struct. */

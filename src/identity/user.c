@@ -118,13 +118,13 @@ bool identity_user_password(struct call *call) {
 bool identity_user_list(struct call *call, struct query *query) {
     struct identity_group *group;
 
+    if (call->caller.domain_id) {
+        query_where(query, "domain_id = ?", SQL_ARGS(sql_text(call->caller.domain_id)));
+    }
     if (call_parameter(call, "group_id")) {
         query_where(query, "id IN (SELECT user_id FROM identity_membership WHERE group_id = ?)",
                     SQL_ARGS(sql_text(call_parameter(call, "group_id"))));
         return path_row(call, "group", &group);
-    }
-    if (call->caller.domain_id) {
-        query_where(query, "domain_id = ?", SQL_ARGS(sql_text(call->caller.domain_id)));
     }
     return true;
 }

@@ -35,7 +35,7 @@ struct image_new {
 bool image_create(struct call *call, const struct image_new *new_image, const char **ret_id, const char **ret_path);
 
 /* The bytes are there: 'size' and 'virtual_size' bytes; the image becomes active. Checksums are computed by a task of the
- * image service. */
+ * image service. Size 0: the image has no bytes of its own (it names snapshots). */
 bool image_written(struct call *call, const char *id, int64_t size, int64_t virtual_size);
 
 /* Removes the image (a snapshot that failed). Absent is success. */

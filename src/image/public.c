@@ -19,7 +19,7 @@ bool image_get(struct call *call, const char *id, struct image_info *ret_image) 
         .size = row->size == NO_INT ? 0 : row->size,
         .virtual_size = row->virtual_size != NO_INT ? row->virtual_size : row->size != NO_INT ? row->size : 0,
         .min_disk = row->min_disk, .min_ram = row->min_ram, .properties = row->properties,
-        .path = row->size == NO_INT ? NULL : image_path(call->arena, row->id, ""), .checksum = row->checksum,
+        .path = row->size == NO_INT || !row->size ? NULL : image_path(call->arena, row->id, ""), .checksum = row->checksum,
         .created_at = row->created_at, .updated_at = row->updated_at,
     };
     return true;
@@ -54,7 +54,9 @@ bool image_written(struct call *call, const char *id, int64_t size, int64_t virt
     row->data_format = row->disk_format;
     row->stores = "file";
     row->updated_at = clock_now();
-    return row_update(call, &resource_image_image, row) && task_add_once(call, "image.checksum", id, NULL, NULL);
+    /* An image of a server that boots from volume has no bytes of its own: it names snapshots. */
+    return row_update(call, &resource_image_image, row) &&
+           (size == 0 || task_add_once(call, "image.checksum", id, NULL, NULL));
 }
 
 bool image_remove(struct call *call, const char *id) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The addresses of ports. Each is a row of network_allocation, unique in its subnet; the port keeps a JSON copy for
- * output. A free address is found with one statement while the top of a pool is free, and else by looking for a gap from
- * a random place on, so that a large, well filled subnet costs no more than a small one. */
+ * output. A free address is found with one statement while the top of a pool is free, and else by looking for a gap
+ * from a random place on, so that a large, well filled subnet costs no more than a small one. */
 #include <string.h>
 
 #include "base/id.h"
@@ -72,10 +72,11 @@ static bool take(struct plan *plan, const struct network_subnet *subnet, struct 
 /* The first free address in [from, last], reading used ones in batches. */
 static bool find_gap(struct call *call, const char *subnet_id, struct ip from, struct ip last, struct ip *ret_ip) {
     for (;;) {
-        struct rows *rows = db_query(call->db,
-                                     "SELECT ip_key FROM network_allocation WHERE subnet_id = ? AND ip_key >= ?"
-                                     " AND ip_key <= ? ORDER BY ip_key LIMIT 256",
-                                     SQL_ARGS(sql_text(subnet_id), sql_text(key_of(call, from)), sql_text(key_of(call, last))));
+        struct rows *rows =
+            db_query(call->db,
+                     "SELECT ip_key FROM network_allocation WHERE subnet_id = ? AND ip_key >= ?"
+                     " AND ip_key <= ? ORDER BY ip_key LIMIT 256",
+                     SQL_ARGS(sql_text(subnet_id), sql_text(key_of(call, from)), sql_text(key_of(call, last))));
         size_t count = 0;
         struct ip used;
 
@@ -137,9 +138,10 @@ static bool free_in_subnet(struct call *call, const struct network_subnet *subne
 
 /* ---- what the port wants ---- */
 
-bool network_subnets_of(struct call *call, const char *network_id, struct network_subnet **ret_subnets, size_t *ret_count) {
-    return rows_find(call, &resource_network_subnet, "network_id = ? ORDER BY created_at, id", SQL_ARGS(sql_text(network_id)),
-                     ret_subnets, ret_count);
+bool network_subnets_of(struct call *call, const char *network_id, struct network_subnet **ret_subnets,
+                        size_t *ret_count) {
+    return rows_find(call, &resource_network_subnet, "network_id = ? ORDER BY created_at, id",
+                     SQL_ARGS(sql_text(network_id)), ret_subnets, ret_count);
 }
 
 static bool is_interface(const struct network_port *port) {
@@ -236,11 +238,15 @@ static const struct network_subnet *subnet_for(struct plan *plan, const char *id
         }
     }
     if (id) {
-        fail_type(call, 400, "InvalidInput", "Invalid input for operation: Failed to create port on network %s, because "
-                  "fixed_ips included invalid subnet %s.", plan->port->network_id, id);
+        fail_type(call, 400, "InvalidInput",
+                  "Invalid input for operation: Failed to create port on network %s, because "
+                  "fixed_ips included invalid subnet %s.",
+                  plan->port->network_id, id);
     } else {
-        fail_type(call, 400, "InvalidIpForNetwork", "IP address %s is not a valid IP for any of the subnets on the specified "
-                  "network.", text_of(call, ip));
+        fail_type(call, 400, "InvalidIpForNetwork",
+                  "IP address %s is not a valid IP for any of the subnets on the specified "
+                  "network.",
+                  text_of(call, ip));
     }
     return NULL;
 }
@@ -265,7 +271,8 @@ static bool wish_item(struct plan *plan, const struct json *item) {
     bool automatic;
 
     if (!id && !address) {
-        return fail_type(plan->call, 400, "InvalidInput", "Invalid input for operation: IP allocation requires subnet_id or "
+        return fail_type(plan->call, 400, "InvalidInput",
+                         "Invalid input for operation: IP allocation requires subnet_id or "
                          "ip_address.");
     }
     if (address && !ip_parse(address, &ip)) {
@@ -278,7 +285,8 @@ static bool wish_item(struct plan *plan, const struct json *item) {
     }
     automatic = network_subnet_is_auto(subnet) && !is_interface(plan->port);
     if (automatic && ip.family) {
-        return fail_type(plan->call, 400, "AllocationOnAutoAddressSubnet", "IPv6 address %s can not be directly assigned to "
+        return fail_type(plan->call, 400, "AllocationOnAutoAddressSubnet",
+                         "IPv6 address %s can not be directly assigned to "
                          "a port on subnet %s since the subnet is configured for automatic addresses.",
                          text_of(plan->call, ip), subnet->id);
     }
@@ -319,8 +327,10 @@ static bool fulfil_automatic(struct plan *plan, const struct network_subnet *sub
     struct ip ip;
 
     if (!ip_net_parse(subnet->cidr, &net) || !mac_parse(mac_text, &mac) || !ip_from_mac(net, mac, &ip)) {
-        return fail_type(plan->call, 400, "InvalidInput", "Invalid input for operation: subnet %s cannot give automatic "
-                         "addresses.", subnet->id);
+        return fail_type(plan->call, 400, "InvalidInput",
+                         "Invalid input for operation: subnet %s cannot give automatic "
+                         "addresses.",
+                         subnet->id);
     }
     return is_used(plan->call, subnet->id, ip) ? already_allocated(plan->call, subnet, ip) : take(plan, subnet, ip);
 }
@@ -358,8 +368,9 @@ static bool keep(struct plan *plan, const struct wish *wish, const struct json *
     for (size_t i = 0; i < count; i++) {
         const char *subnet = had[i] ? json_get_text(had[i], "subnet_id") : NULL;
 
-        if (!subnet || strcmp(subnet, wish->subnets[0]->id) != 0 || !ip_parse(json_get_text(had[i], "ip_address"), &ip) ||
-            (wish->ip.family && !ip_equal(wish->ip, ip)) || (wish->mac && !ip_equal(automatic, ip))) {
+        if (!subnet || strcmp(subnet, wish->subnets[0]->id) != 0 ||
+            !ip_parse(json_get_text(had[i], "ip_address"), &ip) || (wish->ip.family && !ip_equal(wish->ip, ip)) ||
+            (wish->mac && !ip_equal(automatic, ip))) {
             continue;
         }
         json_tree(&plan->out, had[i]);

@@ -8,7 +8,8 @@
 
 const char *network_driver_host(struct call *call) {
     return db_query_text(call->db, call->arena,
-                         "SELECT host FROM network_agent WHERE alive = 1 ORDER BY created_at, host LIMIT 1", SQL_NO_ARGS);
+                         "SELECT host FROM network_agent WHERE alive = 1 ORDER BY created_at, host LIMIT 1",
+                         SQL_NO_ARGS);
 }
 
 bool network_host_known(struct call *call, const char *host) {

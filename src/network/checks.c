@@ -99,8 +99,10 @@ bool network_nameservers_check(struct call *call, const struct field *field, voi
     }
     list = network_json(call, *text);
     if (list->count > MAX_NAMESERVERS) {
-        return fail_type(call, 400, "DNSNameServersExhausted", "Unable to complete operation for the subnet. The number of "
-                         "DNS nameservers exceeds the limit %d.", MAX_NAMESERVERS);
+        return fail_type(call, 400, "DNSNameServersExhausted",
+                         "Unable to complete operation for the subnet. The number of "
+                         "DNS nameservers exceeds the limit %d.",
+                         MAX_NAMESERVERS);
     }
     for (JSON_EACH(item, list)) {
         if (!address_of(call, field, item, NULL)) {
@@ -226,8 +228,9 @@ static bool write_pair(struct call *call, const struct field *field, const struc
         return fail_field(call, field, "'%.60s' is not a valid MAC address", mac_text ? mac_text : "None");
     }
     json_map(out);
-    json_put_text(out, "ip_address", strchr(address, '/') ? ip_net_print(net, arena_alloc(call->arena, IP_NET_TEXT_SIZE))
-                                                          : ip_print(net.ip, arena_alloc(call->arena, IP_TEXT_SIZE)));
+    json_put_text(out, "ip_address",
+                  strchr(address, '/') ? ip_net_print(net, arena_alloc(call->arena, IP_NET_TEXT_SIZE))
+                                       : ip_print(net.ip, arena_alloc(call->arena, IP_TEXT_SIZE)));
     if (mac_text) {
         json_put_text(out, "mac_address", mac_print(mac, arena_alloc(call->arena, MAC_TEXT_SIZE)));
     }
@@ -253,8 +256,8 @@ bool network_pairs_check(struct call *call, const struct field *field, void *slo
     *text = *text ? *text : "[]";
     list = list_of(call, field, *text, MAX_ITEMS);
     if (list && list->count > MAX_PAIRS) {
-        return fail_type(call, 400, "AllowedAddressPairExhausted", "The number of allowed address pair exceeds the maximum %d.",
-                         MAX_PAIRS);
+        return fail_type(call, 400, "AllowedAddressPairExhausted",
+                         "The number of allowed address pair exceeds the maximum %d.", MAX_PAIRS);
     }
     if (!list || !maps_of(call, field, list, keys)) {
         return false;

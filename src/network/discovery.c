@@ -26,6 +26,8 @@ static const struct extension {
     {"ip-substring-filtering", "IP address substring filtering", "2017-11-28T09:00:00-00:00"},
     {"ip_allocation", "IP Allocation", "2016-06-10T23:00:00-00:00"},
     {"l2_adjacency", "L2 Adjacency", "2016-04-12T16:00:00-00:00"},
+    {"l3-port-ip-change-not-allowed", "Prevent L3 router ports IP address change extension",
+     "2018-10-09T10:00:00-00:00"},
     {"net-mtu", "Network MTU", "2015-03-25T10:00:00-00:00"},
     {"net-mtu-writable", "Network MTU (writable)", "2017-07-12T00:00:00-00:00"},
     {"network-ip-availability", "Network IP Availability", "2015-09-24T00:00:00-00:00"},
@@ -52,8 +54,10 @@ static const struct extension {
     {"sorting", "Sorting support", "2016-06-12T00:00:00-00:00"},
     {"standard-attr-description", "standard-attr-description", "2016-02-10T10:00:00-00:00"},
     {"standard-attr-revisions", "Resource revision numbers", "2016-04-11T10:00:00-00:00"},
-    {"standard-attr-tag", "Tag support for resources with standard attribute: port, subnet, subnetpool, network, "
-                          "security_group, router, floatingip", "2017-01-01T00:00:00-00:00"},
+    {"standard-attr-tag",
+     "Tag support for resources with standard attribute: port, subnet, subnetpool, network, "
+     "security_group, router, floatingip",
+     "2017-01-01T00:00:00-00:00"},
     {"standard-attr-timestamp", "Resource timestamps", "2016-09-12T10:00:00-00:00"},
     {"stateful-security-group", "Stateful security group", "2019-11-26T09:00:00-00:00"},
     {"subnet-service-types", "Subnet service types", "2016-03-15T18:00:00-00:00"},

@@ -134,8 +134,9 @@ static void write_subnets(struct network_world *world, const struct network_netw
     if (!world->filled) {
         network_subnets_of(world->call, net->id, &subnets, &count);
         for (size_t i = 0; i < count; i++) {
-            write_subnet(world, &subnets[i], metadata ? address_in(world->call, metadata->fixed_ips, subnets[i].id) : NULL,
-                         net->dns_domain, out);
+            write_subnet(world, &subnets[i],
+                         metadata ? address_in(world->call, metadata->fixed_ips, subnets[i].id) : NULL, net->dns_domain,
+                         out);
         }
     }
     while (world->filled && map_next(world->subnets, &cursor, &row)) {
@@ -229,8 +230,8 @@ static void write_interface(struct network_world *world, const struct network_po
     json_map_end(out);
 }
 
-static void write_gateway(struct network_world *world, const struct network_router *router, const struct network_port *port,
-                          struct json_out *out) {
+static void write_gateway(struct network_world *world, const struct network_router *router,
+                          const struct network_port *port, struct json_out *out) {
     const struct json *info = network_json(world->call, router->external_gateway_info);
     const struct network_network *net = network_of(world, router->gw_network_id);
 
@@ -249,8 +250,8 @@ static bool write_ports(struct network_world *world, const struct network_router
     struct network_port *ports, *gateway = NULL;
     size_t count;
 
-    if (!rows_find(world->call, &resource_network_port, "device_id = ? ORDER BY created_at, id", SQL_ARGS(sql_text(router->id)),
-                   &ports, &count)) {
+    if (!rows_find(world->call, &resource_network_port, "device_id = ? ORDER BY created_at, id",
+                   SQL_ARGS(sql_text(router->id)), &ports, &count)) {
         return false;
     }
     json_key(out, "interfaces");
@@ -276,8 +277,8 @@ static bool write_floatingips(struct network_world *world, const struct network_
     struct network_floatingip *rows;
     size_t count;
 
-    if (!rows_find(world->call, &resource_network_floatingip, "router_id = ? ORDER BY id", SQL_ARGS(sql_text(router->id)), &rows,
-                   &count)) {
+    if (!rows_find(world->call, &resource_network_floatingip, "router_id = ? ORDER BY id",
+                   SQL_ARGS(sql_text(router->id)), &rows, &count)) {
         return false;
     }
     json_key(out, "floatingips");

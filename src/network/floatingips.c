@@ -38,30 +38,34 @@ static bool choose_fixed(struct call *call, struct network_floatingip *fip, cons
         }
     }
     if (fip->fixed_ip_address && !found) {
-        return bad_request(call, arena_printf(call->arena, "Port %s does not have fixed ip %s", port->id, fip->fixed_ip_address));
+        return bad_request(
+            call, arena_printf(call->arena, "Port %s does not have fixed ip %s", port->id, fip->fixed_ip_address));
     }
     if (!found) {
-        return bad_request(call, arena_printf(call->arena, "Cannot add floating IP to port %s that has no fixed IPv4 addresses",
-                                              port->id));
+        return bad_request(
+            call,
+            arena_printf(call->arena, "Cannot add floating IP to port %s that has no fixed IPv4 addresses", port->id));
     }
     fip->fixed_ip_address = found;
-    return count == 1 || bad_request(call, arena_printf(call->arena, "Port %s has multiple fixed IPv4 addresses.  Must provide "
-                                                        "a specific IPv4 address when assigning a floating IP", port->id));
+    return count == 1 || bad_request(call, arena_printf(call->arena,
+                                                        "Port %s has multiple fixed IPv4 addresses.  Must provide "
+                                                        "a specific IPv4 address when assigning a floating IP",
+                                                        port->id));
 }
 
 /* The router between the fixed address and the external network; the subnet's own gateway comes first. */
 static bool choose_router(struct call *call, struct network_floatingip *fip, const char *subnet_id) {
-    fip->router_id = db_query_text(call->db, call->arena,
-                                   "SELECT r.id FROM network_allocation a JOIN network_port p ON p.id = a.port_id"
-                                   " JOIN network_router r ON r.id = p.device_id JOIN network_subnet s ON s.id = a.subnet_id"
-                                   " WHERE a.subnet_id = ? AND p.device_owner = ? AND r.gw_network_id = ?"
-                                   " ORDER BY CASE WHEN a.ip_address = s.gateway_ip THEN 0 ELSE 1 END, r.id LIMIT 1",
-                                   SQL_ARGS(sql_text(subnet_id), sql_text(OWNER_ROUTER_INTERFACE),
-                                            sql_text(fip->floating_network_id)));
-    return fip->router_id ||
-           fail_type(call, 404, "ExternalGatewayForFloatingIPNotFound", "External network %s is not reachable from subnet %s.  "
-                     "Therefore, cannot associate Port %s with a Floating IP.", fip->floating_network_id, subnet_id,
-                     fip->port_id);
+    fip->router_id = db_query_text(
+        call->db, call->arena,
+        "SELECT r.id FROM network_allocation a JOIN network_port p ON p.id = a.port_id"
+        " JOIN network_router r ON r.id = p.device_id JOIN network_subnet s ON s.id = a.subnet_id"
+        " WHERE a.subnet_id = ? AND p.device_owner = ? AND r.gw_network_id = ?"
+        " ORDER BY CASE WHEN a.ip_address = s.gateway_ip THEN 0 ELSE 1 END, r.id LIMIT 1",
+        SQL_ARGS(sql_text(subnet_id), sql_text(OWNER_ROUTER_INTERFACE), sql_text(fip->floating_network_id)));
+    return fip->router_id || fail_type(call, 404, "ExternalGatewayForFloatingIPNotFound",
+                                       "External network %s is not reachable from subnet %s.  "
+                                       "Therefore, cannot associate Port %s with a Floating IP.",
+                                       fip->floating_network_id, subnet_id, fip->port_id);
 }
 
 static bool not_taken(struct call *call, const struct network_floatingip *fip) {
@@ -71,10 +75,11 @@ static bool not_taken(struct call *call, const struct network_floatingip *fip) {
                                 SQL_ARGS(sql_text(fip->port_id), sql_text(fip->fixed_ip_address),
                                          sql_text(fip->floating_network_id), sql_text(fip->id)));
 
-    return !others || fail_type(call, 409, "FloatingIPPortAlreadyAssociated", "Cannot associate floating IP %s (%s) with port %s "
-                                "using fixed IP %s, as that fixed IP already has a floating IP on external network %s.",
-                                fip->floating_ip_address, fip->id, fip->port_id, fip->fixed_ip_address,
-                                fip->floating_network_id);
+    return !others ||
+           fail_type(call, 409, "FloatingIPPortAlreadyAssociated",
+                     "Cannot associate floating IP %s (%s) with port %s "
+                     "using fixed IP %s, as that fixed IP already has a floating IP on external network %s.",
+                     fip->floating_ip_address, fip->id, fip->port_id, fip->fixed_ip_address, fip->floating_network_id);
 }
 
 static bool associate(struct call *call, struct network_floatingip *fip) {
@@ -85,8 +90,10 @@ static bool associate(struct call *call, struct network_floatingip *fip) {
         return false;
     }
     if (!call->caller.admin && strcmp(port->project_id, fip->project_id) != 0) {
-        return bad_request(call, arena_printf(call->arena, "Cannot process floating IP association with Port %s, since that port "
-                                              "is owned by a different tenant", port->id));
+        return bad_request(call, arena_printf(call->arena,
+                                              "Cannot process floating IP association with Port %s, since that port "
+                                              "is owned by a different tenant",
+                                              port->id));
     }
     fip->status = "ACTIVE";
     return choose_fixed(call, fip, port, &subnet_id) && choose_router(call, fip, subnet_id) && not_taken(call, fip) &&
@@ -125,7 +132,8 @@ static bool take_address(struct call *call, struct network_floatingip *fip) {
     struct network_port *port = network_port_blank(call, fip->floating_network_id, "", fip->id, OWNER_FLOATINGIP);
 
     port->status = "N/A";
-    if (!network_addresses_set(call, port, wanted_address(call, fip)) || !row_insert(call, &resource_network_port, port)) {
+    if (!network_addresses_set(call, port, wanted_address(call, fip)) ||
+        !row_insert(call, &resource_network_port, port)) {
         return false;
     }
     fip->floating_port_id = port->id;
@@ -135,8 +143,10 @@ static bool take_address(struct call *call, struct network_floatingip *fip) {
             fip->floating_ip_address = json_get_text(item, "ip_address");
         }
     }
-    return fip->floating_ip_address || fail_type(call, 409, "ExternalIpAddressExhausted", "Unable to find any IP address on "
-                                                 "external network %s.", fip->floating_network_id);
+    return fip->floating_ip_address || fail_type(call, 409, "ExternalIpAddressExhausted",
+                                                 "Unable to find any IP address on "
+                                                 "external network %s.",
+                                                 fip->floating_network_id);
 }
 
 bool network_floatingip_create(struct call *call, void *row) {
@@ -196,7 +206,8 @@ bool network_floatingips_free(struct call *call, const struct network_port *port
     size_t count;
 
     if (!rows_find(call, &resource_network_floatingip,
-                   "port_id = ? AND NOT EXISTS (SELECT 1 FROM network_allocation a WHERE a.port_id = network_floatingip.port_id"
+                   "port_id = ? AND NOT EXISTS (SELECT 1 FROM network_allocation a WHERE a.port_id = "
+                   "network_floatingip.port_id"
                    " AND a.ip_address = network_floatingip.fixed_ip_address)",
                    SQL_ARGS(sql_text(port->id)), &fips, &count)) {
         return false;

@@ -35,11 +35,12 @@ static void range_of(const char *option, const char *otherwise, int64_t *ret_fir
 }
 
 static bool segment_used(struct call *call, const struct network_network *net) {
-    return call_count(call,
-                      "SELECT count(*) FROM network_network WHERE network_type = ?"
-                      " AND coalesce(physical_network, '') = ? AND coalesce(segmentation_id, 0) = ? AND id <> ?",
-                      SQL_ARGS(sql_text(net->network_type), sql_text(net->physical_network ? net->physical_network : ""),
-                               sql_int(net->segmentation_id == NO_INT ? 0 : net->segmentation_id), sql_text(net->id))) > 0;
+    return call_count(
+               call,
+               "SELECT count(*) FROM network_network WHERE network_type = ?"
+               " AND coalesce(physical_network, '') = ? AND coalesce(segmentation_id, 0) = ? AND id <> ?",
+               SQL_ARGS(sql_text(net->network_type), sql_text(net->physical_network ? net->physical_network : ""),
+                        sql_int(net->segmentation_id == NO_INT ? 0 : net->segmentation_id), sql_text(net->id))) > 0;
 }
 
 /* The number after the highest one, else the first gap. */
@@ -62,22 +63,21 @@ static bool segment_choose(struct call *call, struct network_network *net, int64
             SQL_ARGS(sql_text(net->network_type), sql_text(physical), sql_int(first), sql_int(last - 1)));
     }
     return (net->segmentation_id >= first && net->segmentation_id <= last && !segment_used(call, net)) ||
-           fail_type(call, 503, "NoNetworkAvailable", "Unable to create the network. No tenant network is available for "
-                                                      "allocation.");
-}
-
-static bool invalid(struct call *call, const char *cause) {
-    return fail_type(call, 400, "InvalidInput", "Invalid input for operation: %s.", cause);
+           fail_type(call, 503, "NoNetworkAvailable",
+                     "Unable to create the network. No tenant network is available for "
+                     "allocation.");
 }
 
 static bool segment_in_use(struct call *call, const struct network_network *net) {
     if (is_type(net, "flat")) {
-        return fail_type(call, 409, "FlatNetworkInUse", "Unable to create the flat network. Physical network %s is in use.",
-                         net->physical_network);
+        return fail_type(call, 409, "FlatNetworkInUse",
+                         "Unable to create the flat network. Physical network %s is in use.", net->physical_network);
     }
     if (is_type(net, "vlan")) {
-        return fail_type(call, 409, "VlanIdInUse", "Unable to create the network. The VLAN %lld on physical network %s is "
-                         "in use.", (long long)net->segmentation_id, net->physical_network);
+        return fail_type(call, 409, "VlanIdInUse",
+                         "Unable to create the network. The VLAN %lld on physical network %s is "
+                         "in use.",
+                         (long long)net->segmentation_id, net->physical_network);
     }
     return fail_type(call, 409, "TunnelIdInUse", "Unable to create the network. The tunnel ID %lld is in use.",
                      (long long)net->segmentation_id);
@@ -99,18 +99,18 @@ static bool physical_check(struct call *call, struct network_network *net) {
     bool wanted = is_type(net, "flat") || is_type(net, "vlan");
 
     if (!wanted && net->physical_network) {
-        return invalid(call, arena_printf(call->arena, "provider:physical_network specified for %s network",
+        return network_invalid(call, arena_printf(call->arena, "provider:physical_network specified for %s network",
                                           net->network_type));
     }
     if (wanted && !net->physical_network) {
         if (is_type(net, "vlan") && net->segmentation_id == NO_INT) {
             net->physical_network = "physnet1";
         } else {
-            return invalid(call, "provider:physical_network required for flat and vlan networks");
+            return network_invalid(call, "provider:physical_network required for flat and vlan networks");
         }
     }
     return !wanted || physical_known(net->physical_network) ||
-           invalid(call, arena_printf(call->arena, "physical_network '%s' unknown for %s provider network",
+           network_invalid(call, arena_printf(call->arena, "physical_network '%s' unknown for %s provider network",
                                       net->physical_network, net->network_type));
 }
 
@@ -123,19 +123,20 @@ static bool segment_set(struct call *call, struct network_network *net) {
     }
     if (is_type(net, "flat") || is_type(net, "local")) {
         if (net->segmentation_id != NO_INT) {
-            return invalid(call, arena_printf(call->arena, "provider:segmentation_id specified for %s network",
+            return network_invalid(call, arena_printf(call->arena, "provider:segmentation_id specified for %s network",
                                               net->network_type));
         }
         return is_type(net, "local") || !segment_used(call, net) || segment_in_use(call, net);
     }
     if (net->segmentation_id != NO_INT) {
         if (net->segmentation_id < 1 || net->segmentation_id > most) {
-            return invalid(call, arena_printf(call->arena, "segmentation_id out of range (1 through %lld)",
+            return network_invalid(call, arena_printf(call->arena, "segmentation_id out of range (1 through %lld)",
                                               (long long)most));
         }
         return !segment_used(call, net) || segment_in_use(call, net);
     }
-    range_of(is_type(net, "vlan") ? "vlan_ids" : "geneve_ids", is_type(net, "vlan") ? "100-200" : "1-65536", &first, &last);
+    range_of(is_type(net, "vlan") ? "vlan_ids" : "geneve_ids", is_type(net, "vlan") ? "100-200" : "1-65536", &first,
+             &last);
     return segment_choose(call, net, first, last);
 }
 
@@ -144,7 +145,7 @@ static bool segment_default(struct call *call, struct network_network *net) {
     bool known = false;
 
     if (!net->network_type && (net->physical_network || net->segmentation_id != NO_INT)) {
-        return invalid(call, "provider:network_type required");
+        return network_invalid(call, "provider:network_type required");
     }
     if (!net->network_type) {
         net->network_type = conf_text(cloud.conf, "network", "project_network_type", "geneve");
@@ -153,7 +154,8 @@ static bool segment_default(struct call *call, struct network_network *net) {
         known = known || is_type(net, types[i]);
     }
     if (!known) {
-        return invalid(call, arena_printf(call->arena, "provider:network_type '%s' is not supported", net->network_type));
+        return network_invalid(
+            call, arena_printf(call->arena, "provider:network_type '%s' is not supported", net->network_type));
     }
     return segment_set(call, net);
 }
@@ -163,8 +165,10 @@ static bool mtu_set(struct call *call, struct network_network *net, int64_t leas
         net->mtu = mtu_most(net);
     }
     return (net->mtu >= least && net->mtu <= mtu_most(net)) ||
-           fail_type(call, 400, "InvalidInput", "Invalid input for operation: Requested MTU %lld is not between %lld and "
-                     "%lld.", (long long)net->mtu, (long long)least, (long long)mtu_most(net));
+           fail_type(call, 400, "InvalidInput",
+                     "Invalid input for operation: Requested MTU %lld is not between %lld and "
+                     "%lld.",
+                     (long long)net->mtu, (long long)least, (long long)mtu_most(net));
 }
 
 /* ---- the metadata port ---- */
@@ -259,25 +263,24 @@ static bool internal_again(struct call *call, const struct network_network *net)
                               SQL_ARGS(sql_text(net->id), sql_text(OWNER_ROUTER_GATEWAY), sql_text(OWNER_FLOATINGIP)));
 
     if (used) {
-        return fail_type(call, 409, "ExternalNetworkInUse", "External network %s cannot be updated to be made non-external, "
-                         "since it has existing gateway ports.", net->id);
+        return fail_type(call, 409, "ExternalNetworkInUse",
+                         "External network %s cannot be updated to be made non-external, "
+                         "since it has existing gateway ports.",
+                         net->id);
     }
     return network_share(call, "network", net->id, net->project_id, "access_as_external", false);
 }
 
-static bool same_text(const char *a, const char *b) {
-    return !strcmp(a ? a : "", b ? b : "");
-}
-
 /* Only the number of a VLAN can change, and only while nothing is on it. */
 static bool segment_update(struct call *call, const struct network_network *was, struct network_network *net) {
-    if (same_text(was->network_type, net->network_type) && same_text(was->physical_network, net->physical_network) &&
-        was->segmentation_id == net->segmentation_id) {
+    if (network_same(was->network_type, net->network_type) &&
+        network_same(was->physical_network, net->physical_network) && was->segmentation_id == net->segmentation_id) {
         return true;
     }
-    if (!same_text(was->network_type, net->network_type) || !same_text(was->physical_network, net->physical_network) ||
-        !is_type(net, "vlan") || net->segmentation_id == NO_INT) {
-        return invalid(call, "Plugin does not support updating provider attributes");
+    if (!network_same(was->network_type, net->network_type) ||
+        !network_same(was->physical_network, net->physical_network) || !is_type(net, "vlan") ||
+        net->segmentation_id == NO_INT) {
+        return network_invalid(call, "Plugin does not support updating provider attributes");
     }
     return segment_set(call, net);
 }
@@ -293,7 +296,7 @@ bool network_network_update(struct call *call, const void *old, void *row) {
     if (net->mtu != was->mtu) {
         ipv6 = call_count(call, "SELECT count(*) FROM network_subnet WHERE network_id = ? AND ip_version = 6",
                           SQL_ARGS(sql_text(net->id))) > 0;
-        if (!mtu_set(call, net, ipv6 ? MTU_LEAST_IPV6 : MTU_LEAST)) {
+        if (!mtu_set(call, net, ipv6 ? MTU_LEAST_IPV6 : MTU_LEAST) || !network_apply_routers(call, net->id)) {
             return false;
         }
     }
@@ -335,10 +338,13 @@ bool network_network_delete(struct call *call, void *row) {
     if (net->router_external && !delete_floatingips(call, net)) {
         return false;
     }
-    if (call_count(call, "SELECT count(*) FROM network_port WHERE network_id = ? AND device_owner NOT IN " OWNERS_TRANSIENT,
+    if (call_count(call,
+                   "SELECT count(*) FROM network_port WHERE network_id = ? AND device_owner NOT IN " OWNERS_TRANSIENT,
                    &id, 1)) {
-        return fail_type(call, 409, "NetworkInUse", "Unable to complete operation on network %s. There are one or more ports "
-                         "still in use on the network.", net->id);
+        return fail_type(call, 409, "NetworkInUse",
+                         "Unable to complete operation on network %s. There are one or more ports "
+                         "still in use on the network.",
+                         net->id);
     }
     if (!metadata_port(call, net, &port) || (port && !network_apply(call, "network.port", port->id))) {
         return false;

@@ -13,6 +13,14 @@ const struct json *network_json(struct call *call, const char *text) {
     return text ? json_parse(call->arena, text, strlen(text), NULL) : NULL;
 }
 
+bool network_same(const char *a, const char *b) {
+    return !strcmp(a ? a : "", b ? b : "");
+}
+
+bool network_invalid(struct call *call, const char *cause) {
+    return fail_type(call, 400, "InvalidInput", "Invalid input for operation: %s.", cause);
+}
+
 const char *network_text(struct call *call, struct buf *buf) {
     const char *text = arena_text_size(call->arena, buf->at ? buf->at : "", buf->size);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What the files of the network service ask of each other. Everything works inside the call's transaction, and fails the
- * call when it returns false. */
+ * What the files of the network service ask of each other. Everything works inside the call's transaction, and fails
+ * the call when it returns false. */
 #pragma once
 #include "base/ip.h"
 #include "network/types.h"
@@ -11,6 +11,10 @@
 
 /* A given JSON text as a tree; null stays null. */
 const struct json *network_json(struct call *call, const char *text);
+/* True when both are the same text; null is "". */
+bool network_same(const char *a, const char *b);
+/* 400 InvalidInput in Neutron's words. Always false. */
+bool network_invalid(struct call *call, const char *cause);
 /* Takes over the text that was written to 'buf', into the arena. */
 const char *network_text(struct call *call, struct buf *buf);
 /* "OP:FIELD:KEY" for each key of each item of the JSON list (or map) 'text', where there is such a rule. */
@@ -40,13 +44,14 @@ bool network_metadata_follow(struct call *call, const struct network_subnet *sub
 
 /* ---- subnets.c ---- */
 bool network_subnet_is_auto(const struct network_subnet *subnet);
-bool network_subnets_of(struct call *call, const char *network_id, struct network_subnet **ret_subnets, size_t *ret_count);
+bool network_subnets_of(struct call *call, const char *network_id, struct network_subnet **ret_subnets,
+                        size_t *ret_count);
 
 /* ---- addresses.c ---- */
 
-/* Gives 'port' the addresses that 'wanted' asks for (a list of {subnet_id, ip_address}, both optional; null: one of each
- * version), writes their rows and port->fixed_ips. Addresses the port has already (port->fixed_ips) and wants again are
- * kept, all others given back. */
+/* Gives 'port' the addresses that 'wanted' asks for (a list of {subnet_id, ip_address}, both optional; null: one of
+ * each version), writes their rows and port->fixed_ips. Addresses the port has already (port->fixed_ips) and wants
+ * again are kept, all others given back. */
 bool network_addresses_set(struct call *call, struct network_port *port, const struct json *wanted);
 /* Adds an address of this subnet (IPv6 with automatic addresses: the one of the MAC address). */
 bool network_addresses_add(struct call *call, struct network_port *port, const struct network_subnet *subnet);
@@ -78,6 +83,8 @@ bool network_apply(struct call *call, const char *kind, const char *id);
 /* The same for a port; only ports that are on a wire concern drivers. */
 bool network_apply_port(struct call *call, const struct network_port *port, bool was_wired);
 bool network_port_is_wired(const struct network_port *port);
+/* The routers on a network: their documents say things of it and its subnets. */
+bool network_apply_routers(struct call *call, const char *network_id);
 extern const struct task_kind network_tasks[];
 bool network_report(struct call *call, const char *host, const char *kind, const char *id, const struct json *doc);
 bool network_ask(struct call *call, const char *host, const char *kind, const char *id);

@@ -62,8 +62,10 @@ static bool mac_set(struct call *call, struct network_port *port) {
 
     if (port->mac_address) {
         return !mac_used(call, port, port->mac_address) ||
-               fail_type(call, 409, "MacAddressInUse", "Unable to complete operation for network %s. The mac address %s is in "
-                         "use.", port->network_id, port->mac_address);
+               fail_type(call, 409, "MacAddressInUse",
+                         "Unable to complete operation for network %s. The mac address %s is in "
+                         "use.",
+                         port->network_id, port->mac_address);
     }
     if (!mac_parse(conf_text(cloud.conf, "network", "base_mac", MAC_BASE_DEFAULT), &base)) {
         mac_parse(MAC_BASE_DEFAULT, &base);
@@ -106,11 +108,13 @@ static bool security_agrees(struct call *call, const struct network_port *port) 
         return true;
     }
     if (has_items(call, port->security_groups)) {
-        return fail_type(call, 409, "PortSecurityPortHasSecurityGroup", "Port has security group associated. Cannot disable "
+        return fail_type(call, 409, "PortSecurityPortHasSecurityGroup",
+                         "Port has security group associated. Cannot disable "
                          "port security or IP address until security group is removed.");
     }
     return !has_items(call, port->allowed_address_pairs) ||
-           fail_type(call, 409, "AddressPairAndPortSecurityRequired", "Port Security must be enabled in order to have allowed "
+           fail_type(call, 409, "AddressPairAndPortSecurityRequired",
+                     "Port Security must be enabled in order to have allowed "
                      "address pairs on a port.");
 }
 
@@ -139,9 +143,10 @@ static void bind_set(struct call *call, struct network_port *port) {
     port->binding_host_id = port->binding_host_id ? port->binding_host_id : "";
     bound = *port->binding_host_id && network_host_known(call, port->binding_host_id);
     port->binding_vif_type = bound ? "ovs" : *port->binding_host_id ? "binding_failed" : "unbound";
-    port->binding_vif_details = !bound ? "{}"
-                                       : "{\"port_filter\": true, \"connectivity\": \"l2\", \"bridge_name\": \"br-int\","
-                                         " \"datapath_type\": \"system\", \"bound_drivers\": {\"0\": \"ovn\"}}";
+    port->binding_vif_details = !bound
+                                    ? "{}"
+                                    : "{\"port_filter\": true, \"connectivity\": \"l2\", \"bridge_name\": \"br-int\","
+                                      " \"datapath_type\": \"system\", \"bound_drivers\": {\"0\": \"ovn\"}}";
     if (!*port->binding_host_id && !is_own(port)) {
         port->status = "DOWN";
     }
@@ -156,8 +161,10 @@ static bool device_check(struct call *call, const struct network_port *port) {
         return !call->error;
     }
     return (call->caller.project_id && !strcmp(router->project_id, call->caller.project_id)) ||
-           fail_type(call, 409, "DeviceIDNotOwnedByTenant", "The following device_id %s is not owned by your tenant or matches "
-                     "another tenants router.", port->device_id);
+           fail_type(call, 409, "DeviceIDNotOwnedByTenant",
+                     "The following device_id %s is not owned by your tenant or matches "
+                     "another tenants router.",
+                     port->device_id);
 }
 
 /* ---- hooks ---- */
@@ -176,23 +183,24 @@ bool network_port_create(struct call *call, void *row) {
         port->port_security_enabled = net->port_security_enabled && !is_own(port);
     }
     bind_set(call, port);
-    return network_allow_keys(call, "fixed_ips", wanted ? json_print(call->arena, wanted) : NULL, &resource_network_port, port) &&
-           network_allow_keys(call, "allowed_address_pairs", port->allowed_address_pairs, &resource_network_port, port) &&
-           device_check(call, port) && mac_set(call, port) && groups_set(call, port) && network_addresses_set(call, port, wanted) &&
-           groups_insert(call, port) && network_apply_port(call, port, false);
-}
-
-static bool same_text(const char *a, const char *b) {
-    return !strcmp(a ? a : "", b ? b : "");
+    return network_allow_keys(call, "fixed_ips", wanted ? json_print(call->arena, wanted) : NULL,
+                              &resource_network_port, port) &&
+           network_allow_keys(call, "allowed_address_pairs", port->allowed_address_pairs, &resource_network_port,
+                              port) &&
+           device_check(call, port) && mac_set(call, port) && groups_set(call, port) &&
+           network_addresses_set(call, port, wanted) && groups_insert(call, port) &&
+           network_apply_port(call, port, false);
 }
 
 static bool mac_update(struct call *call, const struct network_port *was, struct network_port *port) {
-    if (same_text(was->mac_address, port->mac_address)) {
+    if (network_same(was->mac_address, port->mac_address)) {
         return true;
     }
     if (*was->binding_host_id && !strncmp(was->device_owner, "compute:", 8) && port->mac_address) {
-        return fail_type(call, 409, "PortBound", "Unable to complete operation on port %s, port is already bound, port type: %s,"
-                         " old_mac %s, new_mac %s.", port->id, was->binding_vif_type, was->mac_address, port->mac_address);
+        return fail_type(call, 409, "PortBound",
+                         "Unable to complete operation on port %s, port is already bound, port type: %s,"
+                         " old_mac %s, new_mac %s.",
+                         port->id, was->binding_vif_type, was->mac_address, port->mac_address);
     }
     return mac_set(call, port);
 }
@@ -204,14 +212,20 @@ static bool addresses_update(struct call *call, const struct network_port *was, 
         return true;
     }
     port->fixed_ips = was->fixed_ips;
-    if (!wanted || !network_allow_keys(call, "fixed_ips", json_print(call->arena, wanted), &resource_network_port, was)) {
+    if (wanted &&
+        (!strcmp(was->device_owner, OWNER_ROUTER_INTERFACE) || !strcmp(was->device_owner, OWNER_ROUTER_GATEWAY))) {
+        return fail_type(call, 409, "IPAddressChangeNotAllowed",
+                         "IP updates for the port %s are not allowed. It is a router's.", port->id);
+    }
+    if (!wanted ||
+        !network_allow_keys(call, "fixed_ips", json_print(call->arena, wanted), &resource_network_port, was)) {
         return !call->error;
     }
     return network_addresses_set(call, port, wanted) && network_floatingips_free(call, port);
 }
 
 static bool groups_update(struct call *call, const struct network_port *was, struct network_port *port) {
-    if (same_text(was->security_groups, port->security_groups)) {
+    if (network_same(was->security_groups, port->security_groups)) {
         return true;
     }
     port->security_groups = port->security_groups ? port->security_groups : "[]";
@@ -230,7 +244,7 @@ static void options_merge(struct call *call, const struct network_port *was, str
     for (JSON_EACH(item, network_json(call, was->extra_dhcp_opts))) {
         const struct json *other = fresh->first;
 
-        while (other && (!same_text(json_get_text(other, "opt_name"), json_get_text(item, "opt_name")) ||
+        while (other && (!network_same(json_get_text(other, "opt_name"), json_get_text(item, "opt_name")) ||
                          json_get_int(other, "ip_version", 4) != json_get_int(item, "ip_version", 4))) {
             other = other->next;
         }
@@ -243,7 +257,7 @@ static void options_merge(struct call *call, const struct network_port *was, str
             json_map(&out);
             json_put_text(&out, "opt_name", json_get_text(item, "opt_name"));
             json_put_text(&out, "opt_value", json_get_text(item, "opt_value"));
-            json_put_int(&out, "ip_version", same_text(json_get_text(item, "ip_version"), "6") ? 6
+            json_put_int(&out, "ip_version", network_same(json_get_text(item, "ip_version"), "6") ? 6
                                              : json_get_int(item, "ip_version", 4));
             json_map_end(&out);
         }
@@ -254,11 +268,15 @@ static void options_merge(struct call *call, const struct network_port *was, str
 
 /* A port's owner may not be taken from a router behind its back. */
 static bool owner_update(struct call *call, const struct network_port *was, const struct network_port *port) {
-    bool changed = !same_text(was->device_owner, port->device_owner) || !same_text(was->device_id, port->device_id);
+    bool changed =
+        !network_same(was->device_owner, port->device_owner) || !network_same(was->device_id, port->device_id);
 
-    return !changed || same_text(was->device_owner, "") || !is_own(was) || same_text(was->device_owner, OWNER_METADATA) ||
-           fail_type(call, 409, "PortInUse", "Unable to complete operation on port %s for network %s. Port already has an "
-                     "attached device %s.", port->id, port->network_id, was->device_id);
+    return !changed || network_same(was->device_owner, "") || !is_own(was) ||
+           network_same(was->device_owner, OWNER_METADATA) ||
+           fail_type(call, 409, "PortInUse",
+                     "Unable to complete operation on port %s for network %s. Port already has an "
+                     "attached device %s.",
+                     port->id, port->network_id, was->device_id);
 }
 
 bool network_port_update(struct call *call, const void *old, void *row) {
@@ -268,13 +286,14 @@ bool network_port_update(struct call *call, const void *old, void *row) {
     if (network_given(call, &resource_network_port, "extra_dhcp_opts")) {
         options_merge(call, was, port);
     }
-    if (!same_text(was->binding_host_id, port->binding_host_id)) {
+    if (!network_same(was->binding_host_id, port->binding_host_id)) {
         bind_set(call, port);
         port->status = "DOWN";
     }
-    return network_allow_keys(call, "allowed_address_pairs", port->allowed_address_pairs, &resource_network_port, was) &&
-           owner_update(call, was, port) && device_check(call, port) && mac_update(call, was, port) && addresses_update(call, was, port) &&
-           groups_update(call, was, port) && security_agrees(call, port) &&
+    return network_allow_keys(call, "allowed_address_pairs", port->allowed_address_pairs, &resource_network_port,
+                              was) &&
+           owner_update(call, was, port) && device_check(call, port) && mac_update(call, was, port) &&
+           addresses_update(call, was, port) && groups_update(call, was, port) && security_agrees(call, port) &&
            network_apply_port(call, port, network_port_is_wired(was));
 }
 
@@ -294,8 +313,10 @@ bool network_port_remove(struct call *call) {
 
     if (!strcmp(port->device_owner, OWNER_ROUTER_INTERFACE) || !strcmp(port->device_owner, OWNER_ROUTER_GATEWAY) ||
         !strcmp(port->device_owner, OWNER_FLOATINGIP)) {
-        return fail_type(call, 409, "ServicePortInUse", "Port %s cannot be deleted directly via the port API: has device owner "
-                         "%s.", port->id, port->device_owner);
+        return fail_type(call, 409, "ServicePortInUse",
+                         "Port %s cannot be deleted directly via the port API: has device owner "
+                         "%s.",
+                         port->id, port->device_owner);
     }
     return resource_delete(call, &resource_network_port, port);
 }

@@ -13,7 +13,8 @@ static bool own_or_admin(struct call *call) {
     const char *project = call_parameter(call, "project_id");
 
     return call->caller.admin || (call->caller.project_id && !strcmp(project, call->caller.project_id)) ||
-           fail_type(call, 403, "AdminRequired", "User does not have admin privileges: Non-admin is not authorized to access "
+           fail_type(call, 403, "AdminRequired",
+                     "User does not have admin privileges: Non-admin is not authorized to access "
                      "quotas for another tenant.");
 }
 
@@ -113,8 +114,8 @@ static bool limit_of(struct call *call, const struct json *item, int64_t *ret_li
     } else if (item->type == JSON_TEXT) {
         *ret_limit = strtoll(item->text, &end, 10);
     }
-    if ((item->type != JSON_INT && item->type != JSON_TEXT) || (end && (*end || end == item->text)) || *ret_limit < -1 ||
-        *ret_limit > LIMIT_MOST) {
+    if ((item->type != JSON_INT && item->type != JSON_TEXT) || (end && (*end || end == item->text)) ||
+        *ret_limit < -1 || *ret_limit > LIMIT_MOST) {
         return fail(call, 400, "Invalid input for %.60s. Reason: '%.60s' is not an integer of -1 to %d.", item->key,
                     json_print(call->arena, item), LIMIT_MOST);
     }

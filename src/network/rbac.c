@@ -31,10 +31,6 @@ static const struct type *type_of(const char *name) {
     return NULL;
 }
 
-static bool invalid(struct call *call, const char *cause) {
-    return fail_type(call, 400, "InvalidInput", "Invalid input for operation: %s.", cause);
-}
-
 static bool is_external(const struct network_rbac *entry) {
     return !strcmp(entry->action, "access_as_external");
 }
@@ -55,22 +51,23 @@ bool network_rbac_create(struct call *call, void *row) {
         known = known || (type->actions[i] && !strcmp(type->actions[i], entry->action));
     }
     if (!type) {
-        return invalid(call, arena_printf(call->arena, "Invalid object type '%.60s'", entry->object_type));
+        return network_invalid(call, arena_printf(call->arena, "Invalid object type '%.60s'", entry->object_type));
     }
     if (!known) {
-        return invalid(call, arena_printf(call->arena, "Invalid action '%.60s' for object type '%s'", entry->action, type->name));
+        return network_invalid(
+            call, arena_printf(call->arena, "Invalid action '%.60s' for object type '%s'", entry->action, type->name));
     }
     if (!row_get(call, type->resource, entry->object_id, &object)) {
         return false;
     }
     if (!call->caller.admin && strcmp(row_project(type->resource, object), call->caller.project_id) != 0) {
-        return invalid(call, "Only admins can manipulate policies on objects they do not own");
+        return network_invalid(call, "Only admins can manipulate policies on objects they do not own");
     }
     if (!is_external(entry)) {
         return true;
     }
     return call->caller.admin ? set_external(call, entry->object_id, true)
-                              : invalid(call, "Only admins can make networks external");
+                              : network_invalid(call, "Only admins can make networks external");
 }
 
 /* Projects other than the owner's that rely on the entry alone. */
@@ -81,17 +78,21 @@ static bool unused(struct call *call, const struct network_rbac *entry) {
     if (strcmp(entry->target_tenant, "*") != 0) {
         used = call_count(call, type->in_use, SQL_ARGS(sql_text(entry->object_id), sql_text(entry->target_tenant)));
     } else {
-        used = type->resource != &resource_network_network ? 0
-               : call_count(call,
-                            is_external(entry)
-                                ? "SELECT count(*) FROM network_port WHERE network_id = ? AND ? <> '' AND device_owner IN"
-                                  " ('network:router_gateway', 'network:floatingip')"
-                                : "SELECT count(*) FROM network_port WHERE network_id = ? AND project_id NOT IN (?, '')"
-                                  " AND project_id NOT IN (SELECT target_tenant FROM network_rbac)",
-                            SQL_ARGS(sql_text(entry->object_id), sql_text(entry->project_id)));
+        used = type->resource != &resource_network_network
+                   ? 0
+                   : call_count(
+                         call,
+                         is_external(entry)
+                             ? "SELECT count(*) FROM network_port WHERE network_id = ? AND ? <> '' AND device_owner IN"
+                               " ('network:router_gateway', 'network:floatingip')"
+                             : "SELECT count(*) FROM network_port WHERE network_id = ? AND project_id NOT IN (?, '')"
+                               " AND project_id NOT IN (SELECT target_tenant FROM network_rbac)",
+                         SQL_ARGS(sql_text(entry->object_id), sql_text(entry->project_id)));
     }
-    return !used || fail_type(call, 409, "RbacPolicyInUse", "RBAC policy on object %s cannot be removed because other objects "
-                              "depend on it.", entry->object_id);
+    return !used || fail_type(call, 409, "RbacPolicyInUse",
+                              "RBAC policy on object %s cannot be removed because other objects "
+                              "depend on it.",
+                              entry->object_id);
 }
 
 bool network_rbac_update(struct call *call, const void *old, void *row) {

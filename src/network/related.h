@@ -14,8 +14,8 @@ struct batch {
 };
 
 /* Runs 'sql', in which "$ids" stands for the values of the
- * batch ("WHERE network_id IN ($ids)"); '?' before it are 'args'. Calls fill(call, row, result) for each pair of a row of
- * the batch and a result. */
+ * batch ("WHERE network_id IN ($ids)"); '?' before it are 'args'. Calls fill(call, row, result) for each pair of a row
+ * of the batch and a result. */
 bool related_each(const struct batch *batch, const char *sql, const struct value *args, size_t count,
                   void (*fill)(const struct batch *batch, void *row, struct rows *result));
 

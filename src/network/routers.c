@@ -14,10 +14,6 @@ static bool bad_request(struct call *call, const char *cause) {
     return fail_type(call, 400, "BadRequest", "Bad router request: %s.", cause);
 }
 
-static bool same_text(const char *a, const char *b) {
-    return !strcmp(a ? a : "", b ? b : "");
-}
-
 bool network_router_list(struct call *call, struct query *query) {
     network_filter_tags(call, query);
     return true;
@@ -39,7 +35,8 @@ bool network_gateway_check(struct call *call, const struct field *field, void *s
         return fail_field(call, field, "'%.80s' is not a dictionary with a network_id", *text);
     }
     for (JSON_EACH(member, info)) {
-        if (strcmp(member->key, keys[0]) != 0 && strcmp(member->key, keys[1]) != 0 && strcmp(member->key, keys[2]) != 0) {
+        if (strcmp(member->key, keys[0]) != 0 && strcmp(member->key, keys[1]) != 0 &&
+            strcmp(member->key, keys[2]) != 0) {
             return fail_field(call, field, "unexpected key '%.60s'", member->key);
         }
     }
@@ -67,9 +64,10 @@ static bool gateway_free(struct call *call, const struct network_router *router)
     int64_t used = call_count(call, "SELECT count(*) FROM network_floatingip WHERE router_id = ?",
                               SQL_ARGS(sql_text(router->id)));
 
-    return !used || fail_type(call, 409, "RouterExternalGatewayInUseByFloatingIp", "Gateway cannot be updated for router %s, "
-                              "since a gateway to external network %s is required by one or more floating IPs.", router->id,
-                              router->gw_network_id);
+    return !used || fail_type(call, 409, "RouterExternalGatewayInUseByFloatingIp",
+                              "Gateway cannot be updated for router %s, "
+                              "since a gateway to external network %s is required by one or more floating IPs.",
+                              router->id, router->gw_network_id);
 }
 
 static bool gateway_clear(struct call *call, struct network_router *router) {
@@ -83,8 +81,8 @@ static bool gateway_clear(struct call *call, struct network_router *router) {
     return !call->error;
 }
 
-static bool gateway_make(struct call *call, struct network_router *router, const char *network_id, const struct json *ips,
-                         struct network_port **ret_port) {
+static bool gateway_make(struct call *call, struct network_router *router, const char *network_id,
+                         const struct json *ips, struct network_port **ret_port) {
     struct network_network *net;
 
     if (!row_get(call, &resource_network_network, network_id, &net)) {
@@ -114,7 +112,7 @@ static bool gateway_set(struct call *call, struct network_router *router, const 
     const char *network_id = json_get_text(info, "network_id");
     struct network_port *port = NULL;
 
-    if (router->gw_port_id && !same_text(network_id, router->gw_network_id) &&
+    if (router->gw_port_id && !network_same(network_id, router->gw_network_id) &&
         (!gateway_free(call, router) || !gateway_clear(call, router))) {
         return false;
     }
@@ -136,11 +134,13 @@ static bool gateway_set(struct call *call, struct network_router *router, const 
 
 /* ---- routes ---- */
 
-static bool addresses_of(struct call *call, const char *router_id, struct network_subnet **ret_subnets, size_t *ret_count) {
-    return rows_find(call, &resource_network_subnet,
-                     "id IN (SELECT a.subnet_id FROM network_allocation a JOIN network_port p ON p.id = a.port_id"
-                     " WHERE p.device_id = ? AND p.device_owner IN ('network:router_interface', 'network:router_gateway'))",
-                     SQL_ARGS(sql_text(router_id)), ret_subnets, ret_count);
+static bool addresses_of(struct call *call, const char *router_id, struct network_subnet **ret_subnets,
+                         size_t *ret_count) {
+    return rows_find(
+        call, &resource_network_subnet,
+        "id IN (SELECT a.subnet_id FROM network_allocation a JOIN network_port p ON p.id = a.port_id"
+        " WHERE p.device_id = ? AND p.device_owner IN ('network:router_interface', 'network:router_gateway'))",
+        SQL_ARGS(sql_text(router_id)), ret_subnets, ret_count);
 }
 
 /* Every next hop is in a subnet of the router. */
@@ -150,8 +150,10 @@ static bool routes_check(struct call *call, const struct network_router *router)
     size_t count;
 
     if (routes->count > MAX_ROUTES) {
-        return fail_type(call, 400, "RoutesExhausted", "Unable to complete operation for %s. The number of routes exceeds the "
-                         "maximum %d.", router->id, MAX_ROUTES);
+        return fail_type(call, 400, "RoutesExhausted",
+                         "Unable to complete operation for %s. The number of routes exceeds the "
+                         "maximum %d.",
+                         router->id, MAX_ROUTES);
     }
     if (!addresses_of(call, router->id, &subnets, &count)) {
         return false;
@@ -165,8 +167,10 @@ static bool routes_check(struct call *call, const struct network_router *router)
             connected = connected || (ip_net_parse(subnets[i].cidr, &net) && ip_net_contains(net, hop));
         }
         if (!connected) {
-            return fail_type(call, 400, "InvalidRoutes", "Invalid format for routes: %s, the nexthop is not connected with "
-                             "router", json_print(call->arena, route));
+            return fail_type(call, 400, "InvalidRoutes",
+                             "Invalid format for routes: %s, the nexthop is not connected with "
+                             "router",
+                             json_print(call->arena, route));
         }
     }
     return true;
@@ -174,8 +178,8 @@ static bool routes_check(struct call *call, const struct network_router *router)
 
 static bool is_route(const struct json *routes, const struct json *route) {
     for (JSON_EACH(other, routes)) {
-        if (same_text(json_get_text(other, "destination"), json_get_text(route, "destination")) &&
-            same_text(json_get_text(other, "nexthop"), json_get_text(route, "nexthop"))) {
+        if (network_same(json_get_text(other, "destination"), json_get_text(route, "destination")) &&
+            network_same(json_get_text(other, "nexthop"), json_get_text(route, "nexthop"))) {
             return true;
         }
     }
@@ -183,7 +187,8 @@ static bool is_route(const struct json *routes, const struct json *route) {
 }
 
 /* The routes of 'from' that 'without' does not have, and then all of 'with'. */
-static const char *routes_text(struct call *call, const char *from, const struct json *without, const struct json *with) {
+static const char *routes_text(struct call *call, const char *from, const struct json *without,
+                               const struct json *with) {
     struct buf buf = {0};
     struct json_out out = {.buf = &buf};
 
@@ -250,7 +255,7 @@ bool network_router_update(struct call *call, const void *old, void *row) {
             return false;
         }
     }
-    return (same_text(was->routes, router->routes) || routes_check(call, router)) &&
+    return (network_same(was->routes, router->routes) || routes_check(call, router)) &&
            network_apply(call, "network.router", router->id);
 }
 
@@ -261,7 +266,8 @@ bool network_router_delete(struct call *call, void *row) {
                    SQL_ARGS(sql_text(router->id), sql_text(OWNER_ROUTER_INTERFACE)))) {
         return fail_type(call, 409, "RouterInUse", "Router %s still has ports", router->id);
     }
-    return gateway_free(call, router) && gateway_clear(call, router) && network_apply(call, "network.router", router->id);
+    return gateway_free(call, router) && gateway_clear(call, router) &&
+           network_apply(call, "network.router", router->id);
 }
 
 /* ---- interfaces ---- */
@@ -299,15 +305,17 @@ static bool subnet_fits(struct call *call, const struct network_router *router, 
             return bad_request(call, arena_printf(call->arena, "Router already has a port on subnet %s", subnet->id));
         }
         if (ip_net_parse(others[i].cidr, &other) && ip_net_overlaps(net, other)) {
-            return bad_request(call, arena_printf(call->arena, "Cidr %s of subnet %s overlaps with cidr %s of subnet %s",
-                                                  subnet->cidr, subnet->id, others[i].cidr, others[i].id));
+            return bad_request(call,
+                               arena_printf(call->arena, "Cidr %s of subnet %s overlaps with cidr %s of subnet %s",
+                                            subnet->cidr, subnet->id, others[i].cidr, others[i].id));
         }
     }
     return true;
 }
 
 static const struct json *one_address(struct call *call, const char *subnet_id, const char *address) {
-    return network_json(call, arena_printf(call->arena, "[{\"subnet_id\": \"%s\", \"ip_address\": \"%s\"}]", subnet_id, address));
+    return network_json(
+        call, arena_printf(call->arena, "[{\"subnet_id\": \"%s\", \"ip_address\": \"%s\"}]", subnet_id, address));
 }
 
 /* A router has one port for all IPv6 subnets of a network. */
@@ -315,13 +323,16 @@ static bool shared_port(struct call *call, const struct network_router *router, 
                         struct network_port **ret_port) {
     *ret_port = NULL;
     return subnet->ip_version != 6 ||
-           row_first(call, &resource_network_port,
-                     "device_id = ? AND network_id = ? AND device_owner = ? AND EXISTS (SELECT 1 FROM network_allocation a"
-                     " WHERE a.port_id = network_port.id AND a.ip_key LIKE '6%')",
-                     SQL_ARGS(sql_text(router->id), sql_text(subnet->network_id), sql_text(OWNER_ROUTER_INTERFACE)), ret_port);
+           row_first(
+               call, &resource_network_port,
+               "device_id = ? AND network_id = ? AND device_owner = ? AND EXISTS (SELECT 1 FROM network_allocation a"
+               " WHERE a.port_id = network_port.id AND a.ip_key LIKE '6%')",
+               SQL_ARGS(sql_text(router->id), sql_text(subnet->network_id), sql_text(OWNER_ROUTER_INTERFACE)),
+               ret_port);
 }
 
-static const struct json *with_address(struct call *call, const char *list, const char *subnet_id, const char *address) {
+static const struct json *with_address(struct call *call, const char *list, const char *subnet_id,
+                                       const char *address) {
     return network_json(call, arena_printf(call->arena, "%.*s, {\"subnet_id\": \"%s\", \"ip_address\": \"%s\"}]",
                                            (int)strlen(list) - 1, list, subnet_id, address));
 }
@@ -345,7 +356,8 @@ static bool add_by_subnet(struct call *call, const char *subnet_id, struct netwo
         return network_addresses_set(call, port, with_address(call, port->fixed_ips, subnet_id, subnet->gateway_ip)) &&
                network_port_changed(call, port);
     }
-    *ret_port = port = network_port_blank(call, subnet->network_id, router->project_id, router->id, OWNER_ROUTER_INTERFACE);
+    *ret_port = port =
+        network_port_blank(call, subnet->network_id, router->project_id, router->id, OWNER_ROUTER_INTERFACE);
     return quota_check(call, &network, router->project_id, "port", 1) &&
            network_addresses_set(call, port, one_address(call, subnet_id, subnet->gateway_ip)) &&
            row_insert(call, &resource_network_port, port) && network_apply_port(call, port, false);
@@ -370,7 +382,8 @@ static bool subnets_fit(struct call *call, const struct network_port *port, cons
     return version4 < 2 || bad_request(call, "Cannot have multiple IPv4 subnets on router port");
 }
 
-static bool add_by_port(struct call *call, const char *port_id, struct network_port **ret_port, const char **ret_subnet_id) {
+static bool add_by_port(struct call *call, const char *port_id, struct network_port **ret_port,
+                        const char **ret_subnet_id) {
     const struct network_router *router = call->row;
     struct network_port *port;
 
@@ -378,8 +391,10 @@ static bool add_by_port(struct call *call, const char *port_id, struct network_p
         return false;
     }
     if (*port->device_id) {
-        return fail_type(call, 409, "PortInUse", "Unable to complete operation on port %s for network %s. Port already has an "
-                         "attached device %s.", port->id, port->network_id, port->device_id);
+        return fail_type(call, 409, "PortInUse",
+                         "Unable to complete operation on port %s for network %s. Port already has an "
+                         "attached device %s.",
+                         port->id, port->network_id, port->device_id);
     }
     if (!subnets_fit(call, port, ret_subnet_id)) {
         return false;
@@ -404,7 +419,8 @@ static bool one_of_both(struct call *call, const struct network_interface *input
 static bool router_changed(struct call *call) {
     const struct network_router *router = call->row;
 
-    return call_exec(call, "UPDATE network_router SET revision_number = revision_number + 1, updated_at = ? WHERE id = ?",
+    return call_exec(call,
+                     "UPDATE network_router SET revision_number = revision_number + 1, updated_at = ? WHERE id = ?",
                      SQL_ARGS(sql_int(clock_now()), sql_text(router->id))) &&
            network_apply(call, "network.router", router->id);
 }
@@ -420,7 +436,8 @@ bool network_router_add_interface(struct call *call) {
     if (input->port_id && input->subnet_id) {
         return bad_request(call, "Cannot specify both subnet-id and port-id");
     }
-    if (input->port_id ? !add_by_port(call, input->port_id, &port, &subnet_id) : !add_by_subnet(call, subnet_id, &port)) {
+    if (input->port_id ? !add_by_port(call, input->port_id, &port, &subnet_id)
+                       : !add_by_subnet(call, subnet_id, &port)) {
         return false;
     }
     return router_changed(call) && respond_interface(call, port, subnet_id);
@@ -431,19 +448,20 @@ static bool find_interface(struct call *call, const struct network_interface *in
     const char *id = input->port_id ? input->port_id : input->subnet_id;
 
     if (!row_first(call, &resource_network_port,
-                   input->port_id ? "device_id = ? AND device_owner = ? AND id = ?"
-                                  : "device_id = ? AND device_owner = ? AND id IN (SELECT port_id FROM network_allocation"
-                                    " WHERE subnet_id = ?)",
+                   input->port_id
+                       ? "device_id = ? AND device_owner = ? AND id = ?"
+                       : "device_id = ? AND device_owner = ? AND id IN (SELECT port_id FROM network_allocation"
+                         " WHERE subnet_id = ?)",
                    SQL_ARGS(sql_text(router->id), sql_text(OWNER_ROUTER_INTERFACE), sql_text(id)), ret_port)) {
         return false;
     }
     if (*ret_port) {
         return true;
     }
-    return input->port_id ? fail_type(call, 404, "RouterInterfaceNotFound", "Router %s does not have an interface with id %s",
-                                      router->id, id)
-                          : fail_type(call, 404, "RouterInterfaceNotFoundForSubnet", "Router %s has no interface on subnet %s",
-                                      router->id, id);
+    return input->port_id ? fail_type(call, 404, "RouterInterfaceNotFound",
+                                      "Router %s does not have an interface with id %s", router->id, id)
+                          : fail_type(call, 404, "RouterInterfaceNotFoundForSubnet",
+                                      "Router %s has no interface on subnet %s", router->id, id);
 }
 
 static bool interface_free(struct call *call, const struct network_router *router, const char *subnet_id) {
@@ -455,16 +473,20 @@ static bool interface_free(struct call *call, const struct network_router *route
                    "SELECT count(*) FROM network_floatingip f JOIN network_allocation a ON a.port_id = f.port_id"
                    " AND a.ip_address = f.fixed_ip_address WHERE f.router_id = ? AND a.subnet_id = ?",
                    SQL_ARGS(sql_text(router->id), sql_text(subnet_id)))) {
-        return fail_type(call, 409, "RouterInterfaceInUseByFloatingIP", "Router interface for subnet %s on router %s cannot be "
-                         "deleted, as it is required by one or more floating IPs.", subnet_id, router->id);
+        return fail_type(call, 409, "RouterInterfaceInUseByFloatingIP",
+                         "Router interface for subnet %s on router %s cannot be "
+                         "deleted, as it is required by one or more floating IPs.",
+                         subnet_id, router->id);
     }
     if (!row_find(call, &resource_network_subnet, subnet_id, &subnet) || !ip_net_parse(subnet->cidr, &net)) {
         return !call->error;
     }
     for (JSON_EACH(route, network_json(call, router->routes))) {
         if (ip_parse(json_get_text(route, "nexthop"), &hop) && ip_net_contains(net, hop)) {
-            return fail_type(call, 409, "RouterInterfaceInUseByRoute", "Router interface for subnet %s on router %s cannot be "
-                             "deleted, as it is required by one or more routes.", subnet_id, router->id);
+            return fail_type(call, 409, "RouterInterfaceInUseByRoute",
+                             "Router interface for subnet %s on router %s cannot be "
+                             "deleted, as it is required by one or more routes.",
+                             subnet_id, router->id);
         }
     }
     return true;
@@ -485,14 +507,14 @@ bool network_router_remove_interface(struct call *call) {
         const char *id = json_get_text(item, "subnet_id");
 
         subnet_id = subnet_id ? subnet_id : id;
-        on_port = on_port || same_text(id, subnet_id);
-        if ((input->port_id || same_text(id, subnet_id)) && !interface_free(call, call->row, id)) {
+        on_port = on_port || network_same(id, subnet_id);
+        if ((input->port_id || network_same(id, subnet_id)) && !interface_free(call, call->row, id)) {
             return false;
         }
     }
     if (input->subnet_id && !on_port) {
-        return fail_type(call, 409, "SubnetMismatchForPort", "Subnet on port %s does not match the requested subnet %s.",
-                         port->id, subnet_id);
+        return fail_type(call, 409, "SubnetMismatchForPort",
+                         "Subnet on port %s does not match the requested subnet %s.", port->id, subnet_id);
     }
     if (!input->port_id && addresses->count > 1) {
         if (!network_addresses_remove(call, port, subnet_id) || !network_port_changed(call, port)) {

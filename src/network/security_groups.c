@@ -16,11 +16,11 @@
 static const struct protocol {
     const char *name;
     int number;
-} protocols[] = {
-    {"ah", 51}, {"dccp", 33}, {"egp", 8}, {"esp", 50}, {"gre", 47}, {"hopopt", 0}, {"icmp", 1}, {"igmp", 2}, {"ip", 0},
-    {"ipip", 4}, {"ipv6-encap", 41}, {"ipv6-frag", 44}, {"ipv6-icmp", 58}, {"icmpv6", 58}, {"ipv6-nonxt", 59},
-    {"ipv6-opts", 60}, {"ipv6-route", 43}, {"ospf", 89}, {"pgm", 113}, {"rsvp", 46}, {"sctp", 132}, {"tcp", 6}, {"udp", 17},
-    {"udplite", 136}, {"vrrp", 112}};
+} protocols[] = {{"ah", 51},         {"dccp", 33},       {"egp", 8},        {"esp", 50},      {"gre", 47},
+                 {"hopopt", 0},      {"icmp", 1},        {"igmp", 2},       {"ip", 0},        {"ipip", 4},
+                 {"ipv6-encap", 41}, {"ipv6-frag", 44},  {"ipv6-icmp", 58}, {"icmpv6", 58},   {"ipv6-nonxt", 59},
+                 {"ipv6-opts", 60},  {"ipv6-route", 43}, {"ospf", 89},      {"pgm", 113},     {"rsvp", 46},
+                 {"sctp", 132},      {"tcp", 6},         {"udp", 17},       {"udplite", 136}, {"vrrp", 112}};
 
 /* -1: none or not known. */
 static int protocol_number(const char *text) {
@@ -53,8 +53,10 @@ bool network_protocol_check(struct call *call, const struct field *field, void *
     }
     *text = lower;
     return protocol_number(lower) >= 0 ||
-           fail_type(call, 400, "SecurityGroupRuleInvalidProtocol", "Security group rule protocol %.60s not supported. Only "
-                     "protocol names and integer representations [0 to 255] are supported.", lower);
+           fail_type(call, 400, "SecurityGroupRuleInvalidProtocol",
+                     "Security group rule protocol %.60s not supported. Only "
+                     "protocol names and integer representations [0 to 255] are supported.",
+                     lower);
 }
 
 bool network_ethertype_check(struct call *call, const struct field *field, void *slot) {
@@ -62,8 +64,10 @@ bool network_ethertype_check(struct call *call, const struct field *field, void 
 
     *text = !*text || !strcasecmp(*text, "ipv4") ? "IPv4" : !strcasecmp(*text, "ipv6") ? "IPv6" : *text;
     return !strcmp(*text, "IPv4") || !strcmp(*text, "IPv6") ||
-           fail_type(call, 400, "SecurityGroupRuleInvalidEtherType", "Security group rule for ethertype '%.60s' not supported. "
-                     "Allowed values are ['IPv4', 'IPv6'].", *text);
+           fail_type(call, 400, "SecurityGroupRuleInvalidEtherType",
+                     "Security group rule for ethertype '%.60s' not supported. "
+                     "Allowed values are ['IPv4', 'IPv6'].",
+                     *text);
 }
 
 bool network_prefix_check(struct call *call, const struct field *field, void *slot) {
@@ -105,8 +109,8 @@ static bool has_ports(int protocol) {
 
 static bool icmp_value(struct call *call, const char *what, int64_t value) {
     return (value >= 0 && value <= 255) ||
-           fail_type(call, 400, "SecurityGroupInvalidIcmpValue", "Invalid value for ICMP %s %lld. It must be 0 to 255.", what,
-                     (long long)value);
+           fail_type(call, 400, "SecurityGroupInvalidIcmpValue", "Invalid value for ICMP %s %lld. It must be 0 to 255.",
+                     what, (long long)value);
 }
 
 static bool check_ports(struct call *call, const struct network_security_group_rule *rule) {
@@ -118,24 +122,31 @@ static bool check_ports(struct call *call, const struct network_security_group_r
     }
     if (is_icmp(protocol)) {
         if (min == NO_INT) {
-            return fail_type(call, 400, "SecurityGroupMissingIcmpType", "ICMP code (port-range-max) %lld is provided but ICMP "
-                             "type (port-range-min) is missing.", (long long)max);
+            return fail_type(call, 400, "SecurityGroupMissingIcmpType",
+                             "ICMP code (port-range-max) %lld is provided but ICMP "
+                             "type (port-range-min) is missing.",
+                             (long long)max);
         }
-        return icmp_value(call, "type (port-range-min)", min) && (max == NO_INT || icmp_value(call, "code (port-range-max)", max));
+        return icmp_value(call, "type (port-range-min)", min) &&
+               (max == NO_INT || icmp_value(call, "code (port-range-max)", max));
     }
     if (protocol < 0) {
-        return fail_type(call, 400, "SecurityGroupProtocolRequiredWithPorts", "Must also specify protocol if port range is "
+        return fail_type(call, 400, "SecurityGroupProtocolRequiredWithPorts",
+                         "Must also specify protocol if port range is "
                          "given.");
     }
     if (!has_ports(protocol)) {
-        return fail_type(call, 400, "SecurityGroupInvalidProtocolForPort", "Invalid protocol %s for port range, only supported "
-                         "for TCP, UDP, UDPLITE, SCTP and DCCP.", rule->protocol);
+        return fail_type(call, 400, "SecurityGroupInvalidProtocolForPort",
+                         "Invalid protocol %s for port range, only supported "
+                         "for TCP, UDP, UDPLITE, SCTP and DCCP.",
+                         rule->protocol);
     }
     if (min == NO_INT || max == NO_INT || min > max || min < 0) {
         return fail_type(call, 400, "SecurityGroupInvalidPortRange", "For TCP/UDP protocols, port_range_min must be <= "
                          "port_range_max");
     }
-    return min > 0 || fail_type(call, 400, "SecurityGroupInvalidPortValue", "Invalid value for port %lld", (long long)min);
+    return min > 0 ||
+           fail_type(call, 400, "SecurityGroupInvalidPortValue", "Invalid value for port %lld", (long long)min);
 }
 
 static bool check_rule(struct call *call, const struct network_security_group_rule *rule) {
@@ -151,16 +162,16 @@ static bool check_rule(struct call *call, const struct network_security_group_ru
                          rule->ethertype, rule->remote_ip_prefix);
     }
     if (protocol == 58 && !ipv6) {
-        return fail_type(call, 400, "SecurityGroupEthertypeConflictWithProtocol", "Invalid ethertype %s for protocol %s.",
-                         rule->ethertype, rule->protocol);
+        return fail_type(call, 400, "SecurityGroupEthertypeConflictWithProtocol",
+                         "Invalid ethertype %s for protocol %s.", rule->ethertype, rule->protocol);
     }
     return check_ports(call, rule);
 }
 
 static const char *signature_of(struct call *call, const struct network_security_group_rule *rule) {
     return arena_printf(call->arena, "%s %s %d %lld %lld %s %s", rule->direction, rule->ethertype,
-                        protocol_number(rule->protocol), (long long)rule->port_range_min, (long long)rule->port_range_max,
-                        rule->normalized_cidr ? rule->normalized_cidr : "-",
+                        protocol_number(rule->protocol), (long long)rule->port_range_min,
+                        (long long)rule->port_range_max, rule->normalized_cidr ? rule->normalized_cidr : "-",
                         rule->remote_group_id ? rule->remote_group_id : "-");
 }
 
@@ -170,7 +181,8 @@ static bool rule_is_new(struct call *call, const struct network_security_group_r
                                       " AND signature = ?",
                                       SQL_ARGS(sql_text(rule->security_group_id), sql_text(rule->signature)));
 
-    return !other || fail_type(call, 409, "SecurityGroupRuleExists", "Security group rule already exists. Rule id is %s.", other);
+    return !other ||
+           fail_type(call, 409, "SecurityGroupRuleExists", "Security group rule already exists. Rule id is %s.", other);
 }
 
 /* The whole range of an address family is the same as no prefix, yet it is shown as it was given. */
@@ -238,7 +250,8 @@ static bool add_rule(struct call *call, const struct network_security_group *gro
 /* Every group lets all out; a default group also lets its own members in. */
 static bool add_rules(struct call *call, const struct network_security_group *group, bool is_default) {
     return add_rule(call, group, "egress", "IPv4", false) && add_rule(call, group, "egress", "IPv6", false) &&
-           (!is_default || (add_rule(call, group, "ingress", "IPv4", true) && add_rule(call, group, "ingress", "IPv6", true)));
+           (!is_default ||
+            (add_rule(call, group, "ingress", "IPv4", true) && add_rule(call, group, "ingress", "IPv6", true)));
 }
 
 static const char *default_of(struct call *call, const char *project_id) {
@@ -258,8 +271,9 @@ bool network_default_group(struct call *call, const char *project_id, const char
     group.name = "default";
     group.description = "Default security group";
     *ret_id = group.id;
-    return row_insert(call, &resource_network_default_group,
-                      &(struct network_default_group){.project_id = project_id, .group_id = group.id}) &&
+    return call_exec(call,
+                     "INSERT INTO network_default_group (project_id, group_id) VALUES (?, ?) ON CONFLICT DO NOTHING",
+                     SQL_ARGS(sql_text(project_id), sql_text(group.id))) &&
            row_insert(call, &resource_network_security_group, &group) && add_rules(call, &group, true) &&
            network_apply(call, "network.security_group", group.id);
 }
@@ -324,7 +338,8 @@ static bool is_default(struct call *call, const struct network_security_group *g
 }
 
 static bool in_use(struct call *call, const struct network_security_group *group) {
-    return call_count(call, "SELECT count(*) FROM network_port_group WHERE group_id = ?", SQL_ARGS(sql_text(group->id))) > 0 &&
+    return call_count(call, "SELECT count(*) FROM network_port_group WHERE group_id = ?",
+                      SQL_ARGS(sql_text(group->id))) > 0 &&
            !fail_type(call, 409, "SecurityGroupInUse", "Security Group %s in use.", group->id);
 }
 
@@ -348,7 +363,8 @@ bool network_security_group_delete(struct call *call, void *row) {
         return false;
     }
     if (is_default(call, group) && !call->caller.admin) {
-        return fail_type(call, 409, "SecurityGroupCannotRemoveDefault", "Insufficient rights for removing default security "
+        return fail_type(call, 409, "SecurityGroupCannotRemoveDefault",
+                         "Insufficient rights for removing default security "
                          "group.");
     }
     return call_exec(call, "DELETE FROM network_security_group_rule WHERE security_group_id = ?", &id, 1) &&

@@ -19,9 +19,9 @@ static bool translated(struct call *call, bool ok) {
     return ok;
 }
 
-const char network_devices_by_address[] =
-    "SELECT network_port.device_id FROM network_allocation JOIN network_port ON network_port.id = network_allocation.port_id"
-    " WHERE regexp_like(network_allocation.ip_address, ?)";
+const char network_devices_by_address[] = "SELECT network_port.device_id FROM network_allocation JOIN network_port ON "
+                                          "network_port.id = network_allocation.port_id"
+                                          " WHERE regexp_like(network_allocation.ip_address, ?)";
 
 char *network_tap(struct arena *arena, const char *port_id) {
     return arena_printf(arena, "tap%.11s", port_id);
@@ -41,7 +41,8 @@ bool network_usable(struct call *call, const char *network_id) {
     if (!net->port_security_enabled) {
         return true;
     }
-    return call_count(call, "SELECT count(*) FROM network_subnet WHERE network_id = ?", SQL_ARGS(sql_text(network_id))) > 0 ||
+    return call_count(call, "SELECT count(*) FROM network_subnet WHERE network_id = ?",
+                      SQL_ARGS(sql_text(network_id))) > 0 ||
            fail(call, 400, "Network %s requires a subnet in order to boot instances on.", network_id);
 }
 
@@ -139,7 +140,8 @@ bool network_port_take(struct call *call, const char *port_id, const char *devic
 }
 
 static bool ports_of(struct call *call, const char *device_id, struct network_port **ret_ports, size_t *ret_count) {
-    return rows_find(call, &resource_network_port, "device_id = ? AND device_owner LIKE 'compute:%' ORDER BY created_at, id",
+    return rows_find(call, &resource_network_port,
+                     "device_id = ? AND device_owner LIKE 'compute:%' ORDER BY created_at, id",
                      SQL_ARGS(sql_text(device_id)), ret_ports, ret_count);
 }
 
@@ -230,7 +232,8 @@ static const char *with_item(const struct batch *batch, const char *list, struct
     struct json_out out = {.buf = &buf};
 
     write(result, &out);
-    list = arena_printf(batch->call->arena, "%.*s%s%s]", (int)strlen(list) - 1, list, list[1] == ']' ? "" : ", ", buf.at);
+    list =
+        arena_printf(batch->call->arena, "%.*s%s%s]", (int)strlen(list) - 1, list, list[1] == ']' ? "" : ", ", buf.at);
     buf_release(&buf);
     return list;
 }
@@ -281,14 +284,18 @@ static bool make_infos(struct call *call, struct network_port *ports, size_t cou
     return each(&infos, "network_id", "SELECT id, name, mtu FROM network_network WHERE id IN ($ids)", fill_network) &&
            each(&infos, "id",
                 "SELECT port_id, floating_ip_address, fixed_ip_address FROM network_floatingip WHERE port_id IN ($ids)"
-                " ORDER BY floating_ip_address", fill_floating) &&
+                " ORDER BY floating_ip_address",
+                fill_floating) &&
            each(&infos, "id",
                 "SELECT p.port_id, g.name FROM network_port_group p JOIN network_security_group g ON g.id = p.group_id"
-                " WHERE p.port_id IN ($ids) ORDER BY g.name, g.id", fill_group) &&
+                " WHERE p.port_id IN ($ids) ORDER BY g.name, g.id",
+                fill_group) &&
            each(&infos, "id",
-                "SELECT a.port_id, s.id, s.cidr, s.gateway_ip, s.dns_nameservers, s.host_routes, s.enable_dhcp, s.ip_version"
+                "SELECT a.port_id, s.id, s.cidr, s.gateway_ip, s.dns_nameservers, s.host_routes, s.enable_dhcp, "
+                "s.ip_version"
                 " FROM network_allocation a JOIN network_subnet s ON s.id = a.subnet_id WHERE a.port_id IN ($ids)"
-                " ORDER BY s.ip_version, s.created_at, s.id", fill_subnet);
+                " ORDER BY s.ip_version, s.created_at, s.id",
+                fill_subnet);
 }
 
 bool network_ports_of(struct call *call, const char *const *device_ids, size_t device_count,
@@ -339,9 +346,10 @@ bool network_security_group(struct call *call, const char *id_or_name, const cha
         visible = "project_id = ?";
         args[arg_count++] = sql_text(call->caller.project_id);
     }
-    if (!rows_find(call, &resource_network_security_group,
-                   arena_printf(call->arena, "(id = ? OR name = ?)%s%s", visible ? " AND " : "", visible ? visible : ""), args,
-                   arg_count, &groups, &count)) {
+    if (!rows_find(
+            call, &resource_network_security_group,
+            arena_printf(call->arena, "(id = ? OR name = ?)%s%s", visible ? " AND " : "", visible ? visible : ""), args,
+            arg_count, &groups, &count)) {
         return false;
     }
     for (size_t i = 0; i < count; i++) {
@@ -351,7 +359,8 @@ bool network_security_group(struct call *call, const char *id_or_name, const cha
         }
     }
     if (count) {
-        return fail(call, 409, "Multiple security groups found matching '%.255s'. Use an ID to be more specific.", id_or_name);
+        return fail(call, 409, "Multiple security groups found matching '%.255s'. Use an ID to be more specific.",
+                    id_or_name);
     }
     return fail(call, 400, "Security group %.255s not found for project %s.", id_or_name,
                 call->caller.project_id ? call->caller.project_id : "-");

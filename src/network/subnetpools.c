@@ -18,15 +18,18 @@ bool network_address_scope_list(struct call *call, struct query *query) {
 bool network_address_scope_create(struct call *call, void *row) {
     const struct network_address_scope *scope = row;
 
-    return !scope->shared || network_share(call, "address_scope", scope->id, scope->project_id, "access_as_shared", true);
+    return !scope->shared ||
+           network_share(call, "address_scope", scope->id, scope->project_id, "access_as_shared", true);
 }
 
 bool network_address_scope_update(struct call *call, const void *old, void *row) {
     const struct network_address_scope *was = old, *scope = row;
 
     if (was->shared && !scope->shared) {
-        return fail_type(call, 400, "AddressScopeUpdateError", "Unable to update address scope %s : Shared address scope can't be "
-                         "unshared", scope->id);
+        return fail_type(call, 400, "AddressScopeUpdateError",
+                         "Unable to update address scope %s : Shared address scope can't be "
+                         "unshared",
+                         scope->id);
     }
     return was->shared == scope->shared ||
            network_share(call, "address_scope", scope->id, scope->project_id, "access_as_shared", true);
@@ -37,8 +40,10 @@ bool network_address_scope_delete(struct call *call, void *row) {
     const struct value id = sql_text(scope->id);
 
     if (call_count(call, "SELECT count(*) FROM network_subnetpool WHERE address_scope_id = ?", &id, 1)) {
-        return fail_type(call, 409, "AddressScopeInUse", "Unable to complete operation on address scope %s. There are one or more "
-                         "subnet pools in use on the address scope", scope->id);
+        return fail_type(call, 409, "AddressScopeInUse",
+                         "Unable to complete operation on address scope %s. There are one or more "
+                         "subnet pools in use on the address scope",
+                         scope->id);
     }
     return call_exec(call, "DELETE FROM network_rbac WHERE object_id = ?", &id, 1);
 }
@@ -153,16 +158,20 @@ static bool lengths_set(struct call *call, struct network_subnetpool *pool) {
                          "max_prefixlen=%lld.", (long long)pool->min_prefixlen, (long long)pool->max_prefixlen);
     }
     return (pool->default_prefixlen >= pool->min_prefixlen && pool->default_prefixlen <= pool->max_prefixlen) ||
-           fail_type(call, 400, "IllegalSubnetPoolPrefixBounds", "Illegal prefix bounds: default_prefixlen=%lld is not within "
-                     "%lld to %lld.", (long long)pool->default_prefixlen, (long long)pool->min_prefixlen,
+           fail_type(call, 400, "IllegalSubnetPoolPrefixBounds",
+                     "Illegal prefix bounds: default_prefixlen=%lld is not within "
+                     "%lld to %lld.",
+                     (long long)pool->default_prefixlen, (long long)pool->min_prefixlen,
                      (long long)pool->max_prefixlen);
 }
 
 static bool default_alone(struct call *call, const struct network_subnetpool *pool) {
     return !pool->is_default ||
-           !call_count(call, "SELECT count(*) FROM network_subnetpool WHERE is_default = 1 AND ip_version = ? AND id <> ?",
+           !call_count(call,
+                       "SELECT count(*) FROM network_subnetpool WHERE is_default = 1 AND ip_version = ? AND id <> ?",
                        SQL_ARGS(sql_int(pool->ip_version), sql_text(pool->id))) ||
-           fail_type(call, 400, "InvalidInput", "Invalid input for operation: A default subnetpool for this IP family has already "
+           fail_type(call, 400, "InvalidInput",
+                     "Invalid input for operation: A default subnetpool for this IP family has already "
                      "been set. Only one default may exist per IP family.");
 }
 
@@ -173,9 +182,10 @@ static bool scope_fits(struct call *call, const struct network_subnetpool *pool)
         return !call->error;
     }
     return scope->ip_version == pool->ip_version ||
-           fail_type(call, 400, "IllegalSubnetPoolIpVersionAssociateToAddressScope", "Illegal subnetpool association: subnetpool "
-                     "%s cannot associate with address scope %s because subnetpool ip_version is not %lld.", pool->id, scope->id,
-                     (long long)scope->ip_version);
+           fail_type(call, 400, "IllegalSubnetPoolIpVersionAssociateToAddressScope",
+                     "Illegal subnetpool association: subnetpool "
+                     "%s cannot associate with address scope %s because subnetpool ip_version is not %lld.",
+                     pool->id, scope->id, (long long)scope->ip_version);
 }
 
 bool network_subnetpool_list(struct call *call, struct query *query) {
@@ -192,7 +202,8 @@ bool network_subnetpool_create(struct call *call, void *row) {
            (!pool->shared || network_share(call, "subnetpool", pool->id, pool->project_id, "access_as_shared", true));
 }
 
-static bool keeps_prefixes(struct call *call, const struct network_subnetpool *was, const struct network_subnetpool *pool) {
+static bool keeps_prefixes(struct call *call, const struct network_subnetpool *was,
+                           const struct network_subnetpool *pool) {
     struct prefixes *before = ARENA_NEW(call->arena, struct prefixes), *now = ARENA_NEW(call->arena, struct prefixes);
 
     *before = *now = (struct prefixes){0};
@@ -200,7 +211,8 @@ static bool keeps_prefixes(struct call *call, const struct network_subnetpool *w
     prefixes_read(call, pool->prefixes, now);
     for (size_t i = 0; i < before->count; i++) {
         if (!prefixes_hold(now, before->at[i])) {
-            return fail_type(call, 400, "IllegalSubnetPoolPrefixUpdate", "Illegal update to prefixes: the new prefixes are not a "
+            return fail_type(call, 400, "IllegalSubnetPoolPrefixUpdate",
+                             "Illegal update to prefixes: the new prefixes are not a "
                              "superset of the old ones.");
         }
     }
@@ -223,7 +235,8 @@ bool network_subnetpool_delete(struct call *call, void *row) {
     const struct value id = sql_text(pool->id);
 
     if (call_count(call, "SELECT count(*) FROM network_subnet WHERE subnetpool_id = ?", &id, 1)) {
-        return fail_type(call, 400, "SubnetPoolDeleteError", "Unable to delete subnet pool: Subnet pool has existing allocations.");
+        return fail_type(call, 400, "SubnetPoolDeleteError",
+                         "Unable to delete subnet pool: Subnet pool has existing allocations.");
     }
     return call_exec(call, "DELETE FROM network_rbac WHERE object_id = ?", &id, 1);
 }
@@ -277,8 +290,10 @@ static bool cut_all(struct call *call, const struct network_subnetpool *pool, co
             i++;
         }
         if (i == prefixes->count) {
-            return fail_type(call, 400, "IllegalSubnetPoolPrefixUpdate", "Illegal update to prefixes: a prefix to remove is not in "
-                             "subnet pool %s.", pool->id);
+            return fail_type(call, 400, "IllegalSubnetPoolPrefixUpdate",
+                             "Illegal update to prefixes: a prefix to remove is not in "
+                             "subnet pool %s.",
+                             pool->id);
         }
         prefix_cut(prefixes, i, gone->at[k]);
     }
@@ -290,15 +305,16 @@ static bool still_hold(struct call *call, const struct network_subnetpool *pool,
     struct network_subnet *subnets;
     size_t count;
 
-    if (!rows_find(call, &resource_network_subnet, "subnetpool_id = ?", SQL_ARGS(sql_text(pool->id)), &subnets, &count)) {
+    if (!rows_find(call, &resource_network_subnet, "subnetpool_id = ?", SQL_ARGS(sql_text(pool->id)), &subnets,
+                   &count)) {
         return false;
     }
     for (size_t i = 0; i < count; i++) {
         struct ip_net net;
 
         if (ip_net_parse(subnets[i].cidr, &net) && !prefixes_hold(prefixes, net)) {
-            return fail_type(call, 409, "IllegalSubnetPoolPrefixUpdate", "Subnet %s has the prefix %s of the subnet pool.",
-                             subnets[i].id, subnets[i].cidr);
+            return fail_type(call, 409, "IllegalSubnetPoolPrefixUpdate",
+                             "Subnet %s has the prefix %s of the subnet pool.", subnets[i].id, subnets[i].cidr);
         }
     }
     return true;
@@ -307,7 +323,8 @@ static bool still_hold(struct call *call, const struct network_subnetpool *pool,
 bool network_subnetpool_remove_prefixes(struct call *call) {
     const struct network_prefixes *input = call->input;
     struct network_subnetpool pool = *(struct network_subnetpool *)call->row;
-    struct prefixes *gone = ARENA_NEW(call->arena, struct prefixes), *prefixes = ARENA_NEW(call->arena, struct prefixes);
+    struct prefixes *gone = ARENA_NEW(call->arena, struct prefixes),
+                    *prefixes = ARENA_NEW(call->arena, struct prefixes);
 
     *gone = *prefixes = (struct prefixes){0};
     prefixes_read(call, input->prefixes, gone);

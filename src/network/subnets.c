@@ -9,10 +9,6 @@
 
 enum { MAX_POOLS = 64, MAX_HOST_ROUTES = 20 };
 
-static bool invalid(struct call *call, const char *cause) {
-    return fail_type(call, 400, "InvalidInput", "Invalid input for operation: %s.", cause);
-}
-
 static struct ip ip_of(const char *text) {
     struct ip ip = {0};
 
@@ -29,22 +25,22 @@ static bool same_version(struct call *call, const struct network_subnet *subnet,
     struct ip_net net;
 
     return !text || (ip_net_parse_host(text, &net) && net.ip.family == subnet->ip_version) ||
-           invalid(call, arena_printf(call->arena, "%s '%s' does not match the ip_version '%d'", what, text,
+           network_invalid(call, arena_printf(call->arena, "%s '%s' does not match the ip_version '%d'", what, text,
                                       (int)subnet->ip_version));
 }
 
 static bool check_dhcp(struct call *call, const struct network_subnet *subnet, struct ip_net net) {
     if (net.length > ip_bits(net.ip) - 2) {
-        return invalid(call, "Subnet has a prefix length that is incompatible with DHCP service enabled");
+        return network_invalid(call, "Subnet has a prefix length that is incompatible with DHCP service enabled");
     }
     if (ip_is_multicast(net.ip)) {
-        return invalid(call, "Multicast IP subnet is not supported if enable_dhcp is True");
+        return network_invalid(call, "Multicast IP subnet is not supported if enable_dhcp is True");
     }
     if (ip_is_loopback(net.ip)) {
-        return invalid(call, "Loopback IP subnet is not supported if enable_dhcp is True");
+        return network_invalid(call, "Loopback IP subnet is not supported if enable_dhcp is True");
     }
     return subnet->ip_version == 6 || net.ip.bytes[0] || net.ip.bytes[1] || net.ip.bytes[2] || net.ip.bytes[3] ||
-           invalid(call, "First IP '0.0.0.0' of network is not supported if enable_dhcp is True");
+           network_invalid(call, "First IP '0.0.0.0' of network is not supported if enable_dhcp is True");
 }
 
 static bool check_modes(struct call *call, const struct network_subnet *subnet, struct ip_net net) {
@@ -52,19 +48,25 @@ static bool check_modes(struct call *call, const struct network_subnet *subnet, 
 
     if (subnet->ip_version == 4) {
         return !ra && !address ? true
-                               : invalid(call, arena_printf(call->arena, "%s is not valid when ip_version is 4",
+                               : network_invalid(call, arena_printf(call->arena, "%s is not valid when ip_version is 4",
                                                             ra ? "ipv6_ra_mode" : "ipv6_address_mode"));
     }
     if ((ra || address) && !subnet->enable_dhcp) {
-        return invalid(call, "ipv6_ra_mode or ipv6_address_mode cannot be set when enable_dhcp is set to False");
+        return network_invalid(call,
+                               "ipv6_ra_mode or ipv6_address_mode cannot be set when enable_dhcp is set to False");
     }
     if (ra && address && strcmp(ra, address) != 0) {
-        return invalid(call, arena_printf(call->arena, "ipv6_ra_mode set to '%s' with ipv6_address_mode set to '%s' is not "
-                                          "valid. If both attributes are set, they must be the same value", ra, address));
+        return network_invalid(call, arena_printf(call->arena,
+                                                  "ipv6_ra_mode set to '%s' with ipv6_address_mode set to '%s' is not "
+                                                  "valid. If both attributes are set, they must be the same value",
+                                                  ra, address));
     }
     return !network_subnet_is_auto(subnet) || net.length == 64 ||
-           invalid(call, arena_printf(call->arena, "Invalid CIDR %s for IPv6 address mode. OpenStack uses the EUI-64 address "
-                                      "format, which requires the prefix to be /64", subnet->cidr));
+           network_invalid(call,
+                           arena_printf(call->arena,
+                                        "Invalid CIDR %s for IPv6 address mode. OpenStack uses the EUI-64 address "
+                                        "format, which requires the prefix to be /64",
+                                        subnet->cidr));
 }
 
 /* Inside an IPv4 subnet it is neither the first nor the last address; outside it is the tenant's own affair. */
@@ -75,7 +77,7 @@ static bool check_gateway(struct call *call, const struct network_subnet *subnet
         return true;
     }
     if (gateway.family == 4 && (ip_equal(gateway, ip_net_first(net)) || ip_equal(gateway, ip_net_last(net)))) {
-        return invalid(call, "Gateway is not valid on subnet");
+        return network_invalid(call, "Gateway is not valid on subnet");
     }
     return true;
 }
@@ -89,8 +91,10 @@ static bool check_lists(struct call *call, const struct network_subnet *subnet) 
         }
     }
     if (routes->count > MAX_HOST_ROUTES) {
-        return fail_type(call, 400, "HostRoutesExhausted", "Unable to complete operation for %s. The number of host routes "
-                         "exceeds the limit %d.", subnet->id, MAX_HOST_ROUTES);
+        return fail_type(call, 400, "HostRoutesExhausted",
+                         "Unable to complete operation for %s. The number of host routes "
+                         "exceeds the limit %d.",
+                         subnet->id, MAX_HOST_ROUTES);
     }
     for (JSON_EACH(item, routes)) {
         if (!same_version(call, subnet, json_get_text(item, "destination"), "route destination") ||
@@ -112,14 +116,17 @@ static bool check_overlap(struct call *call, const struct network_subnet *subnet
         struct ip_net other;
 
         if (ip_net_parse(others[i].cidr, &other) && ip_net_overlaps(net, other)) {
-            return invalid(call, arena_printf(call->arena, "Requested subnet with cidr: %s for network: %s overlaps with "
-                                              "another subnet", subnet->cidr, subnet->network_id));
+            return network_invalid(call, arena_printf(call->arena,
+                                                      "Requested subnet with cidr: %s for network: %s overlaps with "
+                                                      "another subnet",
+                                                      subnet->cidr, subnet->network_id));
         }
     }
     return true;
 }
 
-static bool check_all(struct call *call, const struct network_subnet *subnet, struct ip_net net, bool dhcp_was_enabled) {
+static bool check_all(struct call *call, const struct network_subnet *subnet, struct ip_net net,
+                      bool dhcp_was_enabled) {
     return same_version(call, subnet, subnet->cidr, "cidr") &&
            (!subnet->enable_dhcp || dhcp_was_enabled || check_dhcp(call, subnet, net)) &&
            same_version(call, subnet, subnet->gateway_ip, "gateway_ip") && check_gateway(call, subnet, net) &&
@@ -163,22 +170,28 @@ static bool pool_fits(struct call *call, const struct network_subnet *subnet, st
                          text_of(call, pool.first), text_of(call, pool.last));
     }
     return ip_range_holds(inside(net), pool) ||
-           fail_type(call, 400, "OutOfBoundsAllocationPool", "The allocation pool %s-%s spans beyond the subnet cidr %s.",
-                     text_of(call, pool.first), text_of(call, pool.last), subnet->cidr);
+           fail_type(call, 400, "OutOfBoundsAllocationPool",
+                     "The allocation pool %s-%s spans beyond the subnet cidr %s.", text_of(call, pool.first),
+                     text_of(call, pool.last), subnet->cidr);
 }
 
-static bool pools_apart(struct call *call, const struct network_subnet *subnet, const struct ip_range *pools, size_t count) {
+static bool pools_apart(struct call *call, const struct network_subnet *subnet, const struct ip_range *pools,
+                        size_t count) {
     struct ip gateway = ip_of(subnet->gateway_ip);
 
     for (size_t i = 0; i < count; i++) {
         if (gateway.family && ip_range_contains(pools[i], gateway)) {
-            return fail_type(call, 409, "GatewayConflictWithAllocationPools", "Gateway ip %s conflicts with allocation pool "
-                             "%s-%s.", subnet->gateway_ip, text_of(call, pools[i].first), text_of(call, pools[i].last));
+            return fail_type(call, 409, "GatewayConflictWithAllocationPools",
+                             "Gateway ip %s conflicts with allocation pool "
+                             "%s-%s.",
+                             subnet->gateway_ip, text_of(call, pools[i].first), text_of(call, pools[i].last));
         }
         for (size_t k = i + 1; k < count; k++) {
             if (ip_range_overlaps(pools[i], pools[k])) {
-                return fail_type(call, 409, "OverlappingAllocationPools", "Found overlapping allocation pools: %s-%s, %s-%s "
-                                 "for subnet %s.", text_of(call, pools[i].first), text_of(call, pools[i].last),
+                return fail_type(call, 409, "OverlappingAllocationPools",
+                                 "Found overlapping allocation pools: %s-%s, %s-%s "
+                                 "for subnet %s.",
+                                 text_of(call, pools[i].first), text_of(call, pools[i].last),
                                  text_of(call, pools[k].first), text_of(call, pools[k].last), subnet->cidr);
             }
         }
@@ -219,8 +232,8 @@ static int64_t quota_units(struct ip_net net) {
     return bits <= 0 ? 1 : bits > 40 ? 1LL << 40 : 1LL << bits;
 }
 
-static bool pool_choose(struct call *call, struct network_subnet *subnet, const struct network_subnetpool *pool, int length,
-                        const struct ip_net *used, size_t used_count) {
+static bool pool_choose(struct call *call, struct network_subnet *subnet, const struct network_subnetpool *pool,
+                        int length, const struct ip_net *used, size_t used_count) {
     const struct json *prefixes = network_json(call, pool->prefixes);
     struct ip_net *nets = ARENA_ARRAY(call->arena, struct ip_net, prefixes->count + 1), wanted;
     size_t count = 0;
@@ -230,8 +243,10 @@ static bool pool_choose(struct call *call, struct network_subnet *subnet, const 
     }
     if (!subnet->cidr) {
         if (!ip_nets_find_free(nets, count, used, used_count, length, &wanted)) {
-            return fail_type(call, 500, "SubnetAllocationError", "Failed to allocate subnet: Insufficient prefix space to "
-                             "allocate subnet size /%d.", length);
+            return fail_type(call, 500, "SubnetAllocationError",
+                             "Failed to allocate subnet: Insufficient prefix space to "
+                             "allocate subnet size /%d.",
+                             length);
         }
         subnet->cidr = ip_net_print(wanted, arena_alloc(call->arena, IP_NET_TEXT_SIZE));
         return true;
@@ -246,14 +261,17 @@ static bool pool_choose(struct call *call, struct network_subnet *subnet, const 
             return true;
         }
     }
-    return fail_type(call, 500, "SubnetAllocationError", "Failed to allocate subnet: Cannot allocate requested subnet from "
+    return fail_type(call, 500, "SubnetAllocationError",
+                     "Failed to allocate subnet: Cannot allocate requested subnet from "
                      "the available set of prefixes.");
 }
 
 static bool length_fits(struct call *call, const struct network_subnetpool *pool, int64_t length) {
     if (length < pool->min_prefixlen) {
-        return fail_type(call, 400, "MinPrefixSubnetAllocationError", "Unable to allocate subnet with prefix length %lld, "
-                         "minimum allowed prefix is %lld.", (long long)length, (long long)pool->min_prefixlen);
+        return fail_type(call, 400, "MinPrefixSubnetAllocationError",
+                         "Unable to allocate subnet with prefix length %lld, "
+                         "minimum allowed prefix is %lld.",
+                         (long long)length, (long long)pool->min_prefixlen);
     }
     return length <= pool->max_prefixlen ||
            fail_type(call, 400, "MaxPrefixSubnetAllocationError", "Unable to allocate subnet with prefix length %lld, "
@@ -270,11 +288,13 @@ static bool cidr_from_pool(struct call *call, struct network_subnet *subnet, con
         length = net.length;
     }
     if (pool->ip_version != subnet->ip_version) {
-        return fail_type(call, 400, "BadSubnetRequest", "Bad subnet request: Cannot allocate IPv%d subnet from IPv%d subnet "
-                         "pool.", (int)subnet->ip_version, (int)pool->ip_version);
+        return fail_type(call, 400, "BadSubnetRequest",
+                         "Bad subnet request: Cannot allocate IPv%d subnet from IPv%d subnet "
+                         "pool.",
+                         (int)subnet->ip_version, (int)pool->ip_version);
     }
-    if (!length_fits(call, pool, length) ||
-        !rows_find(call, &resource_network_subnet, "subnetpool_id = ?", SQL_ARGS(sql_text(pool->id)), &others, &count)) {
+    if (!length_fits(call, pool, length) || !rows_find(call, &resource_network_subnet, "subnetpool_id = ?",
+                                                       SQL_ARGS(sql_text(pool->id)), &others, &count)) {
         return false;
     }
     used = ARENA_ARRAY(call->arena, struct ip_net, count + 1);
@@ -294,7 +314,8 @@ static bool cidr_set(struct call *call, struct network_subnet *subnet) {
     const struct network_subnetpool *pool = NULL;
 
     if (subnet->use_default_subnetpool && subnet->subnetpool_id) {
-        return fail_type(call, 400, "BadSubnetRequest", "Bad subnet request: subnetpool_id and use_default_subnetpool cannot "
+        return fail_type(call, 400, "BadSubnetRequest",
+                         "Bad subnet request: subnetpool_id and use_default_subnetpool cannot "
                          "both be specified.");
     }
     if (subnet->use_default_subnetpool && !pool_default(call, subnet, &pool)) {
@@ -304,7 +325,8 @@ static bool cidr_set(struct call *call, struct network_subnet *subnet) {
         row_find(call, &resource_network_subnetpool, subnet->subnetpool_id, &pool);
     }
     if (!pool && !subnet->cidr) {
-        return fail_type(call, 400, "BadSubnetRequest", "Bad subnet request: a subnetpool must be specified in the absence of "
+        return fail_type(call, 400, "BadSubnetRequest",
+                         "Bad subnet request: a subnetpool must be specified in the absence of "
                          "a cidr.");
     }
     if (pool) {
@@ -334,8 +356,8 @@ static bool add_automatic(struct call *call, const struct network_subnet *subnet
     size_t count;
 
     if (!rows_find(call, &resource_network_port, "network_id = ? AND device_owner NOT IN (?, ?, ?)",
-                   SQL_ARGS(sql_text(subnet->network_id), sql_text(OWNER_ROUTER_INTERFACE), sql_text(OWNER_ROUTER_GATEWAY),
-                            sql_text(OWNER_METADATA)),
+                   SQL_ARGS(sql_text(subnet->network_id), sql_text(OWNER_ROUTER_INTERFACE),
+                            sql_text(OWNER_ROUTER_GATEWAY), sql_text(OWNER_METADATA)),
                    &ports, &count)) {
         return false;
     }
@@ -358,12 +380,13 @@ bool network_subnet_create(struct call *call, void *row) {
         return false;
     }
     if (cidr.length == 0) {
-        return invalid(call, "0 is not allowed as CIDR prefix length");
+        return network_invalid(call, "0 is not allowed as CIDR prefix length");
     }
     if (!network_given(call, &resource_network_subnet, "gateway_ip") && cidr.length < ip_bits(cidr.ip)) {
         struct ip gateway = ip_net_first(cidr);
 
-        subnet->gateway_ip = text_of(call, cidr.length < ip_bits(cidr.ip) - 1 ? ip_after(gateway, ip_net_last(cidr)) : gateway);
+        subnet->gateway_ip =
+            text_of(call, cidr.length < ip_bits(cidr.ip) - 1 ? ip_after(gateway, ip_net_last(cidr)) : gateway);
     }
     cidr = ip_net_masked(cidr);
     subnet->cidr = ip_net_print(cidr, arena_alloc(call->arena, IP_NET_TEXT_SIZE));
@@ -375,17 +398,15 @@ bool network_subnet_create(struct call *call, void *row) {
 }
 
 static bool gateway_free(struct call *call, const struct network_subnet *was) {
-    const char *port = db_query_text(call->db, call->arena,
-                                     "SELECT a.port_id FROM network_allocation a JOIN network_port p ON p.id = a.port_id"
-                                     " WHERE a.subnet_id = ? AND a.ip_address = ? AND p.device_owner = ?",
-                                     SQL_ARGS(sql_text(was->id), sql_text(was->gateway_ip), sql_text(OWNER_ROUTER_INTERFACE)));
+    const char *port =
+        db_query_text(call->db, call->arena,
+                      "SELECT a.port_id FROM network_allocation a JOIN network_port p ON p.id = a.port_id"
+                      " WHERE a.subnet_id = ? AND a.ip_address = ? AND p.device_owner = ?",
+                      SQL_ARGS(sql_text(was->id), sql_text(was->gateway_ip), sql_text(OWNER_ROUTER_INTERFACE)));
 
-    return !port || fail_type(call, 409, "GatewayIpInUse", "Current gateway ip %s already in use by port %s. Unable to update.",
-                              was->gateway_ip, port);
-}
-
-static bool same_text(const char *a, const char *b) {
-    return !strcmp(a ? a : "", b ? b : "");
+    return !port ||
+           fail_type(call, 409, "GatewayIpInUse", "Current gateway ip %s already in use by port %s. Unable to update.",
+                     was->gateway_ip, port);
 }
 
 bool network_subnet_update(struct call *call, const void *old, void *row) {
@@ -400,14 +421,16 @@ bool network_subnet_update(struct call *call, const void *old, void *row) {
     if (given && !subnet->allocation_pools) {
         subnet->allocation_pools = was->allocation_pools;
     }
-    if (!same_text(was->gateway_ip, subnet->gateway_ip) && (!gateway_free(call, was) || !pools_set(call, subnet, cidr, true))) {
+    if (!network_same(was->gateway_ip, subnet->gateway_ip) &&
+        (!gateway_free(call, was) || !pools_set(call, subnet, cidr, true))) {
         return false;
     }
     if (given && !pools_set(call, subnet, cidr, true)) {
         return false;
     }
     return (subnet->enable_dhcp == was->enable_dhcp || network_metadata_follow(call, subnet)) &&
-           network_apply(call, "network.network", subnet->network_id);
+           network_apply(call, "network.network", subnet->network_id) &&
+           network_apply_routers(call, subnet->network_id);
 }
 
 /* Ports that hold an address of the subnet for others than themselves are in its way. */
@@ -421,8 +444,10 @@ static bool check_in_use(struct call *call, const struct network_subnet *subnet)
                                     " WHERE a.subnet_id = ? AND p.device_owner NOT IN " OWNERS_TRANSIENT,
                               SQL_ARGS(sql_text(subnet->id)));
 
-    return !used || fail_type(call, 409, "SubnetInUse", "Unable to complete operation on subnet %s: One or more ports have an "
-                              "IP allocation from this subnet.", subnet->id);
+    return !used || fail_type(call, 409, "SubnetInUse",
+                              "Unable to complete operation on subnet %s: One or more ports have an "
+                              "IP allocation from this subnet.",
+                              subnet->id);
 }
 
 bool network_subnet_delete(struct call *call, void *row) {

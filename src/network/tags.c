@@ -143,7 +143,10 @@ static const char *tag_pattern(struct call *call, const char *tag, size_t size) 
 void network_filter_tags(struct call *call, struct query *query) {
     static const struct {
         const char *argument, *join, *before;
-    } kinds[] = {{"tags", " AND ", ""}, {"tags-any", " OR ", ""}, {"not-tags", " AND ", "NOT "}, {"not-tags-any", " OR ", "NOT "}};
+    } kinds[] = {{"tags", " AND ", ""},
+                 {"tags-any", " OR ", ""},
+                 {"not-tags", " AND ", "NOT "},
+                 {"not-tags-any", " OR ", "NOT "}};
 
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         const char *text = call_argument(call, kinds[i].argument);

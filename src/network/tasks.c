@@ -21,6 +21,24 @@ bool network_apply_port(struct call *call, const struct network_port *port, bool
     return (!was_wired && !network_port_is_wired(port)) || network_apply(call, "network.port", port->id);
 }
 
+bool network_apply_routers(struct call *call, const char *network_id) {
+    struct network_router *routers;
+    size_t count;
+
+    if (!rows_find(call, &resource_network_router,
+                   "id IN (SELECT device_id FROM network_port WHERE network_id = ? AND device_owner IN (?, ?))",
+                   SQL_ARGS(sql_text(network_id), sql_text(OWNER_ROUTER_INTERFACE), sql_text(OWNER_ROUTER_GATEWAY)),
+                   &routers, &count)) {
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (!network_apply(call, "network.router", routers[i].id)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* ---- documents ---- */
 
 static bool prepare_network(struct call *call, const struct task *task, struct json_out *out) {
@@ -77,7 +95,8 @@ bool network_report(struct call *call, const char *host, const char *kind, const
     const char *status = json_get_text(doc, "status");
     struct network_port *port;
 
-    if (strcmp(kind, "network.port") != 0 || !status || (strcmp(status, "ACTIVE") != 0 && strcmp(status, "DOWN") != 0)) {
+    if (strcmp(kind, "network.port") != 0 || !status ||
+        (strcmp(status, "ACTIVE") != 0 && strcmp(status, "DOWN") != 0)) {
         return true;
     }
     if (!row_find(call, &resource_network_port, id, &port) || !network_port_is_wired(port)) {

@@ -139,12 +139,13 @@ bool call_allow(struct call *call, const char *rule, const struct resource *reso
            fail(call, 403, "Policy doesn't allow %s to be performed.", rule);
 }
 
-bool missing_hidden(struct call *call) {
+bool missing_hidden(struct call *call, const void *row) {
     const char *rule = call->operation->policy;
 
-    if (call->error == 404 && call->service->style->attribute && rule && !call_allowed(call, rule, call->resource, NULL)) {
+    if (call->error == 404 && call->operation->flags & OP_HIDE_MISSING && rule &&
+        !call_allowed(call, rule, call->resource, row)) {
         call->error = 0;
-        call_allow(call, rule, call->resource, NULL);
+        call_allow(call, rule, call->resource, row);
     }
     return false;
 }

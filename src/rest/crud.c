@@ -225,7 +225,9 @@ static bool row_named(struct call *call, void *ret_row) {
 }
 
 static bool get_named(struct call *call, void *ret_row) {
-    return (row_named(call, ret_row) && under_parent(call, call->resource, *(void **)ret_row)) || missing_hidden(call);
+    return row_named(call, ret_row) ? under_parent(call, call->resource, *(void **)ret_row) ||
+                                          missing_hidden(call, *(void **)ret_row)
+                                    : missing_hidden(call, NULL);
 }
 
 bool op_show(struct call *call) {

@@ -265,7 +265,7 @@ static bool find_row(struct call *call) {
             id = call->parameters[i].value;
         }
     }
-    return !id || row_get(call, resource, id, &call->row) || missing_hidden(call);
+    return !id || row_get(call, resource, id, &call->row) || missing_hidden(call, NULL);
 }
 
 /* Before a handler of a service's own: input, row, policy. The generic operations do this themselves. */

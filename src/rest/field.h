@@ -112,6 +112,7 @@ enum operation_flags {
     OP_NO_ROW = 1 << 11,        /* the path's {id} is not looked up before the handler runs */
     OP_UPGRADE = 1 << 12,       /* WebSocket */
     OP_NO_BODY = 1 << 13,       /* the response has no body although the status would allow it */
+    OP_HIDE_MISSING = 1 << 15,  /* who would not pass without the row is told 403, not 404, when it is not there */
     OP_PATCH_DOCUMENT = 1 << 14,/* the body is a JSON patch (RFC 6902), as image's update takes */
 };
 

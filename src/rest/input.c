@@ -441,6 +441,12 @@ static bool given_unchanged(struct call *call, const struct field *field, const 
     if (field->type == TYPE_BOOL) {
         return json_is_bool(value) && (value->type == JSON_TRUE) == *(const bool *)slot;
     }
+    if (field->type == TYPE_TIME) {
+        int64_t time = 0;
+
+        return (value->type == JSON_NULL || (value->type == JSON_TEXT && time_parse(value->text, &time))) &&
+               time == *(const int64_t *)slot;
+    }
     if (field_is_text(field)) {
         const char *text = *(const char *const *)slot;
 

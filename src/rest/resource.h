@@ -51,8 +51,9 @@ bool input_body(struct call *call);
 bool fail_field(struct call *call, const struct field *field, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 
-/* After a row was not found (404): 403 instead for who may not even ask, where the service wants it so. Always false. */
-bool missing_hidden(struct call *call);
+/* After a row was not found (404), or found below another parent ('row'): 403 instead for who may not even ask, where the
+ * operation wants it so. Always false. */
+bool missing_hidden(struct call *call, const void *row);
 
 /* Rules OP_RULE:FIELD of the fields that the body gave, asked of the row as it would be. */
 bool attributes_allowed(struct call *call, const struct resource *resource, const uint64_t *given, const void *row);

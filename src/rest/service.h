@@ -45,8 +45,8 @@ struct api_style {
     int read_only_status;           /* a field that may not be given or changed; 0: 400 */
     const char *request_id_header;  /* besides x-openstack-request-id */
     /* What policy asks of the objects of this service, before the row's own fields: null when it is not for it to say.
-     * 'row' is null where there is none (lists, missing rows); then nothing else is asked, and who would not pass
-     * without a row is told 403, not 404. Null: without a row the object is the caller's own. */
+     * 'row' is null where there is none (lists, missing rows); then nothing else is asked. Null: without a row the
+     * object is the caller's own. */
     const char *(*attribute)(struct call *call, const struct resource *resource, const void *row, const char *name);
     void (*write_error)(struct call *call, struct json_out *out);
     void (*write_page)(struct call *call, const struct resource *resource, const struct page *page,

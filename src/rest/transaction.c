@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Transactions of a call: begun, retried when the database asks for it, committed, and what follows a commit. */
+#include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -13,7 +14,10 @@
 
 LOG_MODULE("rest.transaction");
 
-enum { MAX_TRIES = 20 };
+enum { MAX_TRIES = 20, TRIES_TOGETHER = 2 };
+
+/* Transactions of this process that lost more often than that go one at a time, so that none loses for ever. */
+static pthread_mutex_t alone = PTHREAD_MUTEX_INITIALIZER;
 
 struct after_commit {
     struct after_commit *next;
@@ -91,7 +95,13 @@ bool transaction_run(struct call *call, enum db_mode mode, bool (*body)(struct c
     for (int attempt = 1; attempt <= MAX_TRIES; attempt++) {
         uint16_t jitter;
 
+        if (attempt > TRIES_TOGETHER) {
+            pthread_mutex_lock(&alone);
+        }
         ok = run_once(call, mode, body, user);
+        if (attempt > TRIES_TOGETHER) {
+            pthread_mutex_unlock(&alone);
+        }
         if (ok || db_failure(db) != DB_RETRY || attempt == MAX_TRIES) {
             break;
         }

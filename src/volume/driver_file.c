@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Volumes as sparse raw files: DATA/volumes/volume-ID and snapshot-ID. Raw, so that a copy of one that is in use is what
- * a disk is after a power failure, and nothing else. What is being made has the ending ".new". */
+ * Volumes as sparse raw files: DATA/volumes/volume-ID and snapshot-ID. Raw, so that one that is in use can be copied: its
+ * copy is what a disk is after a power failure where the file system shares blocks, and nearly so elsewhere (what is
+ * written during the copy may be in it or not). What is being made has the ending ".new". */
 #include <errno.h>
 #include <pwd.h>
 #include <stdio.h>

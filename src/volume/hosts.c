@@ -9,10 +9,15 @@
 #include "volume/parts.h"
 
 /* Files are sparse: so much more may be promised than there is. */
-enum { OVERSUBSCRIPTION = 20 };
+enum { OVERSUBSCRIPTION = 20, SILENT_SECONDS = 75 };
 
 void volume_service_write_replication(struct call *call, const struct field *field, const void *row, struct json_out *out) {
     json_text(out, "disabled");
+}
+
+/* A host whose agent is connected and was heard of. */
+static bool is_up(const struct volume_service *row) {
+    return row->connected && row->updated_at > clock_now() - SILENT_SECONDS * SECOND;
 }
 
 /* ---- what hosts tell ---- */
@@ -138,7 +143,7 @@ const char *volume_place(struct call *call, const struct volume_type *type, cons
     for (size_t i = 0; i < count; i++) {
         const char *place = place_of(call, &rows[i]);
 
-        if ((!zone || !strcmp(zone, rows[i].zone)) && backend_fits(call, type, &rows[i]) &&
+        if (is_up(&rows[i]) && (!zone || !strcmp(zone, rows[i].zone)) && backend_fits(call, type, &rows[i]) &&
             (double)(promised(call, place) + size) <= rows[i].total_gb * OVERSUBSCRIPTION) {
             return place;
         }
@@ -155,7 +160,7 @@ bool volume_service_expand(struct call *call, void *pointer, size_t count) {
         if (!strcmp(rows[i].binary_name, "cinder-scheduler")) {
             rows[i].updated_at = clock_now();
         }
-        rows[i].state = rows[i].backend_state = rows[i].connected ? "up" : "down";
+        rows[i].state = rows[i].backend_state = is_up(&rows[i]) ? "up" : "down";
     }
     return true;
 }
@@ -298,7 +303,7 @@ static void write_pool(struct call *call, const struct volume_service *row, bool
         json_put_bool(out, "thick_provisioning_support", false);
         json_put_bool(out, "multiattach", true);
         json_put_bool(out, "QoS_support", false);
-        json_put_text(out, "backend_state", row->connected ? "up" : "down");
+        json_put_text(out, "backend_state", is_up(row) ? "up" : "down");
         json_map_end(out);
     }
     json_map_end(out);
@@ -342,7 +347,7 @@ bool volume_hosts(struct call *call) {
         json_put_text(out, "host_name", rows[i].host);
         json_put_text(out, "service", rows[i].binary_name);
         json_put_text(out, "zone", rows[i].zone);
-        json_put_text(out, "service-status", rows[i].connected ? "available" : "unavailable");
+        json_put_text(out, "service-status", is_up(&rows[i]) ? "available" : "unavailable");
         json_put_text(out, "service-state", rows[i].status);
         json_put_text(out, "last-update", time_print(rows[i].updated_at, TIME_MICRO, text));
         json_map_end(out);

@@ -283,6 +283,9 @@ static bool check_image(struct call *call, struct volume_request *request, struc
     if (strcmp(info->status, "active") != 0) {
         return fail(call, 400, "Image %s is unacceptable: its status is not active", info->id);
     }
+    if (!info->path) {
+        return fail(call, 400, "Image %s is unacceptable: it has no data", info->id);
+    }
     need = (info->virtual_size > info->size ? info->virtual_size : info->size) + (1 << 30) - 1;
     if (request->size == NO_INT) {
         return fail(call, 400, "Invalid input received: 'size' is required to create a volume from an image.");

@@ -297,9 +297,31 @@ class ComputeSideTest(CloudTest):
     def test_what_is_gone_and_what_is_missing(self):
         self.compute("GET", "/os-cells", expect=410)
         self.compute("GET", "/os-baremetal-nodes", minor=35, expect=501)
-        self.compute("GET", "/os-floating-ips", minor=36, expect=404)
+        self.compute("GET", "/os-baremetal-nodes", minor=36, expect=404)
         self.assertEqual("Consoles", self.compute("GET", "/extensions/os-consoles")["extension"]["name"])
         self.compute("GET", "/extensions/nope", expect=404)
+
+    def test_volumes_and_networks_in_old_words(self):
+        network = self.ask("POST", "/network/v2.0/networks", {"network": {"name": "old"}})["network"]["id"]
+        listed = self.compute("GET", "/os-tenant-networks", minor=35)["networks"]
+        self.assertIn({"id": network, "label": "old", "cidr": "None"}, listed)
+        self.assertEqual("old", self.compute("GET", "/os-networks/" + network, minor=35)["network"]["label"])
+        self.compute("GET", "/os-networks/" + str(uuid.uuid4()), minor=35, expect=404)
+        body = {"volume": {"size": "1", "display_name": "v", "metadata": {"a": "b"}}}
+        volume = self.compute("POST", "/os-volumes", body, minor=35)["volume"]
+        self.assertEqual(("v", 1, {"a": "b"}, [{}]),
+                         (volume["displayName"], volume["size"], volume["metadata"], volume["attachments"]))
+        path = "/os-volumes/" + volume["id"]
+        self.cloud.until(lambda: self.compute("GET", path, minor=35)["volume"]["status"] == "available")
+        self.assertIn(volume["id"], [v["id"] for v in self.compute("GET", "/os-volumes", minor=35)["volumes"]])
+        snapshot = self.compute("POST", "/os-snapshots", {"snapshot": {"volume_id": volume["id"]}}, minor=35)["snapshot"]
+        self.assertEqual(volume["id"], snapshot["volumeId"])
+        one = "/os-snapshots/" + snapshot["id"]
+        self.cloud.until(lambda: self.compute("GET", one, minor=35)["snapshot"]["status"] == "available")
+        self.compute("DELETE", one, minor=35, expect=202)
+        self.cloud.until(lambda: not self.compute("GET", "/os-snapshots", minor=35)["snapshots"])
+        self.compute("DELETE", path, minor=35, expect=202)
+        self.compute("GET", "/os-volumes", minor=36, expect=404)
 
     def test_events_of_unknown_servers_fail_one_by_one(self):
         event = {"server_uuid": str(uuid.uuid4()), "name": "network-changed"}

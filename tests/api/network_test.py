@@ -304,6 +304,7 @@ class NetworkTest(unittest.TestCase):
             self.refused("PUT", "/routers/%s/add_router_interface" % router["id"], {"subnet_id": again["id"]}, 400,
                          "BadRequest")
         self.refused("DELETE", "/ports/" + port["id"], None, 409, "ServicePortInUse")
+        self.refused("PUT", "/ports/" + port["id"], {"port": {"fixed_ips": []}}, 409, "IPAddressChangeNotAllowed")
         self.refused("DELETE", "/routers/" + router["id"], None, 409, "RouterInUse")
         self.refused("PUT", "/subnets/" + subnet["id"], {"subnet": {"gateway_ip": "10.15.0.254"}}, 409, "GatewayIpInUse")
         self.refused("PUT", "/routers/" + router["id"],
