@@ -118,8 +118,13 @@ static bool path_is_good(const char *path) {
     return *path && *path != '/' && *path != '.' && !strstr(path, "//") && !strstr(path, "/.");
 }
 
+/* The package's files, else those that quickstart unpacked. */
+static const char *novnc_default(struct call *call) {
+    return access("/usr/share/novnc", R_OK) == 0 ? "/usr/share/novnc" : arena_printf(call->arena, "%s/novnc", cloud.data);
+}
+
 bool console_file(struct call *call) {
-    const char *root = conf_text(cloud.conf, "compute", "novnc", "/usr/share/novnc");
+    const char *root = conf_text(cloud.conf, "compute", "novnc", novnc_default(call));
     const char *path = call_parameter(call, "path");
     struct stat status;
     int fd = -1;
