@@ -257,12 +257,15 @@ bool identity_token_issue(struct call *call) {
 /* The token that the request is about, open and with its caller. */
 static bool subject(struct call *call, struct token **ret_token, struct caller *ret_caller, bool allow_expired) {
     const char *sealed = http_header(call->http, "X-Subject-Token");
-    struct token *token = sealed ? token_open(call->arena, sealed, allow_expired) : NULL;
+    struct token *token = ARENA_NEW(call->arena, struct token);
 
     if (!sealed) {
         return fail(call, 400, "The header X-Subject-Token is missing.");
     }
-    if (!token || !caller_load(call, token, ret_caller)) {
+    if (allow_expired) {
+        token = token_open(call->arena, sealed, true);
+    }
+    if (allow_expired ? !token || !caller_load(call, token, ret_caller) : !token_find(call, sealed, token, ret_caller)) {
         return fail(call, 404, "Could not find token.");
     }
     *ret_token = token;

@@ -266,7 +266,8 @@ static struct cached *validate(struct call *call, const char *sealed) {
     return cached;
 }
 
-bool token_authenticate(struct call *call, const char *sealed) {
+/* The token validated, from memory or anew; null when it is not valid. Lives as long as the request. */
+static const struct cached *find_valid(struct call *call, const char *sealed) {
     unsigned shard = (unsigned)(map_hash(sealed, strlen(sealed)) % SHARDS);
     struct cached *cached;
 
@@ -278,13 +279,28 @@ bool token_authenticate(struct call *call, const char *sealed) {
         }
         cached = validate(call, sealed);
         if (!cached) {
-            return false;
+            return NULL;
         }
         cache_put(sealed, shard, cached);
     }
     arena_defer(call->http ? call->http->arena : call->arena, cached_unref, cached);
-    if (cached->token.expires <= clock_now() || is_revoked(cached->token.audit_id) ||
-        (cached->token.access_rules && !access_rules_allow(call, cached->token.access_rules))) {
+    return cached->token.expires <= clock_now() || is_revoked(cached->token.audit_id) ? NULL : cached;
+}
+
+bool token_find(struct call *call, const char *sealed, struct token *ret_token, struct caller *ret_caller) {
+    const struct cached *cached = find_valid(call, sealed);
+
+    if (cached) {
+        *ret_token = cached->token;
+        *ret_caller = cached->caller;
+    }
+    return cached != NULL;
+}
+
+bool token_authenticate(struct call *call, const char *sealed) {
+    const struct cached *cached = find_valid(call, sealed);
+
+    if (!cached || (cached->token.access_rules && !access_rules_allow(call, cached->token.access_rules))) {
         return false;
     }
     call->caller = cached->caller;
