@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/crash.h"
 #include "base/log.h"
 #include "base/map.h"
 #include "bus/agent_private.h"
@@ -89,6 +90,7 @@ void agent_task_came(struct agent *agent, const struct frame *frame, const char 
         return;
     }
     map_set(agent->tasks, number, task);
+    crash_point("task received");
     snprintf(lane, sizeof lane, "%s/%s", frame->host, frame->id ? frame->id : "");
     lanes_add(agent->work, frame->id && *frame->id ? lane : NULL, task);
 }
@@ -100,6 +102,7 @@ void agent_task_acknowledged(struct agent *agent, int64_t number) {
     if (task && task->done) {
         map_set(agent->tasks, text, NULL);
         agent_task_free(task);
+        crash_point("acknowledgement received");
         pthread_cond_broadcast(&agent->changed);
     }
 }
@@ -194,6 +197,13 @@ static void result_print(struct buf *into, const struct agent_task *task, const 
     frame_print(into, &frame);
 }
 
+/* Questions only look. */
+static void boundary(const struct agent_task *task, const char *where) {
+    if (!task->question) {
+        crash_point(where);
+    }
+}
+
 static void task_finish(struct agent_task *task, struct buf *result) {
     struct agent *agent = task->agent;
 
@@ -202,6 +212,7 @@ static void task_finish(struct agent_task *task, struct buf *result) {
     task->frame = *result;
     task->done = true;
     result_send(agent, task);
+    boundary(task, "result sent");
     if (task->question) {
         agent_task_free(task);
     }
@@ -227,7 +238,9 @@ void agent_task_run(void *argument) {
     agent_speak_for(task->host);
     log_request(frame.request_id);
     json_map(&work.result);
+    boundary(task, "effect about to begin");
     ok = work_run(task->agent, &work, &frame);
+    boundary(task, "effect over");
     json_map_end(&work.result);
     if (ok) {
         log_debug("%s %s: done in %lld us", work.kind, work.id, (long long)(clock_monotonic() - start));

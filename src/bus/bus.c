@@ -9,6 +9,7 @@
 
 #include "base/arena.h"
 #include "base/control.h"
+#include "base/crash.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/map.h"
@@ -130,7 +131,12 @@ bool bus_send_task(struct bus *bus, const char *host, int64_t task, const char *
         .payload_size = doc_json ? strlen(doc_json) : 0,
     };
 
-    return send_frame(bus, &frame);
+    bool sent;
+
+    crash_point("task about to be sent");
+    sent = send_frame(bus, &frame);
+    crash_point("task sent");
+    return sent;
 }
 
 bool bus_call(struct bus *bus, struct arena *arena, const char *host, const char *kind, const char *id,
@@ -312,8 +318,10 @@ static void on_result(const struct delivery *d) {
     if (d->malformed) {
         error = arena_printf(d->arena, "the result cannot be read: %s", d->malformed);
     }
+    crash_point("result received");
     if (!handler || handler(d->bus->user, d->frame.host, d->frame.number, !error, error, d->payload)) {
         send_frame(d->bus, &(struct frame){.type = FRAME_ACK, .host = d->frame.host, .number = d->frame.number});
+        crash_point("result acknowledged");
     }
 }
 

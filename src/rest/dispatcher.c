@@ -11,10 +11,10 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/crash.h"
 #include "base/id.h"
 #include "bus/bus.h"
 #include "rest/cloud.h"
-#include "rest/crash.h"
 #include "rest/dispatch.h"
 #include "rest/kinds.h"
 #include "rest/service.h"
@@ -160,7 +160,7 @@ static bool record(struct arena *arena, const struct outcome *outcome) {
     struct call *call = call_for(arena, cloud.services[0], NULL, &out);
     bool ok = transaction_run(call, DB_WRITE, record_outcome, (void *)(uintptr_t)outcome);
 
-    crash_point("task");
+    crash_point("end of a task recorded");
     if (!ok && outcome->ok && call->error != 503) {
         struct outcome failure = {outcome->id, false, call->error_message, NULL};
 
@@ -349,7 +349,6 @@ static void send_claim(struct arena *arena, const struct claim *claim) {
         run_here(claim);
         return;
     }
-    crash_point("send");
     if (!bus_send_task(cloud.bus, task->host, task->id, task->kind, task->resource_id, task->request_id, 0, claim->doc)) {
         int64_t id = task->id;
 
