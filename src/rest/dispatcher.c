@@ -23,7 +23,7 @@
 
 LOG_MODULE("rest.tasks");
 
-enum { BATCH = 64, WORKERS = 4, MAX_BACKOFF = 60 };
+enum { BATCH = 64, WORKERS = 4, MAX_BACKOFF = 60, LOST_SECONDS = 5 };
 
 /* A claimed task on its way: its row, and what the agent should make true. */
 struct claim {
@@ -93,6 +93,7 @@ static struct task task_of(const struct rest_task *row) {
 
 struct outcome {
     int64_t id;
+    int attempt;        /* 0: not told */
     bool ok;
     const char *error;
     const struct json *result;
@@ -148,7 +149,7 @@ static bool record_outcome(struct call *call, void *user) {
     if (!kind) {
         return task_remove(call, row);
     }
-    if (!outcome->ok && !row->running) {
+    if (!outcome->ok && (!row->running || (outcome->attempt && outcome->attempt != row->attempts))) {
         return true;        /* an old failure told again; the next try is on its way */
     }
     return outcome->ok ? record_success(call, row, kind, outcome->result)
@@ -162,7 +163,7 @@ static bool record(struct arena *arena, const struct outcome *outcome) {
 
     crash_point("end of a task recorded");
     if (!ok && outcome->ok && call->error != 503) {
-        struct outcome failure = {outcome->id, false, call->error_message, NULL};
+        struct outcome failure = {outcome->id, 0, false, call->error_message, NULL};
 
         log_error("recording the end of task %" PRId64 ": %s", outcome->id, call->error_message);
         call = call_for(arena, cloud.services[0], NULL, &out);
@@ -172,9 +173,9 @@ static bool record(struct arena *arena, const struct outcome *outcome) {
     return ok;
 }
 
-bool tasks_result(int64_t id, bool ok, const char *error, const struct json *result) {
+bool tasks_result(int64_t id, int attempt, bool ok, const char *error, const struct json *result) {
     struct arena *arena = arena_new(0);
-    bool recorded = record(arena, &(struct outcome){id, ok, error, result});
+    bool recorded = record(arena, &(struct outcome){id, attempt, ok, error, result});
 
     arena_free(arena);
     return recorded;
@@ -233,6 +234,7 @@ static bool claim_one(struct call *call, struct claims *claims, struct rest_task
     }
     row->running = true;
     row->owner = state.owner;
+    row->not_before = clock_now();      /* from now on: when it was sent */
     row->attempts++;
     claim->task = task_of(row);
     claim->kind = task_kind_find(row->kind, &claim->service);
@@ -304,7 +306,7 @@ static void run_job(struct job *job) {
     json_map(&out);
     ok = claim->kind->run && claim->kind->run(call, &claim->task, &out) && !call->error;
     json_map_end(&out);
-    record(job->arena, &(struct outcome){claim->task.id, ok, call->error_message,
+    record(job->arena, &(struct outcome){claim->task.id, claim->task.attempts, ok, call->error_message,
                                          json_parse(job->arena, result.at, result.size, NULL)});
     log_request(NULL);
     buf_release(&result);
@@ -342,14 +344,15 @@ static void send_claim(struct arena *arena, const struct claim *claim) {
     const struct task *task = &claim->task;
 
     if (claim->failed || claim->needless) {
-        record(arena, &(struct outcome){task->id, claim->needless, claim->failed, NULL});
+        record(arena, &(struct outcome){task->id, 0, claim->needless, claim->failed, NULL});
         return;
     }
     if (!task->host) {
         run_here(claim);
         return;
     }
-    if (!bus_send_task(cloud.bus, task->host, task->id, task->kind, task->resource_id, task->request_id, 0, claim->doc)) {
+    if (!bus_send_task(cloud.bus, task->host, task->id, task->attempts, task->kind, task->resource_id, task->request_id, 0,
+                       claim->doc)) {
         int64_t id = task->id;
 
         cloud_transaction(claim->service, DB_WRITE, task->request_id, put_back, &id);
@@ -446,6 +449,56 @@ static bool requeue_host(struct call *call, void *user) {
 void tasks_host_up(const char *host) {
     cloud_transaction(cloud.services[0], DB_WRITE, NULL, requeue_host, (void *)(uintptr_t)host);
     tasks_wake();
+}
+
+struct in_hand {
+    const char *host;
+    const struct json *ids;
+    int64_t lost[BATCH];
+    size_t count;
+};
+
+static bool find_lost(struct call *call, void *user) {
+    struct in_hand *in_hand = user;
+    struct rows *rows = db_query(call->db, "SELECT id FROM rest_task WHERE running = 1 AND host = ? AND not_before < ?",
+                                 SQL_ARGS(sql_text(in_hand->host), sql_int(clock_now() - LOST_SECONDS * SECOND)));
+
+    in_hand->count = 0;
+    while (rows_next(rows)) {
+        int64_t id = rows_int(rows, 0);
+        bool known = false;
+
+        for (JSON_EACH(at, in_hand->ids)) {
+            known = known || (at->type == JSON_INT && at->integer == id);
+        }
+        if (!known && in_hand->count < BATCH) {
+            in_hand->lost[in_hand->count++] = id;
+        }
+    }
+    rows_end(rows);
+    return true;
+}
+
+static bool requeue_lost(struct call *call, void *user) {
+    const struct in_hand *in_hand = user;
+
+    for (size_t i = 0; i < in_hand->count; i++) {
+        if (!call_exec(call, "UPDATE rest_task SET running = 0, not_before = 0 WHERE running = 1 AND id = ?",
+                       SQL_ARGS(sql_int(in_hand->lost[i])))) {
+            return false;
+        }
+    }
+    call->wake_tasks = true;
+    return true;
+}
+
+void tasks_host_has(const char *host, const struct json *ids) {
+    struct in_hand in_hand = {.host = host, .ids = ids};
+
+    if (cloud_transaction(cloud.services[0], DB_READ, NULL, find_lost, &in_hand) && in_hand.count) {
+        log_warn("host %s has no word of %zu tasks that were sent to it; they are sent again", host, in_hand.count);
+        cloud_transaction(cloud.services[0], DB_WRITE, NULL, requeue_lost, &in_hand);
+    }
 }
 
 void tasks_start(void) {

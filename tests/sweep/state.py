@@ -92,7 +92,7 @@ class State:
                 try:
                     if shown.startswith("fake/"):
                         with open(path, errors="replace") as file:
-                            yield "file %s %s" % (shown, ordered(file.read()))
+                            yield "file %s %s" % (shown, file.read().strip())
                     elif shown.split("/")[0] in ("images", "volumes-fake"):
                         yield "file %s of %d bytes" % (shown, os.path.getsize(path))
                     else:
@@ -118,7 +118,7 @@ def ordered(text):
         if isinstance(value, dict):
             return {key: sort(value[key]) for key in sorted(value)}
         if isinstance(value, list):
-            return sorted(map(sort, value), key=lambda item: (ID.sub("", json.dumps(item)), json.dumps(item)))
+            return sorted(map(sort, value), key=json.dumps)
         return value
     try:
         return json.dumps(sort(json.loads(text)))
@@ -128,6 +128,11 @@ def ordered(text):
 
 def canonical(lines):
     """Each id becomes a name made of what is said about it, round by round."""
+    def shown(line, replace):
+        """The line with its ids replaced; a document is put into an order of what is shown then."""
+        line = ID.sub(replace, line)
+        head, brace, rest = line.partition(" {")
+        return "%s %s" % (head, ordered(brace[1:] + rest)) if line.startswith("file fake/") else line
     names = {found: "" for line in lines for found in ID.findall(line)}
     where = {}
     for line in lines:
@@ -136,10 +141,10 @@ def canonical(lines):
     for _ in range(4):
         fresh = {}
         for found, said in where.items():
-            views = sorted(ID.sub(lambda m: "@" if m.group() == found else "<%s>" % names[m.group()], line) for line in said)
+            views = sorted(shown(line, lambda m: "@" if m.group() == found else "<%s>" % names[m.group()]) for line in said)
             fresh[found] = hashlib.sha256("\n".join(views).encode()).hexdigest()[:6]
         names = fresh
-    return sorted(ID.sub(lambda m: "<%s>" % names[m.group()], line) for line in lines)
+    return sorted(shown(line, lambda m: "<%s>" % names[m.group()]) for line in lines)
 
 
 def blind(lines):
