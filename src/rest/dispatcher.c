@@ -37,6 +37,7 @@ struct claim {
 
 struct job {
     struct job *next;
+    struct job *next_in_hand;
     struct arena *arena;
     struct claim claim;
 };
@@ -47,6 +48,7 @@ static struct {
     bool awake, stopping;
     pthread_t thread, workers[WORKERS];
     struct job *first, **last;
+    struct job *in_hand;        /* those that wait and those that run */
     char owner[40];
 } state = {.lock = PTHREAD_MUTEX_INITIALIZER, .last = &state.first};
 
@@ -291,6 +293,8 @@ static void run_here(const struct claim *claim) {
     pthread_mutex_lock(&state.lock);
     *state.last = job;
     state.last = &job->next;
+    job->next_in_hand = state.in_hand;
+    state.in_hand = job;
     pthread_cond_signal(&state.jobs);
     pthread_mutex_unlock(&state.lock);
 }
@@ -313,6 +317,18 @@ static void run_job(struct job *job) {
     buf_release(&response);
 }
 
+static void job_forget(struct job *job) {
+    struct job **at = &state.in_hand;
+
+    pthread_mutex_lock(&state.lock);
+    while (*at != job) {
+        at = &(*at)->next_in_hand;
+    }
+    *at = job->next_in_hand;
+    pthread_mutex_unlock(&state.lock);
+    arena_free(job->arena);
+}
+
 static void *worker_main(void *unused) {
     for (;;) {
         struct job *job;
@@ -331,7 +347,7 @@ static void *worker_main(void *unused) {
             return NULL;
         }
         run_job(job);
-        arena_free(job->arena);
+        job_forget(job);
     }
 }
 
@@ -383,6 +399,80 @@ static bool dispatch_round(void) {
     return ready;
 }
 
+/* ---- what was lost on its way ---- */
+
+/* What is marked as running and is with nobody: a message that was lost, or a claim of which the database did not say
+ * whether it was committed. */
+struct lost {
+    const char *host;               /* null: tasks of this process */
+    const struct json *in_hand;     /* ids that the host told */
+    int64_t ids[BATCH];
+    size_t count;
+};
+
+static bool told(const struct lost *lost, int64_t id) {
+    for (JSON_EACH(at, lost->in_hand)) {
+        if (at->type == JSON_INT && at->integer == id) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool in_hand_here(int64_t id) {
+    const struct job *job;
+
+    pthread_mutex_lock(&state.lock);
+    for (job = state.in_hand; job && job->claim.task.id != id; job = job->next_in_hand) {
+    }
+    pthread_mutex_unlock(&state.lock);
+    return job;
+}
+
+static bool find_lost(struct call *call, void *user) {
+    struct lost *lost = user;
+    int64_t before = clock_now() - LOST_SECONDS * SECOND;
+    struct rows *rows =
+        lost->host ? db_query(call->db, "SELECT id FROM rest_task WHERE running = 1 AND host = ? AND not_before < ?",
+                              SQL_ARGS(sql_text(lost->host), sql_int(before)))
+                   : db_query(call->db, "SELECT id FROM rest_task WHERE running = 1 AND host IS NULL AND owner = ?"
+                                        " AND not_before < ?", SQL_ARGS(sql_text(state.owner), sql_int(before)));
+
+    lost->count = 0;
+    while (rows_next(rows)) {
+        int64_t id = rows_int(rows, 0);
+
+        if (lost->count < BATCH && !(lost->host ? told(lost, id) : in_hand_here(id))) {
+            lost->ids[lost->count++] = id;
+        }
+    }
+    rows_end(rows);
+    return true;
+}
+
+static bool requeue_lost(struct call *call, void *user) {
+    const struct lost *lost = user;
+
+    for (size_t i = 0; i < lost->count; i++) {
+        if (!call_exec(call, "UPDATE rest_task SET running = 0, not_before = 0 WHERE running = 1 AND id = ?",
+                       SQL_ARGS(sql_int(lost->ids[i])))) {
+            return false;
+        }
+    }
+    call->wake_tasks = true;
+    return true;
+}
+
+void tasks_host_has(const char *host, const struct json *ids) {
+    struct lost lost = {.host = host, .in_hand = ids};
+
+    if (cloud_transaction(cloud.services[0], DB_READ, NULL, find_lost, &lost) && lost.count) {
+        log_warn("%s has no word of %zu tasks that it should do; they begin again", host ? host : "this process",
+                 lost.count);
+        cloud_transaction(cloud.services[0], DB_WRITE, NULL, requeue_lost, &lost);
+    }
+}
+
 static bool run_periodic(struct call *call, void *user) {
     const struct service *service = user;
     int64_t now = clock_now();
@@ -398,8 +488,13 @@ static bool run_periodic(struct call *call, void *user) {
 
 static void periodics(void) {
     static int64_t next[64];
+    static int64_t look;
     int64_t now = clock_monotonic();
 
+    if (now >= look) {
+        look = now + LOST_SECONDS * SECOND;
+        tasks_host_has(NULL, NULL);
+    }
     for (size_t i = 0; cloud.services[i] && i < 64; i++) {
         if (cloud.services[i]->periodic && now >= next[i]) {
             next[i] = now + cloud.services[i]->period * SECOND;
@@ -449,56 +544,6 @@ static bool requeue_host(struct call *call, void *user) {
 void tasks_host_up(const char *host) {
     cloud_transaction(cloud.services[0], DB_WRITE, NULL, requeue_host, (void *)(uintptr_t)host);
     tasks_wake();
-}
-
-struct in_hand {
-    const char *host;
-    const struct json *ids;
-    int64_t lost[BATCH];
-    size_t count;
-};
-
-static bool find_lost(struct call *call, void *user) {
-    struct in_hand *in_hand = user;
-    struct rows *rows = db_query(call->db, "SELECT id FROM rest_task WHERE running = 1 AND host = ? AND not_before < ?",
-                                 SQL_ARGS(sql_text(in_hand->host), sql_int(clock_now() - LOST_SECONDS * SECOND)));
-
-    in_hand->count = 0;
-    while (rows_next(rows)) {
-        int64_t id = rows_int(rows, 0);
-        bool known = false;
-
-        for (JSON_EACH(at, in_hand->ids)) {
-            known = known || (at->type == JSON_INT && at->integer == id);
-        }
-        if (!known && in_hand->count < BATCH) {
-            in_hand->lost[in_hand->count++] = id;
-        }
-    }
-    rows_end(rows);
-    return true;
-}
-
-static bool requeue_lost(struct call *call, void *user) {
-    const struct in_hand *in_hand = user;
-
-    for (size_t i = 0; i < in_hand->count; i++) {
-        if (!call_exec(call, "UPDATE rest_task SET running = 0, not_before = 0 WHERE running = 1 AND id = ?",
-                       SQL_ARGS(sql_int(in_hand->lost[i])))) {
-            return false;
-        }
-    }
-    call->wake_tasks = true;
-    return true;
-}
-
-void tasks_host_has(const char *host, const struct json *ids) {
-    struct in_hand in_hand = {.host = host, .ids = ids};
-
-    if (cloud_transaction(cloud.services[0], DB_READ, NULL, find_lost, &in_hand) && in_hand.count) {
-        log_warn("host %s has no word of %zu tasks that were sent to it; they are sent again", host, in_hand.count);
-        cloud_transaction(cloud.services[0], DB_WRITE, NULL, requeue_lost, &in_hand);
-    }
 }
 
 void tasks_start(void) {

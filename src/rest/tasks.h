@@ -17,5 +17,6 @@ void tasks_wake(void);
 bool tasks_result(int64_t id, int attempt, bool ok, const char *error, const struct json *result);
 /* A host connected: what it was sent before waits again, and is sent again. */
 void tasks_host_up(const char *host);
-/* A host tells the ids of the tasks that it has in hand: what was sent to it long ago and is not among them was lost. */
+/* A host tells the ids of the tasks that it has in hand: what was sent to it a while ago and is not among them was lost and
+ * begins again. Null: this process. */
 void tasks_host_has(const char *host, const struct json *ids);

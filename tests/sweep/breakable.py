@@ -31,7 +31,11 @@ class Stuck(AssertionError):
 
 
 class Lost(Exception):
-    """A request got no answer."""
+    """A request got no answer, or one that says to try again."""
+
+
+AGAIN = (503, 507)      # busy, no room: what a client tries again
+TRIES = 200
 
 
 class Template:
@@ -172,6 +176,7 @@ class Client:
         self.host, self.port = cloud.url[len("http://"):].split(":")
         self.tokens = {}
         self.trail = []
+        self.refused = 0
 
     # ---- requests ----
 
@@ -193,6 +198,9 @@ class Client:
                 "scope": {"project": {"name": project, "domain": {"id": "default"}}}}}
             status, headers, body = self._once("POST", "/identity/v3/auth/tokens", json.dumps(auth),
                                                {"Content-Type": "application/json"})
+            if status in AGAIN:
+                time.sleep(0.2)
+                raise Lost("login: %s" % body[:200])
             if status != 201:
                 raise AssertionError("login: %s %s" % (status, body))
             self.tokens[project] = headers["X-Subject-Token"]
@@ -213,6 +221,10 @@ class Client:
         sent.update(headers)
         status, _, data = self._once(method, path, body, sent)
         self.trail.append("%s %s %s" % (method, path, status))
+        if status in AGAIN:
+            self.refused += 1
+            time.sleep(0.2)
+            raise Lost("%s %s: %s" % (method, path, data[:200]))
         try:
             return status, json.loads(data) if data else None
         except ValueError:
@@ -225,7 +237,7 @@ class Client:
             self.cloud.ready()
 
     def get(self, path, expect=200, **more):
-        for _ in range(20):
+        for _ in range(TRIES):
             try:
                 status, body = self.request("GET", path, **more)
             except Lost:
@@ -236,12 +248,11 @@ class Client:
             return body if status == 200 else None
         raise Stuck("GET %s is never answered" % path)
 
-    def change(self, method, path, body=None, done=None, expect=(200, 201, 202, 204), **more):
+    def change(self, method, path, body=None, done=None, expect=(200, 201, 202, 204), repeated=False, **more):
         """Sends a change until it is answered, or done() finds that it was done. Returns the answer or what done()
         returned. A refusal of a repeated request is looked into the same way."""
         self.settle()
-        repeated = False
-        for _ in range(20):
+        for _ in range(TRIES):
             try:
                 status, answer = self.request(method, path, body, **more)
             except Lost:
@@ -292,6 +303,12 @@ class Client:
             if time.monotonic() > end:
                 raise Stuck("%s did not come" % what)
             time.sleep(0.02)
+
+    def comes(self, condition, timeout=6):
+        try:
+            return self.until(condition, "it", timeout)
+        except Stuck:
+            return None
 
     def quiet(self):
         """Waits until no task is left."""

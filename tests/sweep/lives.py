@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Lives of resources: what a client does with them from their making to their end. A life calls checkpoint(name) where
 the cloud is quiet and its state is compared."""
+from breakable import Stuck
+
 COMPUTE, IMAGE, NETWORK, VOLUME = "/compute/v2.1", "/image/v2/images", "/network/v2.0", "/volume/v3"
+NO_HOST = "No valid host"
 
 
 def prepare(client):
@@ -58,9 +61,12 @@ def act(client, server, action, argument, done):
     def look():
         shown = server_of(client, server)
         return shown if shown["OS-EXT-STS:task_state"] is None and done(shown) else None
-    client.change("POST", "%s/servers/%s/action" % (COMPUTE, server), {action: argument}, look)
-    client.quiet()
-    client.until(look, "the end of %s (%s)" % (action, server_of(client, server)["status"]))
+    for attempt in range(4):
+        client.change("POST", "%s/servers/%s/action" % (COMPUTE, server), {action: argument}, look, repeated=attempt > 0)
+        client.quiet()
+        if client.comes(look):
+            return
+    raise Stuck("%s does not end: %s" % (action, server_of(client, server)))
 
 
 def status(word):
@@ -71,11 +77,16 @@ def boot(client, name, **more):
     fields = {"name": name, "imageRef": named(client, IMAGE, "base"), "flavorRef": "small",
               "networks": [{"uuid": named(client, NETWORK + "/networks", "inside-1")}]}
     fields.update(more)
-    server = client.make(COMPUTE + "/servers", "server", fields)
-    client.until(lambda: server_of(client, server)["status"] != "BUILD", "the boot")
-    shown = server_of(client, server)
-    assert shown["status"] == "ACTIVE", shown.get("fault")
-    return server
+    for _ in range(4):
+        server = client.make(COMPUTE + "/servers", "server", fields)
+        client.until(lambda: server_of(client, server)["status"] != "BUILD", "the boot")
+        shown = server_of(client, server)
+        if shown["status"] == "ACTIVE":
+            return server
+        # Made in the moment in which its host was away: that is told, and such a server is made again.
+        assert NO_HOST in shown["fault"]["message"], shown["fault"]
+        client.remove("%s/servers/%s" % (COMPUTE, server))
+    raise Stuck("no host for a server")
 
 
 def volume_is(client, volume, word):
@@ -83,9 +94,15 @@ def volume_is(client, volume, word):
 
 
 def volume(client, name, **fields):
-    made = client.make(VOLUME + "/volumes", "volume", dict({"name": name, "size": 1}, **fields))
-    client.until(lambda: volume_is(client, made, "available"), "volume " + name)
-    return made
+    for _ in range(4):
+        made = client.make(VOLUME + "/volumes", "volume", dict({"name": name, "size": 1}, **fields))
+        shown = client.until(lambda: not volume_is(client, made, "creating")
+                             and client.get("%s/volumes/%s" % (VOLUME, made))["volume"], "volume " + name)
+        if shown["status"] == "available":
+            return made
+        assert not shown.get("os-vol-host-attr:host"), shown      # else it failed on a host
+        client.remove("%s/volumes/%s" % (VOLUME, made))
+    raise Stuck("no host for a volume")
 
 
 def port_of(client, server):

@@ -75,6 +75,10 @@ class State:
             if table in LOGS:
                 continue
             for row in self.query("SELECT * FROM %s" % table):
+                if table == "compute_server" and row["deleted"] and not row["launched_at"]:
+                    continue        # made while its host was away, and taken back
+                if row.get("fault") and "No valid host" in row["fault"]:
+                    row["fault"] = None
                 shown = {key: value for key, value in row.items() if key not in COLUMNS}
                 yield "%s %s" % (table, json.dumps(shown, sort_keys=True, default=str))
 
