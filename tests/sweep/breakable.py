@@ -23,7 +23,7 @@ import uuid
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "api"))
 from cloud import FAKES, PROGRAM, Cloud, free_port  # noqa: E402
 
-TIMEOUT = 40        # seconds until something that does not settle counts as stuck
+TIMEOUT = 60        # seconds until something that does not settle counts as stuck
 
 
 class Stuck(AssertionError):
@@ -215,7 +215,7 @@ class Client:
             sent["OpenStack-API-Version"] = "volume 3.70"
         if isinstance(body, bytes):
             sent["Content-Type"] = "application/octet-stream"
-        elif body is not None:
+        elif isinstance(body, (dict, list)):
             sent["Content-Type"] = "application/json"
             body = json.dumps(body)
         sent.update(headers)
