@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -126,4 +127,17 @@ bool file_copy(struct work *work, const char *from, const char *to, int64_t size
         unlink(to);
     }
     return ok;
+}
+
+bool file_deliver(struct work *work, const char *draft, const char *path) {
+    char *directory = arena_text(work->arena, path);
+    struct stat st;
+
+    *strrchr(directory, '/') = 0;
+    if (stat(directory, &st) || (!geteuid() && chown(draft, st.st_uid, st.st_gid)) || chmod(draft, 0640) ||
+        rename(draft, path)) {
+        return work_fail(work, "cannot deliver %s: %s", path, strerror(errno));
+    }
+    directory_sync(path);
+    return true;
 }
