@@ -32,7 +32,7 @@ static const struct command {
      .details = "status: which ones of our own run. stop: shuts guests down and stops our own engines.\n"
                 "remove: also takes our guests and bridges out of the system's engines."},
     {"audit", cmd_audit, .flags = {"--fix"}, .summary = "check the invariants across services; --fix mends"},
-    {"print", cmd_print, "WHAT", .summary = "print the program's own tables: coverage, openapi, schema, policy SERVICE"},
+    {"print", cmd_print, "WHAT", .summary = "print the program's own tables: coverage, openapi, operations, schema, policy SERVICE"},
     {"ctl", cmd_ctl, "ROLE COMMAND...", .summary = "send a command to a running role: haneul ctl api stats",
      .details = "'haneul ctl ROLE help' lists the commands of a role."},
     {"version", cmd_version, .summary = "print the version"},
