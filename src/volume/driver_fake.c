@@ -10,6 +10,7 @@
 #include "base/arena.h"
 #include "base/json.h"
 #include "volume/driver.h"
+#include "volume/files.h"
 
 static const char *path_of(struct work *work, const char *name) {
     return arena_printf(work->arena, "%s/volumes-fake/%s/%s", work->host->data, work->host->name, name);
@@ -33,6 +34,10 @@ static bool fake_start(const struct host *host) {
 static bool fake_capacity(const struct host *host, double *ret_total, double *ret_free) {
     *ret_total = *ret_free = 10000;
     return directories_make(host);
+}
+
+static bool fake_list(struct work *work, void (*put)(void *user, const char *name), void *user) {
+    return directory_list(path_of(work, ""), put, user) || work_fail(work, "the volumes cannot be listed: %s", strerror(errno));
 }
 
 static bool fake_make(struct work *work, const struct volume_spec *spec) {
@@ -102,6 +107,7 @@ const struct volume_driver volume_driver_fake = {
     .name = "fake",
     .start = fake_start,
     .capacity = fake_capacity,
+    .list = fake_list,
     .make = fake_make,
     .remove = fake_remove,
     .extend = fake_extend,

@@ -175,6 +175,11 @@ static bool file_connect(struct work *work, const char *name, struct json_out *o
     return true;
 }
 
+static bool file_list(struct work *work, void (*put)(void *user, const char *name), void *user) {
+    return directory_list(arena_printf(work->arena, "%s/volumes", work->host->data), put, user) ||
+           work_fail(work, "the volumes cannot be listed: %s", strerror(errno));
+}
+
 /* ---- volumes into images ---- */
 
 static bool write_format(struct work *work, const char *path, const char *draft, const char *format) {
@@ -228,6 +233,7 @@ const struct volume_driver volume_driver_file = {
     .name = "file",
     .start = file_start,
     .capacity = file_capacity,
+    .list = file_list,
     .make = file_make,
     .remove = file_remove,
     .extend = file_extend,

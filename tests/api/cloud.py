@@ -91,6 +91,12 @@ class Cloud:
         with open(os.path.join(self.data, "test.log"), errors="replace") as file:
             return file.read()
 
+    def audit(self, *arguments):
+        """`haneul audit`: its exit status, and what it printed."""
+        done = subprocess.run([PROGRAM, "audit", "--data", self.data, *arguments], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120)
+        return done.returncode, done.stdout
+
     # ---- use ----
 
     def request(self, method, path, body=None, token=None, headers=None):
@@ -205,8 +211,10 @@ class Cloud:
 
 
 class CloudTest(unittest.TestCase):
-    """Tests that share one cloud, started before the first and stopped after the last; it must end well."""
+    """Tests that share one cloud, started before the first and stopped after the last; it must end well, and with all
+    invariants holding ('audited' False: for tests that break what no audit can mend)."""
     agent = False
+    audited = True
     settings = ()
 
     @classmethod
@@ -215,8 +223,10 @@ class CloudTest(unittest.TestCase):
 
     @classmethod
     def tearDownClass(cls):
+        status, report = cls.cloud.audit() if cls.audited else (0, "")
         codes = cls.cloud.stop()
         assert not any(codes), "a role ended with %s" % codes
+        assert status == 0, "audit: %s" % report
 
     def ask(self, method, path, body=None, expect=None, token=None, headers=None):
         """request() that asserts the status ('expect': a number or several) and returns the body."""
