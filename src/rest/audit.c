@@ -8,12 +8,13 @@
 
 #include "base/clock.h"
 #include "base/control.h"
+#include "base/id.h"
 #include "base/map.h"
 #include "rest/audit_private.h"
 #include "rest/cloud.h"
 #include "rest/service.h"
 
-enum { SETTLE_MS = 700, ROUNDS = 4, LATER_ROUNDS = 25, MAX_BREAKS = 10000 };
+enum { SETTLE_MS = 700, WAIT_MS = 100, TASK_WAITS = 50, ROUNDS = 4, LATER_ROUNDS = 25, MAX_BREAKS = 10000 };
 
 void audit_add(struct audit *audit, const char *id, const char *what) {
     struct audit_found *found;
@@ -110,7 +111,8 @@ static void mend_all(struct audit *left, struct audit *all) {
     for (size_t i = 0; i < left->count; i++) {
         struct audit_found *found = &left->found[i], *first = map_get(told, key_of(left->arena, found));
 
-        if (!cloud_transaction(found->service, DB_WRITE, NULL, mend_one, found)) {
+        if (!cloud_transaction(found->service, DB_WRITE, arena_printf(left->arena, "req-%s", id_uuid(left->arena)), mend_one,
+                               found)) {
             found->did = "it could not be mended: the log has the cause";
         }
         if (first) {
@@ -133,13 +135,28 @@ static bool waits(const struct audit *audit) {
     return false;
 }
 
+static bool any_task(struct call *call, void *user) {
+    *(bool *)user = call_count(call, "SELECT count(*) FROM rest_task WHERE not_before <= ?", SQL_ARGS(sql_int(clock_now()))) > 0;
+    return true;
+}
+
+/* What was mended may have made work, for which nothing is found while it is being done. */
+static void wait_for_tasks(void) {
+    bool busy = true;
+
+    for (int i = 0; i < TASK_WAITS && busy; i++) {
+        pause_ms(WAIT_MS);
+        busy = cloud_transaction(cloud.services[0], DB_READ, NULL, any_task, &busy) && busy;
+    }
+}
+
 /* Mends until nothing is left or nothing helps; returns the last look, null when it failed. */
 static struct audit *mend_until_empty(struct audit *all) {
     struct audit *left = all;
 
     for (int round = 0; left && left->count && round < (waits(all) ? LATER_ROUNDS : ROUNDS); round++) {
         mend_all(left, all);
-        pause_ms(waits(all) ? SETTLE_MS : 0);
+        wait_for_tasks();
         left = look(all->arena);
     }
     return left && left->count ? look_twice(all->arena) : left;
