@@ -34,6 +34,7 @@ struct agent {
     struct bus_link *link;              /* null: not connected */
     bool greeted;                       /* every host has said hello on this link */
     unsigned connects;                  /* how often all hosts said hello */
+    bool reconcile;                     /* a pass was asked for */
     struct map *tasks;                  /* number to struct agent_task: those in hand */
     struct agent_past *past;            /* those of late whose result was acknowledged */
 };
@@ -56,6 +57,8 @@ extern const struct bus_events agent_events;
 void *agent_keeper(void *agent);
 void *agent_ticker(void *agent);
 void *agent_reconciler(void *agent);
+/* The reconciler makes a pass at once. Takes the lock. */
+void agent_reconcile_now(struct agent *agent);
 
 /* Under the lock: waits until something changed or the time 'until' (clock_monotonic) came; true when it came. */
 bool agent_wait(struct agent *agent, int64_t until);

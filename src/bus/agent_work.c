@@ -223,12 +223,16 @@ static const struct work_kind *kind_find(const struct agent *agent, const char *
     return NULL;
 }
 
-/* Runs the handler. True: done; else work->error is set. */
-static bool work_run(const struct agent *agent, struct work *work, const struct frame *frame) {
+/* Runs the handler. True: done; else work->error is set. "agent.reconcile" is the agent's own. */
+static bool work_run(struct agent *agent, struct work *work, const struct frame *frame) {
     const struct work_kind *kind = kind_find(agent, frame->kind);
     const char *malformed;
     int seconds = frame->seconds;
 
+    if (frame->kind && !strcmp(frame->kind, "agent.reconcile")) {
+        agent_reconcile_now(agent);
+        return true;
+    }
     if (!kind) {
         return work_fail(work, "host %s cannot do %s", work->host->name, frame->kind ? frame->kind : "this");
     }

@@ -10,7 +10,9 @@
 #include <unistd.h>
 
 #include "base/conf.h"
+#include "base/control.h"
 #include "bus/bus.h"
+#include "rest/audit.h"
 #include "rest/dispatch.h"
 #include "rest/policy.h"
 #include "rest/resource.h"
@@ -282,6 +284,7 @@ bool cloud_serve(struct arena *arena, const char **ret_error) {
         return false;
     }
     tasks_start();
+    audit_register();
     server = listen_http(arena, ret_error);
     if (server) {
         log_info("serving at %s", cloud.url);
@@ -292,6 +295,7 @@ bool cloud_serve(struct arena *arena, const char **ret_error) {
         pthread_mutex_unlock(&stop_lock);
         http_server_stop(server, 10);
     }
+    control_forget(&cloud);
     tasks_stop(10);
     bus_close(cloud.bus);
     store_close(cloud.store);
