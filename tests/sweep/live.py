@@ -13,12 +13,16 @@ SETTLE = 8          # seconds in which what is left to converge must have conver
 
 
 def converge(client, wanted, settle=SETTLE):
-    """Waits until the state is the wanted one; returns what differs in the end."""
+    """Waits until the state is the wanted one (null: any) and every invariant holds; returns what is wrong in the end."""
     end = time.monotonic() + settle
     while True:
-        differs = difference(wanted, client.cloud.state.dump())
-        if not differs or time.monotonic() > end:
-            return differs
+        wrong = difference(wanted, client.cloud.state.dump()) if wanted else []
+        try:
+            wrong = wrong or ["audit: " + broken for broken in client.cloud.audit()]
+        except OSError as error:        # the role just died
+            wrong = ["audit: %s" % error]
+        if not wrong or time.monotonic() > end:
+            return wrong
         time.sleep(0.05)
         client.settle()
 
@@ -38,8 +42,7 @@ def live(template, life, crash=None, expected=None, disturb=None, settle=SETTLE,
         def checkpoint(name):
             client.quiet()
             wanted = dict(expected or []).get(name)
-            if wanted:
-                result["faults"] += ["%s: %s" % (name, line) for line in converge(client, wanted, settle)]
+            result["faults"] += ["%s: %s" % (name, line) for line in converge(client, wanted, settle)]
             result["checkpoints"].append((name, cloud.state.dump()))
         disturber = threading.Thread(target=disturb, args=(cloud, over)) if disturb else None
         try:
