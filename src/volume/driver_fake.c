@@ -36,6 +36,10 @@ static bool fake_capacity(const struct host *host, double *ret_total, double *re
     return directories_make(host);
 }
 
+static bool fake_list(struct work *work, void (*put)(void *user, const char *name), void *user) {
+    return directory_list(path_of(work, ""), put, user) || work_fail(work, "the volumes cannot be listed: %s", strerror(errno));
+}
+
 static bool fake_make(struct work *work, const struct volume_spec *spec) {
     const char *path = path_of(work, spec->name);
     struct stat st;
@@ -114,6 +118,7 @@ const struct volume_driver volume_driver_fake = {
     .name = "fake",
     .start = fake_start,
     .capacity = fake_capacity,
+    .list = fake_list,
     .make = fake_make,
     .remove = fake_remove,
     .extend = fake_extend,

@@ -168,6 +168,11 @@ static bool file_connect(struct work *work, const char *name, struct json_out *o
     return true;
 }
 
+static bool file_list(struct work *work, void (*put)(void *user, const char *name), void *user) {
+    return directory_list(arena_printf(work->arena, "%s/volumes", work->host->data), put, user) ||
+           work_fail(work, "the volumes cannot be listed: %s", strerror(errno));
+}
+
 /* ---- volumes into images ---- */
 
 /* As ourselves: nobody else may open a volume, whose bytes are not understood here but copied. */
@@ -211,6 +216,7 @@ const struct volume_driver volume_driver_file = {
     .name = "file",
     .start = file_start,
     .capacity = file_capacity,
+    .list = file_list,
     .make = file_make,
     .remove = file_remove,
     .extend = file_extend,

@@ -2,6 +2,7 @@
  * Copying sparse files without reading their holes. */
 #include "volume/files.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
@@ -140,4 +141,16 @@ bool file_deliver(struct work *work, const char *draft, const char *path) {
     }
     directory_sync(path);
     return true;
+}
+
+bool directory_list(const char *path, void (*put)(void *user, const char *name), void *user) {
+    DIR *directory = opendir(path);
+    const struct dirent *entry;
+
+    while (directory && (entry = readdir(directory))) {
+        if (!strchr(entry->d_name, '.')) {
+            put(user, entry->d_name);
+        }
+    }
+    return directory && !closedir(directory);
 }
