@@ -66,6 +66,7 @@ struct call {
     int error;                                      /* HTTP status of the first error; 0: none */
     const char *error_type;                         /* "PortNotFound"; null: the service's word for the status */
     const char *error_message;
+    const char *error_logged;       /* what of it the log may have: a message may repeat what the client sent; null: all */
 
     unsigned statements;                            /* run so far */
     bool wake_tasks;                                /* after commit the dispatcher is told that there is work */

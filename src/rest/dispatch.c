@@ -391,6 +391,11 @@ int operation_status(const struct operation *op) {
     return op->run == op_delete || op->run == op_link || op->run == op_linked || op->run == op_unlink ? 204 : 200;
 }
 
+/* Where a token is part of the path, only the operation's pattern is logged. */
+static const char *logged_path(const struct call *call) {
+    return call->operation && call_parameter(call, "token") ? call->operation->path : call->http->raw_path;
+}
+
 static void log_line(struct call *call) {
     const struct http_request *http = call->http;
     int64_t took = clock_monotonic() - http->received;
@@ -399,10 +404,10 @@ static void log_line(struct call *call) {
     metrics_count(call->service, status, took, call->statements);
     if (log_wanted(&log_this, LOG_INFO)) {
         log_write(&log_this, LOG_INFO, call->request_id, "%s %s %d %" PRId64 "us %ust %zub user=%s project=%s%s%s",
-                  http->method_name, http->raw_path, status, took, call->statements, arena_used(call->arena),
+                  http->method_name, logged_path(call), status, took, call->statements, arena_used(call->arena),
                   call->caller.user_id ? call->caller.user_id : "-",
                   call->caller.project_id ? call->caller.project_id : "-", call->error ? " cause=" : "",
-                  call->error ? call->error_message : "");
+                  !call->error ? "" : call->error_logged ? call->error_logged : call->error_message);
     }
 }
 
@@ -468,6 +473,7 @@ bool call_service(struct call *call, const char *type, enum http_method method, 
     call->wake_tasks = call->wake_tasks || nested->wake_tasks;
     call->after_commit = nested->after_commit;
     call->events = nested->events;
+    call->error_logged = ok ? call->error_logged : nested->error_logged;
     return ok || fail(call, nested->error ? nested->error : 500, "%s",
                       nested->error_message ? nested->error_message : "The database failed; the log has the cause.");
 }
