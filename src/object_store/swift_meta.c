@@ -79,13 +79,13 @@ static void write_titled(struct swift *sw, const char *kind, const char *name, c
 }
 
 /* Keys that sign in the account's name are for its owner's eyes. */
-static bool is_secret(const char *name) {
+static bool is_owners(const char *name) {
     return !strcmp(name, "temp-url-key") || !strcmp(name, "temp-url-key-2");
 }
 
 void swift_write_meta(struct swift *sw, const char *kind, const struct store_meta *meta) {
     for (size_t i = 0; i < meta->count; i++) {
-        if (!strncmp(meta->at[i].name, "meta-", 5) && (sw->owner || !is_secret(meta->at[i].name + 5))) {
+        if (!strncmp(meta->at[i].name, "meta-", 5) && (sw->owner || !is_owners(meta->at[i].name + 5))) {
             write_titled(sw, kind, meta->at[i].name + 5, meta->at[i].value);
         }
     }

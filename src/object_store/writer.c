@@ -7,9 +7,9 @@
 #include <pthread.h>
 
 #include "base/clock.h"
+#include "base/crash.h"
 #include "base/log.h"
 #include "object_store/index.h"
-#include "rest/crash.h"
 
 LOG_MODULE("object_store.writer");
 
