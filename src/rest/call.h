@@ -99,6 +99,10 @@ bool call_argument_true(const struct call *call, const char *name);
 /* "http://host:port" as the client reached us (Host header, X-Forwarded-Proto from trusted proxies). */
 const char *call_base_url(struct call *call);
 
+/* For services that take their requests themselves: fills call->caller from 'token' (null: the request's X-Auth-Token),
+ * from memory, else in a transaction of its own. False when it is not valid. */
+bool call_authenticate(struct call *call, const char *token);
+
 /* ---- response ---- */
 void call_header(struct call *call, const char *name, const char *value);
 

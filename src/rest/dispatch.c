@@ -223,6 +223,19 @@ static bool project_of_path(struct call *call) {
     return fail(call, 400, "Malformed request URL: its project %.64s is not the project of the token.", project);
 }
 
+bool call_authenticate(struct call *call, const char *token) {
+    token = token ? token : http_header(call->http, "X-Auth-Token");
+    if (token && cloud_recall && cloud_recall(call, token)) {
+        return true;
+    }
+    if (!token || !transaction_run(call, DB_READ, authenticate_body, (void *)(uintptr_t)token)) {
+        call->error = 0;
+        memset(&call->caller, 0, sizeof call->caller);
+        return false;
+    }
+    return true;
+}
+
 static bool know_caller(struct call *call) {
     const char *token = http_header(call->http, "X-Auth-Token");
     bool public = call->operation->flags & OP_PUBLIC;
@@ -491,6 +504,9 @@ static bool route_request(struct pending *pending, struct http_request *request)
     if (!call->service) {
         return fail(call, 404, "There is no service at this path.");
     }
+    if (call->service->take) {
+        return true;
+    }
     if (!choose_version(call)) {
         return false;
     }
@@ -519,6 +535,9 @@ enum http_body dispatch_decide(struct http_request *request, void *user) {
     if (!route_request(pending, request)) {
         return HTTP_IGNORE;
     }
+    if (call->service->take) {
+        return call->service->take(call);
+    }
     if (call->operation->flags & OP_STREAM) {
         if (!transaction_run(call, call->operation->begin ? DB_WRITE : DB_READ, begin_body, NULL)) {
             return HTTP_IGNORE;
@@ -542,6 +561,11 @@ void dispatch_answer(struct http_request *request, void *user) {
     struct call *call = &pending->call;
 
     log_request(call->request_id);
+    if (call->service && call->service->take) {
+        call->service->answer(call);
+        log_request(NULL);
+        return;
+    }
     if (!call->error && call->operation->flags & OP_STREAM) {
         call->status = operation_status(call->operation);
         if (call->operation->flags & OP_NO_TRANSACTION) {
@@ -558,5 +582,13 @@ void dispatch_answer(struct http_request *request, void *user) {
     log_request(NULL);
 }
 
+/* Requests that a service took may be answered anywhere, so their line is written when they are over. */
 void dispatch_done(struct http_request *request, void *user) {
+    struct call *call = dispatch_call(request);
+
+    if (call->service && call->service->take) {
+        log_request(call->request_id);
+        log_line(call);
+        log_request(NULL);
+    }
 }
