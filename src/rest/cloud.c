@@ -103,9 +103,9 @@ static void bus_gone(void *user, const char *host) {
     host_changed(host, NULL, false);
 }
 
-static bool bus_result(void *user, const char *host, int64_t task, bool ok, const char *error,
+static bool bus_result(void *user, const char *host, int64_t task, int attempt, bool ok, const char *error,
                        const struct json *result) {
-    return tasks_result(task, ok, error, result);
+    return tasks_result(task, attempt, ok, error, result);
 }
 
 static bool tell_report(struct call *call, void *user) {
@@ -133,6 +133,7 @@ static void bus_report(void *user, const char *host, const char *kind, const cha
 
     if (!strcmp(kind, "host.heartbeat")) {
         host_changed(host, doc, true);
+        tasks_host_has(host, json_get(doc, "tasks"));
     } else if (service && service->report) {
         cloud_transaction(service, DB_WRITE, NULL, tell_report, &told);
     }

@@ -83,15 +83,21 @@ bool resource_delete(struct call *call, const struct resource *resource, void *r
     return true;
 }
 
-/* Where the rows' parent is named by the path, the field is set from there. */
-static void set_parents(struct call *call, const struct resource *resource, void *row) {
+/* Where the rows' parent is named by the path, the field is set from there; what it refers to must be there. */
+static bool set_parents(struct call *call, const struct resource *resource, void *row) {
     for (size_t i = 0; i < call->parameter_count; i++) {
-        const struct field *field = resource_field(resource, call->parameters[i].name);
+        const struct parameter *parameter = &call->parameters[i];
+        const struct field *field = resource_field(resource, parameter->name);
+        void *parent;
 
         if (field && field != resource->runtime->project && field_is_text(field)) {
-            *(const char **)field_slot(field, row) = call->parameters[i].value;
+            if (field->refers && !row_get(call, field->refers, parameter->value, &parent)) {
+                return false;
+            }
+            *(const char **)field_slot(field, row) = parameter->value;
         }
     }
+    return true;
 }
 
 static bool create_one(struct call *call, const struct json *body, void *row) {
@@ -104,9 +110,9 @@ static bool create_one(struct call *call, const struct json *body, void *row) {
     if (!input_parse(call, resource, body, CREATE, row, given)) {
         return false;
     }
-    set_parents(call, resource, row);
     memcpy(call->given, given, sizeof given);
-    return (!call->operation->policy || call_allow(call, call->operation->policy, resource, row)) &&
+    return set_parents(call, resource, row) &&
+           (!call->operation->policy || call_allow(call, call->operation->policy, resource, row)) &&
            attributes_allowed(call, resource, given, row) && resource_create(call, resource, row);
 }
 

@@ -381,7 +381,7 @@ static void respond(struct call *call) {
     }
 }
 
-static int default_status(const struct operation *op) {
+int operation_status(const struct operation *op) {
     if (op->status) {
         return op->status;
     }
@@ -444,7 +444,7 @@ static bool run_nested(struct call *nested) {
     if (nested->operation->flags & ALONE || nested->operation->before) {
         return fail(nested, 501, "The operation cannot be part of another.");
     }
-    nested->status = default_status(nested->operation);
+    nested->status = operation_status(nested->operation);
     nested->caller.admin = caller_is_admin(nested);
     return prepare(nested, NULL) && nested->operation->run(nested) && !nested->error;
 }
@@ -537,14 +537,14 @@ void dispatch_answer(struct http_request *request, void *user) {
 
     log_request(call->request_id);
     if (!call->error && call->operation->flags & OP_STREAM) {
-        call->status = default_status(call->operation);
+        call->status = operation_status(call->operation);
         if (call->operation->flags & OP_NO_TRANSACTION) {
             call->operation->run(call);
         } else {
             transaction_run(call, DB_WRITE, operation_body, NULL);
         }
     } else if (!call->error && read_body(call) && choose_operation(call, pending->route, true)) {
-        call->status = default_status(call->operation);
+        call->status = operation_status(call->operation);
         operation_run(call);
     }
     respond(call);

@@ -74,18 +74,46 @@ static bool in_values(const char *values, const char *text) {
     return false;
 }
 
-static bool check_length(struct call *call, const struct field *field, const char *text) {
-    size_t length = utf8_length(text), most = field->max ? (size_t)field->max : DEFAULT_LENGTH;
-    size_t least = field->min > 0 ? (size_t)field->min : 0;
+bool field_bounds(const struct field *field, int64_t *ret_least, int64_t *ret_most) {
+    bool filled = field->rights & NOT_EMPTY || (field->rights & REQUIRED && !(field->rights & ALLOW_EMPTY));
 
-    if (!least && ((field->rights & NOT_EMPTY) || ((field->rights & REQUIRED) && !(field->rights & ALLOW_EMPTY)))) {
-        least = 1;
+    *ret_least = field->min;
+    *ret_most = field->max;
+    switch (field->type) {
+    case TYPE_BOOL:
+    case TYPE_TIME:
+    case TYPE_TREE:
+    case TYPE_OBJECT:
+        return false;
+    case TYPE_INT:
+        *ret_most = field->max ? field->max : INT32_MAX;
+        return true;
+    case TYPE_REAL:
+        return field->max != 0;
+    case TYPE_MAP:
+    case TYPE_TEXTS:
+    case TYPE_OBJECTS:
+        *ret_most = field->max ? field->max : DEFAULT_ITEMS;
+        return true;
+    case TYPE_JSON:
+        *ret_most = field->max ? field->max : JSON_BYTES;
+        return true;
+    default:
+        *ret_least = field->min > 0 ? field->min : filled;
+        *ret_most = field->max ? field->max : DEFAULT_LENGTH;
+        return true;
     }
+}
+
+static bool check_length(struct call *call, const struct field *field, const char *text) {
+    int64_t length = (int64_t)utf8_length(text), least, most;
+
+    field_bounds(field, &least, &most);
     if (length > most) {
-        return fail_field(call, field, "'%s' is too long, at most %zu characters", shorten(call, text), most);
+        return fail_field(call, field, "'%s' is too long, at most %lld characters", shorten(call, text), (long long)most);
     }
     if (length < least) {
-        return fail_field(call, field, "'%s' is too short, at least %zu characters", text, least);
+        return fail_field(call, field, "'%s' is too short, at least %lld characters", text, (long long)least);
     }
     if ((field->rights & TRIM) && length && (isspace((unsigned char)text[0]) || isspace((unsigned char)text[strlen(text) - 1]))) {
         return fail_field(call, field, "'%s' begins or ends with a space", shorten(call, text));
@@ -175,7 +203,7 @@ static bool take_bool(struct call *call, const struct field *field, const struct
 }
 
 static bool take_int(struct call *call, const struct field *field, const struct json *value, void *slot) {
-    int64_t integer;
+    int64_t integer, least, most;
 
     if (value->type == JSON_INT) {
         integer = value->integer;
@@ -192,13 +220,9 @@ static bool take_int(struct call *call, const struct field *field, const struct 
     } else {
         return wrong_type(call, field, value);
     }
-    int64_t most = field->max || field->min ? field->max : INT32_MAX;
-
-    if (!field->max && field->min < 0) {
-        most = INT32_MAX;
-    }
-    if (integer < field->min || integer > most) {
-        return fail_field(call, field, "%lld is not between %lld and %lld", (long long)integer, (long long)field->min,
+    field_bounds(field, &least, &most);
+    if (integer < least || integer > most) {
+        return fail_field(call, field, "%lld is not between %lld and %lld", (long long)integer, (long long)least,
                           (long long)most);
     }
     *(int64_t *)slot = integer;
@@ -234,10 +258,11 @@ static bool take_time(struct call *call, const struct field *field, const struct
 }
 
 static bool check_items(struct call *call, const struct field *field, const struct json *value) {
-    int64_t most = field->max ? field->max : DEFAULT_ITEMS;
+    int64_t least, most;
 
-    if (value->count < field->min || value->count > most) {
-        return fail_field(call, field, "%u items where %lld to %lld may be", value->count, (long long)field->min,
+    field_bounds(field, &least, &most);
+    if (value->count < least || value->count > most) {
+        return fail_field(call, field, "%u items where %lld to %lld may be", value->count, (long long)least,
                           (long long)most);
     }
     return true;
@@ -281,8 +306,10 @@ static bool take_texts(struct call *call, const struct field *field, const struc
 
 static bool take_json(struct call *call, const struct field *field, const struct json *value, void *slot) {
     const char *text = json_print(call->arena, value);
+    int64_t least, most;
 
-    if (strlen(text) > (size_t)(field->max ? field->max : JSON_BYTES)) {
+    field_bounds(field, &least, &most);
+    if ((int64_t)strlen(text) > most) {
         return fail_field(call, field, "it is too large");
     }
     *(const char **)slot = text;
@@ -597,9 +624,8 @@ bool input_parse(struct call *call, const struct resource *resource, const struc
     return ok;
 }
 
-static const char *input_key(const struct call *call) {
-    const struct operation *op = call->operation;
-
+const char *operation_key(const struct service *service, const struct resource *resource,
+                          const struct operation *op) {
     if (op->flags & OP_NO_WRAP) {
         return NULL;
     }
@@ -609,7 +635,7 @@ static const char *input_key(const struct call *call) {
     if (op->action) {
         return op->action;
     }
-    return call->service->style->bare ? NULL : call->resource->singular;
+    return service->style->bare ? NULL : resource->singular;
 }
 
 /* Members beside the wrapping key: only fields declared OUTER. */
@@ -635,7 +661,7 @@ static bool take_outer(struct call *call, const struct resource *input, const ch
 bool input_body(struct call *call) {
     static const struct json empty = {.type = JSON_MAP};
     const struct resource *input = call->operation->input;
-    const char *key = input_key(call);
+    const char *key = operation_key(call->service, call->resource, call->operation);
     const struct json *body = call->body;
 
     call->input = arena_alloc(call->arena, input->size);

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -139,4 +140,17 @@ bool directory_list(const char *path, void (*put)(void *user, const char *name),
         }
     }
     return directory && !closedir(directory);
+}
+
+bool file_deliver(struct work *work, const char *draft, const char *path) {
+    char *directory = arena_text(work->arena, path);
+    struct stat st;
+
+    *strrchr(directory, '/') = 0;
+    if (stat(directory, &st) || (!geteuid() && chown(draft, st.st_uid, st.st_gid)) || chmod(draft, 0640) ||
+        rename(draft, path)) {
+        return work_fail(work, "cannot deliver %s: %s", path, strerror(errno));
+    }
+    directory_sync(path);
+    return true;
 }

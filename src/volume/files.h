@@ -15,3 +15,6 @@ bool directory_list(const char *path, void (*put)(void *user, const char *name),
 
 /* Makes a name durable that was made or removed in its directory. */
 void directory_sync(const char *path);
+
+/* Gives the file 'draft' to whom the directory of 'path' belongs, for him and his group alone, and the name 'path'. */
+bool file_deliver(struct work *work, const char *draft, const char *path);
