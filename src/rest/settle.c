@@ -26,21 +26,13 @@ enum { DEFAULT_SECONDS = 60, MAX_AT_ONCE = 100, LATE_SECONDS = 30, LATE_HERE_SEC
 /* ---- tasks ---- */
 
 struct late {
-    const char *owner;
-    struct rest_task *tasks;
+    struct arena *arena;
+    struct late_task {
+        int64_t id;
+        const char *cause;
+    } tasks[MAX_AT_ONCE];
     size_t count;
 };
-
-static bool find_late(struct call *call, void *user) {
-    struct late *late = user;
-    int64_t now = clock_now();
-
-    return rows_find(call, &resource_rest_task,
-                     "running = 1 AND deadline < ? AND (host IS NOT NULL OR (deadline < ? AND owner <> ?)) LIMIT 100",
-                     SQL_ARGS(sql_int(now - LATE_SECONDS * SECOND), sql_int(now - LATE_HERE_SECONDS * SECOND),
-                              sql_text(late->owner)),
-                     &late->tasks, &late->count);
-}
 
 static const char *late_cause(struct arena *arena, const struct rest_task *task) {
     int64_t seconds = (task->deadline - task->created_at) / SECOND;
@@ -50,14 +42,32 @@ static const char *late_cause(struct arena *arena, const struct rest_task *task)
                         away ? task->host : "", away ? " is not connected" : "");
 }
 
-static void end_late(struct arena *arena) {
-    struct late late = {.owner = tasks_owner()};
+static bool find_late(struct call *call, void *user) {
+    struct late *late = user;
+    struct rest_task *tasks;
+    int64_t now = clock_now();
 
-    if (!cloud_transaction(cloud.services[0], DB_READ, NULL, find_late, &late)) {
-        return;
+    if (!rows_find(call, &resource_rest_task,
+                   "running = 1 AND deadline < ? AND (host IS NOT NULL OR (deadline < ? AND owner <> ?)) LIMIT 100",
+                   SQL_ARGS(sql_int(now - LATE_SECONDS * SECOND), sql_int(now - LATE_HERE_SECONDS * SECOND),
+                            sql_text(tasks_owner())),
+                   &tasks, &late->count)) {
+        return false;
     }
-    for (size_t i = 0; i < late.count; i++) {
-        tasks_result(late.tasks[i].id, 0, false, late_cause(arena, &late.tasks[i]), NULL);
+    for (size_t i = 0; i < late->count; i++) {
+        late->tasks[i] = (struct late_task){tasks[i].id, late_cause(late->arena, &tasks[i])};
+    }
+    return true;
+}
+
+static void end_late(struct arena *arena) {
+    struct late *late = ARENA_NEW(arena, struct late);
+
+    *late = (struct late){.arena = arena};
+    if (cloud_transaction(cloud.services[0], DB_READ, NULL, find_late, late)) {
+        for (size_t i = 0; i < late->count; i++) {
+            tasks_result(late->tasks[i].id, 0, false, late->tasks[i].cause, NULL);
+        }
     }
 }
 
