@@ -9,6 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/arena_top.h"
 #include "base/clock.h"
 #include "base/id.h"
 #include "rest/cloud.h"
@@ -415,6 +416,7 @@ static void log_line(struct call *call) {
     int status = http->response.status;
 
     metrics_count(call->service, status, took, call->statements);
+    arena_seen(call->arena, arena_printf(call->arena, "%s %.100s", http->method_name, http->raw_path), call->request_id);
     if (log_wanted(&log_this, LOG_INFO)) {
         log_write(&log_this, LOG_INFO, call->request_id, "%s %s %d %" PRId64 "us %ust %zub user=%s project=%s%s%s",
                   http->method_name, logged_path(call), status, took, call->statements, arena_used(call->arena),
