@@ -130,18 +130,6 @@ bool file_copy(struct work *work, const char *from, const char *to, int64_t size
     return ok;
 }
 
-bool directory_list(const char *path, void (*put)(void *user, const char *name), void *user) {
-    DIR *directory = opendir(path);
-    const struct dirent *entry;
-
-    while (directory && (entry = readdir(directory))) {
-        if (!strchr(entry->d_name, '.')) {
-            put(user, entry->d_name);
-        }
-    }
-    return directory && !closedir(directory);
-}
-
 bool file_deliver(struct work *work, const char *draft, const char *path) {
     char *directory = arena_text(work->arena, path);
     struct stat st;
@@ -153,4 +141,16 @@ bool file_deliver(struct work *work, const char *draft, const char *path) {
     }
     directory_sync(path);
     return true;
+}
+
+bool directory_list(const char *path, void (*put)(void *user, const char *name), void *user) {
+    DIR *directory = opendir(path);
+    const struct dirent *entry;
+
+    while (directory && (entry = readdir(directory))) {
+        if (!strchr(entry->d_name, '.')) {
+            put(user, entry->d_name);
+        }
+    }
+    return directory && !closedir(directory);
 }
