@@ -83,15 +83,21 @@ bool resource_delete(struct call *call, const struct resource *resource, void *r
     return true;
 }
 
-/* Where the rows' parent is named by the path, the field is set from there. */
-static void set_parents(struct call *call, const struct resource *resource, void *row) {
+/* Where the rows' parent, or the row itself, is named by the path, the field is set from there. */
+static bool set_parents(struct call *call, const struct resource *resource, void *row) {
     for (size_t i = 0; i < call->parameter_count; i++) {
         const struct field *field = resource_field(resource, call->parameters[i].name);
 
         if (field && field != resource->runtime->project && field_is_text(field)) {
-            *(const char **)field_slot(field, row) = call->parameters[i].value;
+            struct json value = {.type = JSON_TEXT, .text = call->parameters[i].value};
+
+            *(const char **)field_slot(field, row) = value.text;
+            if (field->rights & KEY && !input_form(call, field, &value, field_slot(field, row))) {
+                return false;
+            }
         }
     }
+    return true;
 }
 
 static bool create_one(struct call *call, const struct json *body, void *row) {
@@ -101,10 +107,9 @@ static bool create_one(struct call *call, const struct json *body, void *row) {
     if (body->type != JSON_MAP) {
         return fail(call, 400, "Invalid input: %s is not of type 'object'", resource->singular);
     }
-    if (!input_parse(call, resource, body, CREATE, row, given)) {
+    if (!input_parse(call, resource, body, CREATE, row, given) || !set_parents(call, resource, row)) {
         return false;
     }
-    set_parents(call, resource, row);
     memcpy(call->given, given, sizeof given);
     return (!call->operation->policy || call_allow(call, call->operation->policy, resource, row)) &&
            attributes_allowed(call, resource, given, row) && resource_create(call, resource, row);

@@ -177,13 +177,13 @@ def _consumer(w, who):
 
 
 def _image_member(w, who):
-    w.client.send("POST", "/image/v2/images/%s/members" % w.get("image_image", who), w.owner(who),
-                  {"member": w.projects["other" if who == "own" else "own"]})
-    return w.projects["other" if who == "own" else "own"]
+    member = ABSENT.replace("-", "")
+    w.client.send("POST", "/image/v2/images/%s/members" % w.get("image_image", who), w.owner(who), {"member": member})
+    return member
 
 
-def _tag(w, who):
-    return "example-tag"
+def _qos(w, who):
+    return w.ask("POST", "/volume/v3/qos-specs", {"qos_specs": {"name": w.name()}})["qos_specs"]["id"]
 
 
 RULES = [{"local": [{"user": {"name": "{0}"}}], "remote": [{"type": "UserName"}]}]
@@ -204,7 +204,7 @@ MAKERS = {
     "identity_mapping": _named("/identity/v3/OS-FEDERATION/mappings/", "mapping"),
     "identity_service_provider": _named("/identity/v3/OS-FEDERATION/service_providers/", "service_provider"),
     "identity_protocol": _protocol, "compute_keypair": _keypair, "placement_trait": _trait, "placement_class": _class,
-    "image_member": _image_member,
+    "image_member": _image_member, "volume_qos": _qos,
 }
 
 FIELDS = {
@@ -212,6 +212,7 @@ FIELDS = {
     ("network_subnet", "ip_version"): 4, ("network_subnet", "cidr"): lambda w, who: w.cidr(),
     ("network_subnetpool", "prefixes"): lambda w, who: [w.cidr()],
     ("network_address_scope", "ip_version"): 4, ("network_address_scope", "name"): lambda w, who: w.name(),
+    ("network_security_group_rule", "remote_ip_prefix"): lambda w, who: w.cidr(),
     ("network_floatingip", "floating_network_id"): external,
     ("network_rbac", "object_type"): "network", ("network_rbac", "action"): "access_as_shared",
     ("network_rbac", "object_id"): lambda w, who: w.get("network_network", who),
@@ -265,11 +266,11 @@ ABSENT = "00000000-0000-4000-8000-000000000000"
 
 
 def _service_of_compute(w, who):
-    return w.ask("GET", "/compute/v2.1/os-services")["services"][0]["id"]
+    return str(w.ask("GET", "/compute/v2.1/os-services", minor=w.minor)["services"][0]["id"])
 
 
 def _hypervisor(w, who):
-    return str(w.ask("GET", "/compute/v2.1/os-hypervisors")["hypervisors"][0]["id"])
+    return str(w.ask("GET", "/compute/v2.1/os-hypervisors", minor=w.minor)["hypervisors"][0]["id"])
 
 
 def _host(w, who):

@@ -25,7 +25,7 @@ class World:
         self.services = declared.load()
         self.wanted = [self.services[name] for name in services or self.services]
         self.resources = {r.name: r for s in self.services.values() for r in s.resources}
-        self.made, self.counter, self.making = {}, 0, []
+        self.made, self.counter, self.making, self.minor = {}, 0, [], None
         self.cloud = Cloud(agent=True)
         os.environ.setdefault("ASAN_OPTIONS", "quarantine_size_mb=8")
         self.cloud.start()
@@ -79,6 +79,9 @@ class World:
             self.ask("PUT", "/network/v2.0/quotas/" + project, {"quota": dict.fromkeys(network, -1)})
             self.ask("PUT", "/compute/v2.1/os-quota-sets/" + project, {"quota_set": dict.fromkeys(compute, -1)})
             self.ask("PUT", "/volume/v3/os-quota-sets/" + project, {"quota_set": dict.fromkeys(volume, -1)})
+
+        for who in self.projects:           # made when it is first looked for
+            self.ask("GET", "/network/v2.0/security-groups", None, self.owner(who))
 
     # ---- asking ----
 
@@ -202,6 +205,7 @@ class World:
 
     def parameter(self, op, name, before, who="own"):
         """A value for a parameter of the path that names something real."""
+        self.minor = op.minor
         for key in ((op.resource.name, name), (op.service.folder, before, name), (op.service.folder, before)):
             if key in PARAMETERS:
                 made = PARAMETERS[key]
