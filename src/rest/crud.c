@@ -92,6 +92,9 @@ static bool set_parents(struct call *call, const struct resource *resource, void
             struct json value = {.type = JSON_TEXT, .text = call->parameters[i].value};
 
             *(const char **)field_slot(field, row) = value.text;
+            if (field->rights & KEY && strpbrk(value.text, "\r\n\t")) {
+                return fail_field(call, field, "it has a control character");
+            }
             if (field->rights & KEY && !input_form(call, field, &value, field_slot(field, row))) {
                 return false;
             }

@@ -2,6 +2,7 @@
  * Lists: filters, order, pages. One query, read in batches; each batch is expanded with a constant number of statements
  * and written into the response before the next is read, so memory does not grow with the table. */
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -171,8 +172,9 @@ static bool filter_value(struct query *query, const struct field *field, const c
         *ret = sql_int(truth_of(text));
         return true;
     case TYPE_INT:
+        errno = 0;
         *ret = sql_int(strtoll(text, &end, 10));
-        return (end != text && !*end) || fail_field(query->call, field, "'%s' is not an integer", text);
+        return (end != text && !*end && !errno) || fail_field(query->call, field, "'%s' is not an integer", text);
     case TYPE_REAL:
         *ret = (struct value){.kind = VALUE_REAL, .real = strtod(text, &end)};
         return (end != text && !*end) || fail_field(query->call, field, "'%s' is not a number", text);

@@ -46,7 +46,7 @@ def _volume(w, who):
 
 
 def _snapshot(w, who):
-    body = {"snapshot": {"volume_id": w.get("volume_volume", who), "force": True, "name": w.name()}}
+    body = {"snapshot": {"volume_id": _volume(w, who), "force": True, "name": w.name()}}
     snapshot = w.ask("POST", "/volume/v3/snapshots", body, w.owner(who))["snapshot"]["id"]
     _wait(w, "snapshot", "/volume/v3/snapshots/" + snapshot, who, "snapshot", lambda s: s["status"] != "creating")
     return snapshot
@@ -208,6 +208,11 @@ MAKERS = {
 }
 
 FIELDS = {
+    ("identity_mapping", "rules"): RULES,
+    ("identity_trust", "trustor_user_id"): lambda w, who: w.users["user"],
+    ("identity_trust", "trustee_user_id"): lambda w, who: w.users["own-reader"],
+    ("identity_trust", "project_id"): lambda w, who: w.projects["other"],
+    ("identity_trust", "roles"): lambda w, who: [{"name": "plain"}],
     ("network_subnet", "network_id"): lambda w, who: w.get("network_network", who),
     ("network_subnet", "ip_version"): 4, ("network_subnet", "cidr"): lambda w, who: w.cidr(),
     ("network_subnetpool", "prefixes"): lambda w, who: [w.cidr()],
@@ -220,7 +225,7 @@ FIELDS = {
     ("identity_credential", "type"): "cert", ("identity_credential", "user_id"): lambda w, who: w.users["user"],
     ("identity_credential", "project_id"): lambda w, who: w.projects[who],
     ("identity_endpoint", "interface"): "public",
-    ("identity_new_password", "original_password"): "password-of-user",
+    ("identity_new_password", "original_password"): "not the password",
     ("volume_create_input", "size"): 1,
     ("volume_snapshot_create_input", "volume_id"): lambda w, who: w.get("volume_volume", who),
     ("compute_server_new", "flavor_ref"): lambda w, who: w.get("compute_flavor"),

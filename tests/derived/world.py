@@ -46,7 +46,7 @@ class World:
         for name in ("plain", "service"):
             if name not in self.roles:
                 self.roles[name] = self.ask("POST", "/identity/v3/roles", {"role": {"name": name}})["role"]["id"]
-        self.projects, self.users, self.tokens = {}, {}, {"nobody": None}
+        self.projects, self.users, self.logins, self.tokens = {}, {}, {}, {"nobody": None}
         for who in ("own", "other"):
             self.projects[who] = self.ask("POST", "/identity/v3/projects", {"project": {"name": who}})["project"]["id"]
         for who in ("own", "other"):
@@ -58,7 +58,8 @@ class World:
         self._person("service", "service", project=self.projects["other"])
         # whose user the examples belong to, with no role on their project
         self._person("user", "none", project=self.projects["other"])
-        self.tokens["unscoped"] = self.cloud.login("own-member", "password-of-own-member", unscoped=True)
+        self.logins["unscoped"] = lambda: self.cloud.login("own-member", "password-of-own-member", unscoped=True)
+        self.renew("unscoped")
         assert admin
 
     def _person(self, name, role, project=None, domain=None, system=False):
@@ -67,7 +68,12 @@ class World:
         self.ask("PUT", "/identity/v3/%s/users/%s/roles/%s" % (where, user["id"],
                                                                self.roles["plain" if role == "none" else role]))
         self.users[name] = user["id"]
-        self.tokens[name] = self.cloud.login(name, "password-of-" + name, project=project, domain=domain, system=system)
+        self.logins[name] = lambda: self.cloud.login(name, "password-of-" + name, project=project, domain=domain, system=system)
+        self.renew(name)
+
+    def renew(self, name):
+        """A new token for a caller whose last one was revoked."""
+        self.tokens[name] = self.logins[name]()
 
     def _room(self):
         """No quota is in the way."""
@@ -203,13 +209,17 @@ class World:
     def wrap(self, op, inner):
         return inner if op.key is None else {op.key: inner}
 
+    @staticmethod
+    def recipe(op, name, before):
+        keys = ((op.resource.name, name), (op.service.folder, before, name), (op.service.folder, before))
+        return next((PARAMETERS[key] for key in keys if key in PARAMETERS), None)
+
     def parameter(self, op, name, before, who="own"):
         """A value for a parameter of the path that names something real."""
         self.minor = op.minor
-        for key in ((op.resource.name, name), (op.service.folder, before, name), (op.service.folder, before)):
-            if key in PARAMETERS:
-                made = PARAMETERS[key]
-                return made(self, who) if callable(made) else made
+        made = self.recipe(op, name, before)
+        if made is not None:
+            return made(self, who) if callable(made) else made
         target = COLLECTIONS.get((op.service.folder, before))
         target = self.resources.get(target) if target else op.service.collections.get(before)
         if target is None:
