@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What belongs to somebody else, derived: no list shows it, no filter reaches it, no path leads to it by way of another
 parent or project, no body refers to it, and attributes of the administrator's stay the administrator's."""
+import json
+
 from bad_values import print_json
+from rights import VICTIMS
 from world import NoExample
 
 FILTERS = ("", "?all_tenants=1", "?all_projects=1", "?all_tenants=true", "?all_projects=true", "?project_id={project}",
@@ -62,10 +65,11 @@ class Foreign:
         (parent, before), (child, below) = parameters[-2:]
         outer = op.service.collections.get(before)
         inner = op.service.collections.get(below)
-        if not outer or not inner or outer is inner or not any(field.refers == outer.name or field.name == parent
-                                                               for field in inner.fields):
+        if not outer or inner is not op.resource or outer is inner or op.kind == "create" or \
+                not any(field.refers == outer.name or field.name == parent for field in inner.fields):
             return
-        path = {child: self.world.parameter(op, child, below), parent: self.world.make(outer.name, "own")}
+        stranger = VICTIMS[outer.name](self.world) if outer.name in VICTIMS else self.world.make(outer.name, "own")
+        path = {child: self.world.parameter(op, child, below), parent: stranger}
         for caller in ("own-admin", "own-member"):
             answer = self.world.send(op, self.world.tokens[caller], self.world.body(op) if op.takes_json else None, replace=path)
             self.report.check(answer.status in (400, 403, 404), "%s: found below another parent" % op,
@@ -129,8 +133,8 @@ class Foreign:
     def values(self, field):
         yield "a value", self.world.plain(field, "own", 9999)
         if field.default is not None and not field.default.startswith("$"):
-            text = field.default
-            yield "its default", text == "true" if field.type == "BOOL" else int(text) if field.type == "INT" else text
+            plain = field.type in ("BOOL", "INT", "JSON", "MAP", "TEXTS")
+            yield "its default", json.loads(field.default) if plain else field.default
 
     def only_admin(self, service, check, depth=0):
         """Whether the expression is nothing but the administrator's rule."""

@@ -99,7 +99,7 @@ class World:
             headers = list(service.version_header(service.versions["most"] if minor is None else minor).items())
         answer = self.client.send(method, path, token or self.admin, body, headers, **more)
         if answer.status >= 300 or answer.status == 0:
-            raise NoExample("%s %s %s: %d %s" % (method, path, body, answer.status, answer.text[:400]))
+            raise NoExample("%d %s; %s %s %s" % (answer.status, answer.text[:200], method, path, body))
         return answer.json
 
     def name(self, word="example"):
