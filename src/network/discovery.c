@@ -37,6 +37,16 @@ static const struct extension {
     {"port-security-groups-filtering", "Port filtering on security groups", "2018-01-09T09:00:00-00:00"},
     {"project-id", "project_id field enabled", "2016-09-09T09:09:09-09:09"},
     {"provider", "Provider Network", "2012-09-07T10:00:00-00:00"},
+    {"qos", "Quality of Service", "2015-06-08T10:00:00-00:00"},
+    {"qos-bw-limit-direction", "Direction for QoS bandwidth limit rule", "2017-04-10T10:00:00-00:00"},
+    {"qos-default", "QoS default policy", "2017-041-06T10:00:00-00:00"},
+    {"qos-fip", "Floating IP QoS", "2017-07-20T00:00:00-00:00"},
+    {"qos-fip-network-policy", "QoS floating IP network policy ID", "2021-11-15T10:00:00-00:00"},
+    {"qos-gateway-ip", "Router gateway IP QoS", "2018-02-24T00:00:00-00:00"},
+    {"qos-port-network-policy", "QoS port network policy ID", "2019-11-01T10:00:00-00:00"},
+    {"qos-rule-type-details", "Details of QoS rule types", "2017-06-22T10:00:00-00:00"},
+    {"qos-rule-type-filter", "Allow to filter the list of QoS rule types", "2022-02-02T10:00:00-00:00"},
+    {"qos-rules-alias", "Quality of Service rules alias API", "2018-10-07T10:00:00-00:00"},
     {"quota-check-limit", "Quota engine limit check", "2021-09-08T16:00:00-00:00"},
     {"quota_details", "Quota details management support", "2017-02-10T10:00:00-00:00"},
     {"quotas", "Quota management support", "2012-07-29T10:00:00-00:00"},
@@ -63,6 +73,8 @@ static const struct extension {
     {"subnet-service-types", "Subnet service types", "2016-03-15T18:00:00-00:00"},
     {"subnet_allocation", "Subnet Allocation", "2015-03-30T10:00:00-00:00"},
     {"subnetpool-prefix-ops", "Subnet Pool Prefix Operations", "2019-02-08T10:00:00-00:00"},
+    {"trunk", "Trunk Extension", "2016-01-01T10:00:00-00:00"},
+    {"trunk-details", "Trunk port details", "2016-01-01T10:00:00-00:00"},
 };
 enum { EXTENSIONS = sizeof extensions / sizeof *extensions };
 

@@ -11,6 +11,7 @@ struct network_world {
     struct call *call;
     struct map *networks, *subnets;         /* id -> row */
     struct map *metadata;                   /* network id -> its metadata port; when filled */
+    struct map *qos;                        /* policy id -> its rules, JSON text */
     struct network_port *ports;
     size_t port_count;
     bool filled;
@@ -22,13 +23,14 @@ static void forget(void *user) {
     map_free(world->networks, NULL);
     map_free(world->subnets, NULL);
     map_free(world->metadata, NULL);
+    map_free(world->qos, NULL);
 }
 
 struct network_world *network_world_new(struct call *call) {
     struct network_world *world = ARENA_NEW(call->arena, struct network_world);
 
     *world = (struct network_world){.call = call, .networks = map_new(), .subnets = map_new(),
-                                    .metadata = map_new()};
+                                    .metadata = map_new(), .qos = map_new()};
     arena_defer(call->arena, forget, world);
     return world;
 }
@@ -51,6 +53,7 @@ bool network_world_fill(struct network_world *world) {
 
     world->filled = true;
     if (!fill_map(call, &resource_network_network, world->networks, sizeof(struct network_network)) ||
+        !network_qos_read(call, NULL, world->qos) ||
         !fill_map(call, &resource_network_subnet, world->subnets, sizeof(struct network_subnet)) ||
         !rows_find(call, &resource_network_port, "device_owner LIKE 'network:%' OR binding_host_id <> ''", SQL_NO_ARGS,
                    &world->ports, &world->port_count)) {
@@ -82,6 +85,16 @@ static const struct network_network *network_of(struct network_world *world, con
 }
 
 /* ---- parts of documents ---- */
+
+/* The rules of the policy; of 'otherwise' when it is null. */
+static void write_qos(struct network_world *world, const char *policy_id, const char *otherwise, struct json_out *out) {
+    const char *id = policy_id ? policy_id : otherwise, *rules = id ? map_get(world->qos, id) : NULL;
+
+    if (id && !rules && !world->filled && network_qos_read(world->call, id, world->qos)) {
+        rules = map_get(world->qos, id);
+    }
+    json_put_raw(out, "qos_rules", rules ? rules : "[]");
+}
 
 /* The address in 'subnet_id' among a port's fixed IPs, or null. */
 static const char *address_in(struct call *call, const char *fixed_ips, const char *subnet_id) {
@@ -195,6 +208,9 @@ bool network_document(struct network_world *world, struct json_out *out, const s
 }
 
 bool network_port_document(struct network_world *world, struct json_out *out, const struct network_port *port) {
+    const struct network_network *net = network_of(world, port->network_id);
+    bool is_own = !strncmp(port->device_owner, "network:", 8);
+
     json_map(out);
     json_put_text(out, "id", port->id);
     json_put_text(out, "name", port->name);
@@ -212,6 +228,7 @@ bool network_port_document(struct network_world *world, struct json_out *out, co
     json_put_raw(out, "extra_dhcp_opts", port->extra_dhcp_opts);
     json_put_text(out, "binding:host_id", port->binding_host_id);
     json_put_raw(out, "binding:profile", port->binding_profile);
+    write_qos(world, port->qos_policy_id, is_own ? NULL : net ? net->qos_policy_id : NULL, out);
     json_map_end(out);
     return true;
 }
@@ -284,11 +301,14 @@ static bool write_floatingips(struct network_world *world, const struct network_
     json_key(out, "floatingips");
     json_list(out);
     for (size_t i = 0; i < count; i++) {
+        const struct network_network *net = network_of(world, rows[i].floating_network_id);
+
         json_map(out);
         json_put_text(out, "id", rows[i].id);
         json_put_text(out, "floating_ip_address", rows[i].floating_ip_address);
         json_put_text(out, "fixed_ip_address", rows[i].fixed_ip_address);
         json_put_text(out, "port_id", rows[i].port_id);
+        write_qos(world, rows[i].qos_policy_id, net ? net->qos_policy_id : NULL, out);
         json_map_end(out);
     }
     json_list_end(out);
@@ -388,7 +408,8 @@ static void write_plugs(struct network_world *world, const char *host, struct js
         const struct network_port *port = &world->ports[i];
         const struct network_network *net = network_of(world, port->network_id);
 
-        if (strcmp(port->binding_host_id, host) == 0 && strncmp(port->device_owner, "network:", 8) != 0) {
+        if (strcmp(port->binding_host_id, host) == 0 && strncmp(port->device_owner, "network:", 8) != 0 &&
+            strcmp(port->device_owner, OWNER_SUBPORT) != 0) {
             json_map(out);
             json_put_text(out, "id", port->id);
             json_put_text(out, "device", network_tap(world->call->arena, port->id));

@@ -27,7 +27,10 @@
  *    "allowed_address_pairs": [{"ip_address": "10.0.0.9" | "10.0.0.0/24", "mac_address": "..." | null}],
  *    "port_security_enabled": true, "security_groups": [UUID], "device_id": "", "device_owner": "compute:nova",
  *    "extra_dhcp_opts": [{"opt_name": "mtu" | "26", "opt_value": "1400", "ip_version": 4}],
- *    "binding:host_id": "" | host name, "binding:profile": {"parent_name": UUID, "tag": 7}}       a trunk's subport
+ *    "binding:host_id": "" | host name, "binding:profile": {"parent_name": UUID, "tag": 7},       a trunk's subport
+ *    "qos_rules": [{"type": "bandwidth_limit", "direction": "egress" | "ingress", "max_kbps": 1000,
+ *                   "max_burst_kbps": 0 | 800}, {"type": "dscp_marking", "dscp_mark": 26},
+ *                  {"type": "minimum_bandwidth", "direction": "egress", "min_kbps": 100}]}
  *   device_owner says what it is: network:distributed is the network's metadata port, network:router_interface and
  *   network:router_gateway are a router's end of a switch, network:floatingip has no switch port, all others carry a
  *   guest. Owners that begin with "network:" have no port security and no groups. "cidr" of a fixed IP is its subnet's;
@@ -45,7 +48,7 @@
  *                                   "ipv6_ra_mode": null, "dns_nameservers": []}]}],
  *    "routes": [{"destination": "10.9.0.0/16", "nexthop": "10.0.0.7"}],
  *    "floatingips": [{"id": UUID, "floating_ip_address": "203.0.113.21", "fixed_ip_address": "10.0.0.5",
- *                     "port_id": UUID}]}                     those associated through this router
+ *                     "port_id": UUID, "qos_rules": [as of a port]}]}       those associated through this router
  *   The ports of interfaces and gateway are port documents of their own.
  *
  * security group

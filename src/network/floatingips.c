@@ -162,7 +162,7 @@ bool network_floatingip_create(struct call *call, void *row) {
     if (fip->fixed_ip_address && !fip->port_id) {
         return bad_request(call, "fixed_ip_address cannot be specified without a port_id");
     }
-    return take_address(call, fip) && (!fip->port_id || associate(call, fip));
+    return network_qos_usable(call, fip->qos_policy_id) && take_address(call, fip) && (!fip->port_id || associate(call, fip));
 }
 
 bool network_floatingip_update(struct call *call, const void *old, void *row) {
@@ -171,6 +171,11 @@ bool network_floatingip_update(struct call *call, const void *old, void *row) {
     bool port = network_given(call, &resource_network_floatingip, "port_id");
     bool fixed = network_given(call, &resource_network_floatingip, "fixed_ip_address");
 
+    if (!network_same(was->qos_policy_id, fip->qos_policy_id) &&
+        (!network_qos_usable(call, fip->qos_policy_id) ||
+         (fip->router_id && !network_apply(call, "network.router", fip->router_id)))) {
+        return false;
+    }
     if (!port && !fixed) {
         return true;
     }
@@ -240,14 +245,20 @@ static void fill_details(const struct batch *batch, void *row, struct rows *resu
     ((struct network_floatingip *)row)->port_details = network_text(batch->call, &buf);
 }
 
+static void fill_network_policy(const struct batch *batch, void *row, struct rows *result) {
+    ((struct network_floatingip *)row)->qos_network_policy_id = arena_text(batch->call->arena, rows_text(result, 1));
+}
+
 bool network_floatingip_expand(struct call *call, void *rows, size_t count) {
     const struct batch batch = {call, &resource_network_floatingip, rows, count, "port_id", 0};
+    const struct batch networks = {call, &resource_network_floatingip, rows, count, "floating_network_id", 0};
 
     for (size_t i = 0; i < count; i++) {
         ((struct network_floatingip *)rows)[i].port_details = NULL;
     }
-    return related_each(&batch,
+    return related_each(&networks, "SELECT id, qos_policy_id FROM network_network WHERE qos_policy_id IS NOT NULL AND"
+                                   " id IN ($ids)", SQL_NO_ARGS, fill_network_policy) &&
+           related_each(&batch,
                         "SELECT id, name, network_id, mac_address, admin_state_up, status, device_id, device_owner"
-                        " FROM network_port WHERE id IN ($ids)",
-                        SQL_NO_ARGS, fill_details);
+                        " FROM network_port WHERE id IN ($ids)", SQL_NO_ARGS, fill_details);
 }

@@ -228,6 +228,28 @@ bool network_network_list(struct call *call, struct query *query) {
                                  " AND action = 'access_as_shared' AND target_tenant IN ('*', ?))");
 }
 
+/* A network that says nothing of QoS gets its project's default policy. */
+static bool qos_default(struct call *call, struct network_network *net) {
+    if (!network_given(call, &resource_network_network, "qos_policy_id")) {
+        net->qos_policy_id = db_query_text(call->db, call->arena,
+                                           "SELECT id FROM network_qos_policy WHERE project_id = ? AND is_default = 1",
+                                           SQL_ARGS(sql_text(net->project_id)));
+    }
+    return network_qos_usable(call, net->qos_policy_id);
+}
+
+/* The ports that have the network's policy, and the routers of its floating IPs. */
+static bool qos_update(struct call *call, const struct network_network *was, const struct network_network *net) {
+    if (network_same(was->qos_policy_id, net->qos_policy_id)) {
+        return true;
+    }
+    return network_qos_usable(call, net->qos_policy_id) &&
+           network_apply_all(call, "network.port", "SELECT id FROM network_port WHERE network_id = ? AND"
+                                                   " qos_policy_id IS NULL AND binding_host_id <> ''", net->id) &&
+           network_apply_all(call, "network.router", "SELECT DISTINCT router_id FROM network_floatingip WHERE"
+                                                     " floating_network_id = ? AND router_id IS NOT NULL", net->id);
+}
+
 bool network_network_create(struct call *call, void *row) {
     struct network_network *net = row;
     struct network_port *port;
@@ -241,7 +263,8 @@ bool network_network_create(struct call *call, void *row) {
     if (net->router_external && !network_share(call, "network", net->id, net->project_id, "access_as_external", true)) {
         return false;
     }
-    return metadata_create(call, net, &port) && network_apply(call, "network.network", net->id);
+    return qos_default(call, net) && metadata_create(call, net, &port) &&
+           network_apply(call, "network.network", net->id);
 }
 
 /* Others than the owner use it; sharing cannot end before they stop. */
@@ -290,7 +313,7 @@ bool network_network_update(struct call *call, const void *old, void *row) {
     struct network_network *net = row;
     bool ipv6;
 
-    if (!segment_update(call, was, net)) {
+    if (!segment_update(call, was, net) || !qos_update(call, was, net)) {
         return false;
     }
     if (net->mtu != was->mtu) {

@@ -57,7 +57,7 @@ struct plan_row {
     struct plan_row *parent;
 };
 
-enum { PLAN_TABLES = 10 };
+enum { PLAN_TABLES = 13 };
 
 struct plan {
     struct work *work;
@@ -120,6 +120,13 @@ struct dhcp_subnet *dhcp_read_subnets(struct plan *plan, const char *id);
  * (JSON: the port's extra_dhcp_opts, or null) asks for it. */
 void dhcp_link(struct plan *plan, struct plan_row *port, const char *port_id, const struct dhcp_subnet *of_network,
                const char *subnets, const char *extra);
+
+/* Quality of service (ovn_qos.c): rows 'key' of the switch 'home' for what 'port' sends and gets under 'rules' (the API's
+ * list); with an address, only what has that as its own, on the chassis where the port 'resident' lives. */
+void qos_plan(struct plan *plan, struct plan_row *home, const struct json *rules, const char *key, const char *port,
+              const char *address, const char *resident);
+/* The options of a switch port that rules ask for. */
+void qos_put_options(struct plan *plan, struct plan_row *row, const struct json *rules);
 
 /* The members of the driver that live in files of their own. */
 bool ovn_apply_network(struct work *work);

@@ -17,6 +17,7 @@ static const struct holder {
     const char *table, *parent, *column;
 } holders[] = {
     {"Logical_Switch_Port", "Logical_Switch", "ports"},
+    {"QoS", "Logical_Switch", "qos_rules"},
     {"ACL", "Port_Group", "acls"},
     {"Logical_Router_Port", "Logical_Router", "ports"},
     {"Logical_Router_Static_Route", "Logical_Router", "static_routes"},
@@ -26,8 +27,10 @@ static const struct holder {
 
 /* The tables that rows of a document may be in. */
 static const char *const tables[PLAN_TABLES] = {
-    "Logical_Switch", "Logical_Switch_Port", "DHCP_Options",    "Port_Group", "ACL",
-    "Logical_Router", "Logical_Router_Port", "Gateway_Chassis", "NAT",        "Logical_Router_Static_Route",
+    "Logical_Switch", "Logical_Switch_Port", "QoS",             "DHCP_Options",
+    "Address_Set",    "Port_Group",          "ACL",             "Load_Balancer",
+    "Logical_Router", "Logical_Router_Port", "Gateway_Chassis", "NAT",
+    "Logical_Router_Static_Route",
 };
 
 struct plan_link {

@@ -260,6 +260,10 @@ static bool build(struct plan *plan, const struct json *port) {
         return false;
     }
     put_type(plan, row, port, role);
+    if (role != METADATA) {
+        qos_put_options(plan, row, json_get(port, "qos_rules"));
+        qos_plan(plan, home, json_get(port, "qos_rules"), "qos", plan->id, NULL, NULL);
+    }
     put_trunk(row, port);
     put_notes(plan, row, port, network);
     put_groups(plan, row, port);

@@ -232,6 +232,19 @@ static void plan_snat(struct plan *plan, struct plan_row *router, const struct j
     }
 }
 
+/* What a floating IP sends and gets is limited where its router meets the external network. */
+static void plan_limits(struct plan *plan, const struct json *doc, const struct json *floating, const char *outside) {
+    const struct json *rules = json_get(floating, "qos_rules"), *gateway = json_get(doc, "external_gateway_info");
+    const char *network = json_get_text(gateway, "network_id"), *port = json_get_text(gateway, "port_id");
+
+    if (rules && rules->count && network && id_is_uuid(network) && port && id_is_uuid(port)) {
+        qos_plan(plan,
+                 plan_other(plan, "Logical_Switch", "switch", "network", network, ovn_name(plan->arena, network)), rules,
+                 arena_printf(plan->arena, "qos:%s", json_get_text(floating, "id")), port, outside,
+                 arena_printf(plan->arena, "cr-%s", ovn_router_port_name(plan->arena, port)));
+    }
+}
+
 static void plan_floating(struct plan *plan, struct plan_row *router, const struct json *doc) {
     for (JSON_EACH(floating, json_get(doc, "floatingips"))) {
         int version = 0, inner_version = 0;
@@ -247,6 +260,7 @@ static void plan_floating(struct plan *plan, struct plan_row *router, const stru
         plan_nat(plan, router, key, "dnat_and_snat", outside, inside);
         plan_note(plan_row(plan, "NAT", key, NULL, router), "neutron:fip_id", id);
         plan_note(plan_row(plan, "NAT", key, NULL, router), "neutron:fip_port_id", port ? port : "");
+        plan_limits(plan, doc, floating, outside);
     }
 }
 

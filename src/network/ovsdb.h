@@ -81,6 +81,8 @@ void ovsdb_set_no_pairs(struct ovsdb_values *values, const char *column);      /
 void ovsdb_add_text(struct ovsdb_values *values, const char *column, const char *text);
 void ovsdb_add_ref(struct ovsdb_values *values, const char *column, const char *ref);
 void ovsdb_add_pair(struct ovsdb_values *values, const char *column, const char *key, const char *value);
+/* The same for a map whose values are integers. */
+void ovsdb_add_number(struct ovsdb_values *values, const char *column, const char *key, int64_t value);
 /* Takes over the value of 'column' from 'from'. */
 void ovsdb_copy(struct ovsdb_values *values, const char *column, const struct ovsdb_values *from);
 /* How many columns there are, and the canonical JSON of the one at 'index'. */

@@ -167,6 +167,11 @@ void ovsdb_add_pair(struct ovsdb_values *values, const char *column, const char 
              arena_printf(values->arena, "[%s, %s]", quoted(values->arena, key), quoted(values->arena, value)));
 }
 
+void ovsdb_add_number(struct ovsdb_values *values, const char *column, const char *key, int64_t value) {
+    add_item(values, column, MAP,
+             arena_printf(values->arena, "[%s, %lld]", quoted(values->arena, key), (long long)value));
+}
+
 void ovsdb_copy(struct ovsdb_values *values, const char *column, const struct ovsdb_values *from) {
     for (size_t i = 0; i < from->count; i++) {
         if (!strcmp(from->at[i].column, column)) {

@@ -75,7 +75,11 @@ static void set_shared(const struct batch *batch, void *row, struct rows *result
     *(bool *)field_slot(resource_field(batch->resource, "shared"), row) = true;
 }
 
-/* The RBAC type of a resource is its singular name. */
+/* The RBAC type of a resource: "qos_policy" of network_qos_policy. */
+static const char *rbac_type(const struct resource *resource) {
+    return resource->name + strlen("network_");
+}
+
 bool network_expand_shared(struct call *call, const struct resource *resource, void *rows, size_t count) {
     const struct field *shared = resource_field(resource, "shared");
     const struct batch batch = {call, resource, rows, count, "id", 0};
@@ -87,7 +91,7 @@ bool network_expand_shared(struct call *call, const struct resource *resource, v
                         "SELECT DISTINCT object_id FROM network_rbac"
                         " WHERE object_type = ? AND action = 'access_as_shared' AND target_tenant IN ('*', ?)"
                         " AND object_id IN ($ids)",
-                        SQL_ARGS(sql_text(resource->singular), sql_text(call->caller.project_id)), set_shared);
+                        SQL_ARGS(sql_text(rbac_type(resource)), sql_text(call->caller.project_id)), set_shared);
 }
 
 bool network_filter_shared(struct call *call, struct query *query, const char *condition) {

@@ -7,6 +7,8 @@
 #include "rest/call.h"
 #include "rest/task.h"
 
+struct map;
+
 /* ---- parts.c: small things ---- */
 
 /* A given JSON text as a tree; null stays null. */
@@ -72,6 +74,24 @@ bool network_default_group(struct call *call, const char *project_id, const char
 /* Every id of the JSON list is a group that the caller may use; 404 else. */
 bool network_groups_usable(struct call *call, const struct json *ids);
 
+/* ---- qos.c ---- */
+/* The policy (null: none) has no rule that the back end does not know; 409 else. */
+bool network_qos_usable(struct call *call, const char *policy_id);
+/* Drivers look again at what is bound to the policy. */
+bool network_qos_apply(struct call *call, const char *policy_id);
+/* The rules of one policy, or (null) of all, as JSON lists by policy id into the map. */
+bool network_qos_read(struct call *call, const char *policy_id, struct map *map);
+
+/* ---- trunks.c ---- */
+/* The port is neither parent nor subport of a trunk; 409 else. */
+bool network_trunk_unused(struct call *call, const struct network_port *port);
+/* The subports below this port are bound where it is. */
+bool network_trunk_follow(struct call *call, const struct network_port *parent);
+/* The port goes: so do its trunk and its place in one. */
+bool network_trunk_forget(struct call *call, const struct network_port *port);
+/* Fills trunk_details. */
+bool network_trunk_details(struct call *call, struct network_port *ports, size_t count);
+
 /* ---- floatingips.c ---- */
 /* Frees the floating IPs that stand for an address which the port does not have any more. */
 bool network_floatingips_free(struct call *call, const struct network_port *port);
@@ -83,6 +103,8 @@ bool network_apply(struct call *call, const char *kind, const char *id);
 /* The same for a port; only ports that are on a wire concern drivers. */
 bool network_apply_port(struct call *call, const struct network_port *port, bool was_wired);
 bool network_port_is_wired(const struct network_port *port);
+/* network_apply for every id that 'sql' gives for its one '?'. */
+bool network_apply_all(struct call *call, const char *kind, const char *sql, const char *argument);
 /* The routers on a network: their documents say things of it and its subnets. */
 bool network_apply_routers(struct call *call, const char *network_id);
 extern const struct task_kind network_tasks[];

@@ -17,6 +17,10 @@ static const struct type {
      "SELECT count(*) FROM network_subnet WHERE subnetpool_id = ? AND project_id = ?"},
     {"address_scope", &resource_network_address_scope, {"access_as_shared"},
      "SELECT count(*) FROM network_subnetpool WHERE address_scope_id = ? AND project_id = ?"},
+    {"qos_policy", &resource_network_qos_policy, {"access_as_shared"},
+     "SELECT count(*) FROM (SELECT qos_policy_id, project_id FROM network_network UNION ALL SELECT qos_policy_id,"
+     " project_id FROM network_port UNION ALL SELECT qos_policy_id, project_id FROM network_floatingip) bound"
+     " WHERE qos_policy_id = ? AND project_id = ?"},
     {"security_group", &resource_network_security_group, {"access_as_shared"},
      "SELECT count(*) FROM network_port p JOIN network_port_group g ON g.port_id = p.id"
      " WHERE g.group_id = ? AND p.project_id = ?"},

@@ -21,8 +21,21 @@ bool network_router_list(struct call *call, struct query *query) {
 
 /* ---- the gateway ---- */
 
+/* Null, or a QoS policy that the caller may use. */
+static bool gateway_policy_check(struct call *call, const struct field *field, const struct json *id) {
+    struct network_qos_policy *policy;
+
+    if (!id || id->type == JSON_NULL) {
+        return true;
+    }
+    if (id->type != JSON_TEXT || !id_is_uuid(id->text)) {
+        return fail_field(call, field, "qos_policy_id '%.60s' is not a UUID", json_print(call->arena, id));
+    }
+    return row_get(call, &resource_network_qos_policy, id->text, &policy) && network_qos_usable(call, policy->id);
+}
+
 bool network_gateway_check(struct call *call, const struct field *field, void *slot) {
-    static const char *const keys[] = {"network_id", "enable_snat", "external_fixed_ips"};
+    static const char keys[] = "|network_id|enable_snat|external_fixed_ips|qos_policy_id|";
     const char **text = slot;
     const struct json *info = network_json(call, *text), *snat = json_get(info, "enable_snat"), *ips;
     const char *id = json_get_text(info, "network_id"), *ips_text;
@@ -35,13 +48,15 @@ bool network_gateway_check(struct call *call, const struct field *field, void *s
         return fail_field(call, field, "'%.80s' is not a dictionary with a network_id", *text);
     }
     for (JSON_EACH(member, info)) {
-        if (strcmp(member->key, keys[0]) != 0 && strcmp(member->key, keys[1]) != 0 &&
-            strcmp(member->key, keys[2]) != 0) {
+        if (!strstr(keys, arena_printf(call->arena, "|%s|", member->key))) {
             return fail_field(call, field, "unexpected key '%.60s'", member->key);
         }
     }
     if (snat && !json_is_bool(snat) && (snat->type != JSON_TEXT || truth_of(snat->text) < 0)) {
         return fail_field(call, field, "enable_snat '%.60s' is not a boolean", json_print(call->arena, snat));
+    }
+    if (!gateway_policy_check(call, field, json_get(info, "qos_policy_id"))) {
+        return false;
     }
     ips = json_get(info, "external_fixed_ips");
     ips_text = ips ? json_print(call->arena, ips) : NULL;
@@ -56,6 +71,7 @@ static const char *gateway_text(struct call *call, const struct network_port *po
     json_put_text(&out, "network_id", port->network_id);
     json_put_raw(&out, "external_fixed_ips", port->fixed_ips);
     json_put_bool(&out, "enable_snat", snat);
+    json_put_text(&out, "qos_policy_id", port->qos_policy_id);
     json_map_end(&out);
     return network_text(call, &buf);
 }
@@ -109,6 +125,7 @@ static bool snat_of(struct call *call, const struct json *info, const char *was)
 /* Makes the gateway what 'text' (as the client gave it, checked) says. */
 static bool gateway_set(struct call *call, struct network_router *router, const char *text, const char *was) {
     const struct json *info = network_json(call, text), *ips = json_get(info, "external_fixed_ips");
+    const struct json *policy = json_get(info, "qos_policy_id");
     const char *network_id = json_get_text(info, "network_id");
     struct network_port *port = NULL;
 
@@ -125,8 +142,14 @@ static bool gateway_set(struct call *call, struct network_router *router, const 
             return false;
         }
     } else if (!row_find(call, &resource_network_port, router->gw_port_id, &port) ||
-               (ips && (!network_addresses_set(call, port, ips) || !network_port_changed(call, port)))) {
+               (ips && !network_addresses_set(call, port, ips))) {
         return false;
+    }
+    if (policy || ips) {
+        port->qos_policy_id = policy ? policy->text : port->qos_policy_id;
+        if (!network_port_changed(call, port)) {
+            return false;
+        }
     }
     router->external_gateway_info = gateway_text(call, port, snat_of(call, info, was));
     return true;

@@ -21,22 +21,28 @@ bool network_apply_port(struct call *call, const struct network_port *port, bool
     return (!was_wired && !network_port_is_wired(port)) || network_apply(call, "network.port", port->id);
 }
 
-bool network_apply_routers(struct call *call, const char *network_id) {
-    struct network_router *routers;
-    size_t count;
+bool network_apply_all(struct call *call, const char *kind, const char *sql, const char *argument) {
+    struct rows *rows = db_query(call->db, sql, SQL_ARGS(sql_text(argument)));
+    const char **ids = NULL;
+    size_t count = 0;
 
-    if (!rows_find(call, &resource_network_router,
-                   "id IN (SELECT device_id FROM network_port WHERE network_id = ? AND device_owner IN (?, ?))",
-                   SQL_ARGS(sql_text(network_id), sql_text(OWNER_ROUTER_INTERFACE), sql_text(OWNER_ROUTER_GATEWAY)),
-                   &routers, &count)) {
-        return false;
+    while (rows_next(rows)) {
+        ids = arena_grow(call->arena, ids, count, sizeof *ids);
+        ids[count++] = arena_text(call->arena, rows_text(rows, 0));
     }
+    rows_end(rows);
     for (size_t i = 0; i < count; i++) {
-        if (!network_apply(call, "network.router", routers[i].id)) {
+        if (!network_apply(call, kind, ids[i])) {
             return false;
         }
     }
     return true;
+}
+
+bool network_apply_routers(struct call *call, const char *network_id) {
+    return network_apply_all(call, "network.router",
+                             "SELECT DISTINCT device_id FROM network_port WHERE network_id = ? AND device_owner IN"
+                             " ('network:router_interface', 'network:router_gateway')", network_id);
 }
 
 /* ---- documents ---- */

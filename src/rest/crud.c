@@ -83,19 +83,30 @@ bool resource_delete(struct call *call, const struct resource *resource, void *r
     return true;
 }
 
-/* Where the rows' parent, or the row itself, is named by the path, the field is set from there. */
+/* The row's own name out of the path is held to the field's form, as it would be in a body. */
+static bool key_from_path(struct call *call, const struct field *field, const char *text, void *row) {
+    struct json value = {.type = JSON_TEXT, .text = text};
+
+    if (strpbrk(text, "\r\n\t")) {
+        return fail_field(call, field, "it has a control character");
+    }
+    return input_form(call, field, &value, field_slot(field, row));
+}
+
+/* Where the rows' parent, or the row itself, is named by the path, the field is set from there; what it refers to must be
+ * there. */
 static bool set_parents(struct call *call, const struct resource *resource, void *row) {
     for (size_t i = 0; i < call->parameter_count; i++) {
-        const struct field *field = resource_field(resource, call->parameters[i].name);
+        const struct parameter *parameter = &call->parameters[i];
+        const struct field *field = resource_field(resource, parameter->name);
+        void *parent;
 
         if (field && field != resource->runtime->project && field_is_text(field)) {
-            struct json value = {.type = JSON_TEXT, .text = call->parameters[i].value};
-
-            *(const char **)field_slot(field, row) = value.text;
-            if (field->rights & KEY && strpbrk(value.text, "\r\n\t")) {
-                return fail_field(call, field, "it has a control character");
+            if (field->refers && !row_get(call, field->refers, parameter->value, &parent)) {
+                return false;
             }
-            if (field->rights & KEY && !input_form(call, field, &value, field_slot(field, row))) {
+            *(const char **)field_slot(field, row) = parameter->value;
+            if (field->rights & KEY && !field->refers && !key_from_path(call, field, parameter->value, row)) {
                 return false;
             }
         }
@@ -110,11 +121,12 @@ static bool create_one(struct call *call, const struct json *body, void *row) {
     if (body->type != JSON_MAP) {
         return fail(call, 400, "Invalid input: %s is not of type 'object'", resource->singular);
     }
-    if (!input_parse(call, resource, body, CREATE, row, given) || !set_parents(call, resource, row)) {
+    if (!input_parse(call, resource, body, CREATE, row, given)) {
         return false;
     }
     memcpy(call->given, given, sizeof given);
-    return (!call->operation->policy || call_allow(call, call->operation->policy, resource, row)) &&
+    return set_parents(call, resource, row) &&
+           (!call->operation->policy || call_allow(call, call->operation->policy, resource, row)) &&
            attributes_allowed(call, resource, given, row) && resource_create(call, resource, row);
 }
 

@@ -101,18 +101,24 @@ static void only_visible(struct query *query) {
 
 static bool is_taken(const struct query *query, const char *name);
 
-/* A parameter of the path that is a field of the rows: /floatingips/{floatingip_id}/port_forwardings */
-static void only_parent(struct query *query) {
+/* A parameter of the path that is a field of the rows: /floatingips/{floatingip_id}/port_forwardings. What the field
+ * refers to must be there. */
+static bool only_parent(struct query *query) {
     for (size_t i = 0; i < query->call->parameter_count; i++) {
         const struct parameter *parameter = &query->call->parameters[i];
         const struct field *field = resource_field(query->resource, parameter->name);
+        void *parent;
 
         if (field && field != query->resource->runtime->project && !(field->rights & VIRTUAL) &&
             !is_taken(query, parameter->name)) {
+            if (field->refers && !row_get(query->call, field->refers, parameter->value, &parent)) {
+                return false;
+            }
             query_where(query, arena_printf(query->call->arena, "%s = ?", field->name),
                         SQL_ARGS(sql_text(parameter->value)));
         }
     }
+    return true;
 }
 
 /* ---- filters ---- */
@@ -589,8 +595,7 @@ bool op_list(struct call *call) {
     ok = read_page(query) && (!call->resource->on_list || call->resource->on_list(call, query));
     if (ok) {
         only_visible(query);
-        only_parent(query);
-        ok = add_filters(query, arguments) && add_sorts(query, arguments) && !call->error;
+        ok = only_parent(query) && add_filters(query, arguments) && add_sorts(query, arguments) && !call->error;
     }
     if (ok) {
         finish_sorts(query);
