@@ -32,9 +32,21 @@ static void note(struct call *call, const struct resource *resource, const char 
     }
 }
 
+/* What belongs to a project is made for one: a token for a domain or the system, or for nothing, has none. */
+static bool has_owner(struct call *call, const struct resource *resource, const void *row) {
+    const struct field *project = resource->runtime->project;
+
+    return !project || project->rights & NULLABLE || row_project(resource, row) ||
+           fail(call, 400, "A %s belongs to a project, and the token is for none.",
+                resource->singular ? resource->singular : resource->name);
+}
+
 bool resource_create(struct call *call, const struct resource *resource, void *row) {
     const struct service *service = resource->runtime->service;
 
+    if (!has_owner(call, resource, row)) {
+        return false;
+    }
     if (resource->quota && !quota_check(call, service, row_project(resource, row), resource->quota, 1)) {
         return false;
     }

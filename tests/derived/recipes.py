@@ -114,7 +114,7 @@ def _access_rule(w, who):
 
 def _trust(w, who):
     person = "user" if who == "own" else "other-member"
-    body = {"trust": {"trustor_user_id": w.users[person], "trustee_user_id": w.users["own-reader"], "impersonation": False,
+    body = {"trust": {"trustor_user_id": w.users[person], "trustee_user_id": w.get("identity_user", "other"), "impersonation": False,
                       "project_id": w.projects["other"],
                       "roles": [{"name": "plain" if person == "user" else "member"}]}}
     return w.ask("POST", "/identity/v3/OS-TRUST/trusts", body, w.tokens[person])["trust"]["id"]
@@ -210,7 +210,7 @@ MAKERS = {
 FIELDS = {
     ("identity_mapping", "rules"): RULES,
     ("identity_trust", "trustor_user_id"): lambda w, who: w.users["user"],
-    ("identity_trust", "trustee_user_id"): lambda w, who: w.users["own-reader"],
+    ("identity_trust", "trustee_user_id"): lambda w, who: w.get("identity_user", "other"),
     ("identity_trust", "project_id"): lambda w, who: w.projects["other"],
     ("identity_trust", "roles"): lambda w, who: [{"name": "plain"}],
     ("network_subnet", "network_id"): lambda w, who: w.get("network_network", who),
@@ -234,6 +234,8 @@ FIELDS = {
     ("compute_server_group", "policy"): "affinity",
     ("compute_resize", "flavor_ref"): lambda w, who: w.get("compute_flavor", "other"),
     ("compute_rebuild", "image_ref"): lambda w, who: w.get("image_image", who),
+    ("compute_attachment_change", "volume_id"): lambda w, who: w.get("volume_volume", who),
+    ("network_qos_dscp_marking", "dscp_mark"): 8, ("network_qos_alias_dscp_marking", "dscp_mark"): 8,
     ("compute_attachment_new", "volume_id"): lambda w, who: w.get("volume_volume", who),
     ("placement_class", "name"): lambda w, who: "CUSTOM_" + w.name().upper().replace("-", "_"),
 }
@@ -304,6 +306,7 @@ PARAMETERS = {
     ("compute", "os-hosts"): _host, ("compute", "os-quota-sets"): _whose, ("compute", "os-quota-class-sets"): "default",
     ("compute", "os-simple-tenant-usage"): _whose, ("compute", "versions"): "v2.1", ("compute", "extensions"): "servers",
     ("network", "quotas"): _whose, ("network", "agents"): _agent, ("network", "extensions"): "router",
+    ("network", "rule-types"): "bandwidth_limit",
     ("volume", "os-quota-sets"): _whose, ("volume", "os-quota-class-sets"): "default", ("volume", "extensions"): "OS-X",
     ("volume", "os-hosts"): _host, ("volume", "capabilities"): _host, ("volume", "clusters"): "none",
     ("volume", "messages"): ABSENT, ("volume", "backups"): ABSENT, ("volume", "groups"): ABSENT,

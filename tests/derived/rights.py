@@ -5,7 +5,6 @@ import re
 
 import oracle
 from bad import fine
-from recipes import COLLECTIONS
 from world import NoExample
 
 SCOPES = ("domain-reader", "domain-member", "domain-admin", "system-reader", "system-member", "system-admin", "service")
@@ -95,7 +94,7 @@ class Rights:
         if caller == "nobody":
             return ["public"]
         mine = ["owner-user"] if op.resource.name == "compute_keypair" or op.service.folder == "identity" and (
-            caller == "user" or (op.method == "GET" and not op.parameters())) else []
+            caller == "user" or ((op.method == "GET" or op.path == "/v3/auth/tokens") and not op.parameters())) else []
         if caller == "unscoped":
             return ["any"] + mine
         if caller in ("user", "service"):
@@ -118,9 +117,9 @@ class Rights:
     def owned(self, op):
         """Whether the path names something that belongs to a project and that nobody else may know of."""
         for name, before in op.parameters():
-            target = COLLECTIONS.get((op.service.folder, before))
-            target = self.world.resources[target] if target else op.service.collections.get(before)
-            if target and target.project and not target.every_project:
+            target = self.world.target(op, before)
+            parents = [self.world.resources[f.refers] for f in target.fields if f.refers] if target else []
+            if target and not target.every_project and (target.project or any(p.project for p in parents)):
                 return True
         return False
 
@@ -219,8 +218,8 @@ class Rights:
             self.world._room()
         gone = {op.resource.name}
         for _, before in op.parameters():
-            target = op.service.collections.get(before)
-            gone |= {COLLECTIONS.get((op.service.folder, before)), target and target.name}
+            target = self.world.target(op, before)
+            gone |= {target and target.name}
         if op.method == "DELETE" or op.action:
             for name in gone - set(VICTIMS) - {None}:
                 self.world.drop(name, "own")

@@ -141,11 +141,28 @@ class World:
         op = self.creator(resource)
         if not op:
             raise NoExample("%s has no operation that makes one" % name)
-        body = self.wrap(op, self.example(self.resources[op.input] if op.input else resource, who, "CREATE", op.minor))
-        answer = self.ask(op.method, self.path(op, who), body, self.owner(who), op.minor)
+        taken = self.resources[op.input] if op.input else resource
+        for again in (True, False):
+            body = self.wrap(op, self.example(taken, who, "CREATE", op.minor))
+            try:
+                answer = self.ask(op.method, self.path(op, who), body, self.owner(who), op.minor)
+                break
+            except NoExample as error:
+                if not again or not str(error).startswith("409"):
+                    raise
+                self.drop_below(op, taken, who)     # its parent has one already: another parent
         made = answer.get(resource.singular, answer) if isinstance(answer, dict) else None
         key = resource.key()
         return str(made[key.json] if key and key.json in made else made["id"])
+
+    def drop_below(self, op, resource, who):
+        """Forgets what an example is made with: its path's and its fields' resources."""
+        below = [op.service.collections.get(before) for _, before in op.parameters()]
+        names = {target.name for target in below if target}
+        names |= {field.refers or self.by_singular(op.service, field.name[:-3]) for field in resource.fields
+                  if field.name.endswith("_id")}
+        for name in names - {None, "identity_user", "identity_project", "identity_domain"}:
+            self.drop(name, who)
 
     @staticmethod
     def creator(resource):
@@ -168,7 +185,7 @@ class World:
 
     def value(self, resource, field, who="own", minor=9999):
         """A good value of the field."""
-        made = FIELDS.get((resource.name, field.name))
+        made = FIELDS.get((resource.name, field.name), FIELDS.get((resource.name, field.json)))
         if made is not None:
             return made(self, who) if callable(made) else made
         if field.type in ("UUID", "TEXT") and (field.refers or field.name.endswith("_id")):
@@ -209,6 +226,12 @@ class World:
     def wrap(self, op, inner):
         return inner if op.key is None else {op.key: inner}
 
+    def target(self, op, before):
+        """The resource that lies below a word of the path."""
+        before = before[6:] if before.startswith("alias_") else before      # another name of the same
+        named = COLLECTIONS.get((op.service.folder, before))
+        return self.resources[named] if named else op.service.collections.get(before)
+
     @staticmethod
     def recipe(op, name, before):
         keys = ((op.resource.name, name), (op.service.folder, before, name), (op.service.folder, before))
@@ -220,8 +243,7 @@ class World:
         made = self.recipe(op, name, before)
         if made is not None:
             return made(self, who) if callable(made) else made
-        target = COLLECTIONS.get((op.service.folder, before))
-        target = self.resources.get(target) if target else op.service.collections.get(before)
+        target = self.target(op, before)
         if target is None:
             raise NoExample("what is {%s} after '%s' in %s?" % (name, before, op))
         return self.get(target.name, who)
