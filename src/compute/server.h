@@ -62,6 +62,9 @@ bool size_quota(struct call *call, const char *project, int64_t count, int64_t v
 int64_t size_room(struct call *call, const char *project, int64_t count, int64_t vcpus, int64_t ram);
 
 /* ---- server_schedule.c ---- */
+/* Servers that one hint may name. */
+enum { SCHEDULE_HINTS = 100 };
+
 struct schedule {
     const char *zone, *host;            /* wanted; null: any */
     bool forced;                        /* "zone:host": filters do not matter */

@@ -8,7 +8,7 @@
 #include "compute/server.h"
 #include "placement/placement.h"
 
-enum { MAX_CANDIDATES = 1000, MAX_HINTS = 64, MAX_WORDS = 64 };
+enum { MAX_CANDIDATES = 1000, MAX_WORDS = 64 };
 
 /* ---- zones ---- */
 
@@ -86,28 +86,31 @@ static struct map *hosts_that_serve(struct call *call, const struct schedule *sc
     return map;
 }
 
-/* Hosts of the servers that a hint names: one id, or a list. */
+/* Hosts of the servers that a hint names: one id, or a list of no more than SCHEDULE_HINTS (the request was checked). */
 static struct map *hosts_of_hint(struct call *call, const struct json *hint) {
-    struct map *map;
     const struct json *first = hint && hint->type == JSON_LIST ? hint->first : hint;
-    int left = MAX_HINTS;
+    struct value ids[SCHEDULE_HINTS];
+    struct buf sql = {0};
+    struct rows *rows;
+    struct map *map;
+    size_t count = 0;
 
-    if (!first || (first->type != JSON_TEXT)) {
+    if (!first || first->type != JSON_TEXT) {
         return NULL;
     }
-    map = map_new();
-    for (const struct json *id = first; id && left--; id = hint->type == JSON_LIST ? id->next : NULL) {
-        const char *host = id->type != JSON_TEXT
-                               ? NULL
-                               : db_query_text(call->db, call->arena,
-                                               "SELECT host FROM compute_server WHERE id = ? AND deleted = 0"
-                                               " AND host IS NOT NULL",
-                                               SQL_ARGS(sql_text(id->text)));
-
-        if (host) {
-            map_set(map, host, YES);
-        }
+    buf_text(&sql, "SELECT host FROM compute_server WHERE deleted = 0 AND host IS NOT NULL AND id IN (");
+    for (const struct json *id = first; id && count < SCHEDULE_HINTS; id = hint->type == JSON_LIST ? id->next : NULL) {
+        buf_text(&sql, count ? ", ?" : "?");
+        ids[count++] = sql_text(id->text);
     }
+    buf_text(&sql, ")");
+    map = map_new();
+    rows = db_query(call->db, sql.at, ids, count);
+    while (rows_next(rows)) {
+        map_set(map, rows_text(rows, 0), YES);
+    }
+    rows_end(rows);
+    buf_release(&sql);
     return map;
 }
 

@@ -24,6 +24,7 @@ LOG_MODULE("rest.cloud");
 
 struct cloud cloud;
 bool (*cloud_authenticate)(struct call *call, const char *token);
+bool (*cloud_recall)(struct call *call, const char *token);
 
 static pthread_mutex_t stop_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t stop_asked = PTHREAD_COND_INITIALIZER;

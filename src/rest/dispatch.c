@@ -241,6 +241,19 @@ static bool project_of_path(struct call *call) {
     return fail(call, 400, "Malformed request URL: its project %.64s is not the project of the token.", project);
 }
 
+bool call_authenticate(struct call *call, const char *token) {
+    token = token ? token : http_header(call->http, "X-Auth-Token");
+    if (token && cloud_recall && cloud_recall(call, token)) {
+        return true;
+    }
+    if (!token || !transaction_run(call, DB_READ, authenticate_body, (void *)(uintptr_t)token)) {
+        call->error = 0;
+        memset(&call->caller, 0, sizeof call->caller);
+        return false;
+    }
+    return true;
+}
+
 static bool know_caller(struct call *call) {
     const char *token = http_header(call->http, "X-Auth-Token");
     bool public = call->operation->flags & OP_PUBLIC;
@@ -421,6 +434,11 @@ int operation_status(const struct operation *op) {
     return op->run == op_delete || op->run == op_link || op->run == op_linked || op->run == op_unlink ? 204 : 200;
 }
 
+/* Where a token is part of the path, only the operation's pattern is logged. */
+static const char *logged_path(const struct call *call) {
+    return call->operation && call_parameter(call, "token") ? call->operation->path : call->http->raw_path;
+}
+
 static void log_line(struct call *call) {
     const struct http_request *http = call->http;
     int64_t took = clock_monotonic() - http->received;
@@ -429,10 +447,10 @@ static void log_line(struct call *call) {
     metrics_count(call->service, status, took, call->statements);
     if (log_wanted(&log_this, LOG_INFO)) {
         log_write(&log_this, LOG_INFO, call->request_id, "%s %s %d %" PRId64 "us %ust %zub user=%s project=%s%s%s",
-                  http->method_name, http->raw_path, status, took, call->statements, arena_used(call->arena),
+                  http->method_name, logged_path(call), status, took, call->statements, arena_used(call->arena),
                   call->caller.user_id ? call->caller.user_id : "-",
                   call->caller.project_id ? call->caller.project_id : "-", call->error ? " cause=" : "",
-                  call->error ? call->error_message : "");
+                  !call->error ? "" : call->error_logged ? call->error_logged : call->error_message);
     }
 }
 
@@ -498,6 +516,7 @@ bool call_service(struct call *call, const char *type, enum http_method method, 
     call->wake_tasks = call->wake_tasks || nested->wake_tasks;
     call->after_commit = nested->after_commit;
     call->events = nested->events;
+    call->error_logged = ok ? call->error_logged : nested->error_logged;
     return ok || fail(call, nested->error ? nested->error : 500, "%s",
                       nested->error_message ? nested->error_message : "The database failed; the log has the cause.");
 }
@@ -514,6 +533,9 @@ static bool route_request(struct pending *pending, struct http_request *request)
     pending->route = route_find(request->arena, request->raw_path, &call->service, call->parameters, &call->parameter_count);
     if (!call->service) {
         return fail(call, 404, "There is no service at this path.");
+    }
+    if (call->service->take) {
+        return true;
     }
     if (!choose_version(call)) {
         return false;
@@ -543,6 +565,9 @@ enum http_body dispatch_decide(struct http_request *request, void *user) {
     if (!route_request(pending, request)) {
         return HTTP_IGNORE;
     }
+    if (call->service->take) {
+        return call->service->take(call);
+    }
     if (call->operation->flags & OP_STREAM) {
         if (!transaction_run(call, call->operation->begin ? DB_WRITE : DB_READ, begin_body, NULL)) {
             return HTTP_IGNORE;
@@ -566,6 +591,11 @@ void dispatch_answer(struct http_request *request, void *user) {
     struct call *call = &pending->call;
 
     log_request(call->request_id);
+    if (call->service && call->service->take) {
+        call->service->answer(call);
+        log_request(NULL);
+        return;
+    }
     if (!call->error && call->operation->flags & OP_STREAM) {
         call->status = operation_status(call->operation);
         if (call->operation->flags & OP_NO_TRANSACTION) {
@@ -582,5 +612,13 @@ void dispatch_answer(struct http_request *request, void *user) {
     log_request(NULL);
 }
 
+/* Requests that a service took may be answered anywhere, so their line is written when they are over. */
 void dispatch_done(struct http_request *request, void *user) {
+    struct call *call = dispatch_call(request);
+
+    if (call->service && call->service->take) {
+        log_request(call->request_id);
+        log_line(call);
+        log_request(NULL);
+    }
 }

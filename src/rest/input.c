@@ -30,6 +30,8 @@ bool fail_field(struct call *call, const struct field *field, const char *format
     va_start(args, format);
     reason = arena_vprintf(call->arena, format, args);
     va_end(args);
+    call->error_logged = call->error ? call->error_logged
+                                     : arena_printf(call->arena, "Invalid input for field/attribute %s", field_json_name(field));
     return fail(call, 400, "Invalid input for field/attribute %s: %s", field_json_name(field), reason);
 }
 

@@ -559,6 +559,7 @@ static void write_rows(struct query *query, struct rows *rows, struct page *page
     call->arena = whole;
     if (call->error) {
         call->error_message = arena_text(whole, call->error_message);
+        call->error_logged = call->error_logged ? arena_text(whole, call->error_logged) : NULL;
     }
     arena_free(part);
     free(batch);

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/clock.h"
+#include "http/http.h"
 #include "rest/call.h"
 
 struct conf;
@@ -95,6 +96,11 @@ struct service {
     /* A host's agent connected (first = it was not known) with its facts, or went away. In a write transaction. */
     bool (*host_up)(struct call *call, const char *host, const struct json *facts);
     bool (*host_down)(struct call *call, const char *host);
+    /* A service whose requests are bytes, not rows, takes them from the head on; its declared operations only say what
+     * there is. 'take' decides as http_server_options.decide does, 'answer' as its answer; call_authenticate tells who
+     * calls. The engine writes the log line. */
+    enum http_body (*take)(struct call *call);
+    void (*answer)(struct call *call);
 };
 
 static inline const char *service_folder(const struct service *service) {

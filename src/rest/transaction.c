@@ -35,7 +35,7 @@ void call_after_commit(struct call *call, void (*fn)(void *), void *argument) {
 /* Forgets what a failed try left behind. */
 static void start_over(struct call *call, size_t response_size) {
     call->error = 0;
-    call->error_type = call->error_message = NULL;
+    call->error_type = call->error_message = call->error_logged = NULL;
     call->wake_tasks = false;
     call->after_commit = NULL;
     call->events = NULL;

@@ -23,7 +23,7 @@ import uuid
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "api"))
 from cloud import FAKES, PROGRAM, Cloud, free_port  # noqa: E402
 
-TIMEOUT = 40        # seconds until something that does not settle counts as stuck
+TIMEOUT = 60        # seconds until something that does not settle counts as stuck
 
 
 class Stuck(AssertionError):
@@ -153,19 +153,28 @@ class Breakable(Cloud):
                 raise Stuck("the roles do not come up again")
             time.sleep(0.02)
 
-    def boundaries(self, role):
-        """How many boundaries the role has passed."""
+    def control(self, role, command):
+        """What the role's control socket answers, without the line that says whether it went well."""
         with socket.socket(socket.AF_UNIX) as peer:
             peer.connect(os.path.join(self.data, "run", role + ".ctl"))
-            peer.sendall(b"stats\n")
+            peer.sendall(command.encode() + b"\n")
             text = b""
             while True:
                 part = peer.recv(65536)
                 if not part:
                     break
                 text += part
-        found = re.search(r"crash points (\d+)", text.decode())
+        return text.decode().partition("\n")[2]
+
+    def boundaries(self, role):
+        """How many boundaries the role has passed."""
+        found = re.search(r"crash points (\d+)", self.control(role, "stats"))
         return int(found.group(1)) if found else 0
+
+    def audit(self):
+        """The broken invariants, a line each."""
+        report = json.loads(self.control("api", "audit"))
+        return ["%s %s: %s" % (one["invariant"], one["id"], one["what"]) for one in report["breaks"]]
 
 
 class Client:
@@ -215,7 +224,7 @@ class Client:
             sent["OpenStack-API-Version"] = "volume 3.70"
         if isinstance(body, bytes):
             sent["Content-Type"] = "application/octet-stream"
-        elif body is not None:
+        elif isinstance(body, (dict, list)):
             sent["Content-Type"] = "application/json"
             body = json.dumps(body)
         sent.update(headers)

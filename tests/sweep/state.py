@@ -5,9 +5,9 @@ import hashlib
 import json
 import os
 import re
-import select
 import sqlite3
 import subprocess
+import time
 
 # Tables that tell a history, or count the beats of a heart.
 LOGS = {"rest_task", "rest_periodic", "compute_action", "image_task", "volume_message", "network_agent", "volume_service",
@@ -29,7 +29,7 @@ class State:
 
     def close(self):
         if self.psql:
-            self.psql.stdin.close()
+            self.psql.kill()
             self.psql.wait()
         if self.sqlite:
             self.sqlite.close()
@@ -38,7 +38,18 @@ class State:
     # ---- the database ----
 
     def _ask_postgres(self, sql):
-        """One JSON value."""
+        """One JSON value; waits for a server that is away."""
+        for _ in range(200):
+            try:
+                return self._ask_once(sql)
+            except (ValueError, OSError):
+                self.psql.kill()
+                self.psql.wait()
+                self.psql = None
+                time.sleep(0.1)
+        raise AssertionError("the database does not answer")
+
+    def _ask_once(self, sql):
         if not self.psql or self.psql.poll() is not None:
             self.psql = subprocess.Popen(["psql", "-qAtX", "-d", self.cloud.database], stdin=subprocess.PIPE,
                                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
