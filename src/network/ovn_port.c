@@ -136,6 +136,22 @@ static const char *subnets_of(struct plan *plan, const struct json *port) {
     return all;
 }
 
+/* The switch answers for these addresses with the MAC address of the router's port. */
+static void put_proxies(struct plan *plan, struct plan_row *row, const struct json *addresses) {
+    const char *all = "";
+
+    for (JSON_EACH(item, addresses)) {
+        const char *ip = item->type == JSON_TEXT ? ovn_ip(plan->arena, item->text, NULL) : NULL;
+
+        if (ip && strlen(all) < MAX_TEXT) {
+            all = and_word(plan->arena, all, ip);
+        }
+    }
+    if (*all) {
+        ovsdb_add_pair(row->values, "options", "arp_proxy", all);
+    }
+}
+
 static void put_type(struct plan *plan, struct plan_row *row, const struct json *port, enum role role) {
     static const char *const types[] = {[GUEST] = "", [METADATA] = "localport", [ROUTER] = "router"};
     const char *host = json_get_text(port, "binding:host_id"), *owner = json_get_text(port, "device_owner");
@@ -147,6 +163,7 @@ static void put_type(struct plan *plan, struct plan_row *row, const struct json 
         if (!strcmp(owner, "network:router_gateway")) {
             ovsdb_add_pair(row->values, "options", "nat-addresses", "router");
             ovsdb_add_pair(row->values, "options", "exclude-lb-vips-from-garp", "true");
+            put_proxies(plan, row, json_get(port, "ndp_proxies"));
         }
     } else if (role == GUEST) {
         ovsdb_add_pair(row->values, "options", "mcast_flood_reports", "true");

@@ -206,6 +206,12 @@ static bool mac_update(struct call *call, const struct network_port *was, struct
     return mac_set(call, port);
 }
 
+/* What stood for addresses that the port does not have any more. */
+static bool addresses_left(struct call *call, const struct network_port *port) {
+    return network_floatingips_free(call, port) && network_forwardings_free(call, port) &&
+           network_ndp_proxies_free(call, port);
+}
+
 static bool addresses_update(struct call *call, const struct network_port *was, struct network_port *port) {
     const struct json *wanted = network_json(call, port->fixed_ips);
 
@@ -222,7 +228,7 @@ static bool addresses_update(struct call *call, const struct network_port *was, 
         !network_allow_keys(call, "fixed_ips", json_print(call->arena, wanted), &resource_network_port, was)) {
         return !call->error;
     }
-    return network_addresses_set(call, port, wanted) && network_floatingips_free(call, port);
+    return network_addresses_set(call, port, wanted) && addresses_left(call, port);
 }
 
 static bool groups_update(struct call *call, const struct network_port *was, struct network_port *port) {
@@ -307,7 +313,7 @@ bool network_port_delete(struct call *call, void *row) {
 
     return network_trunk_forget(call, port) &&
            call_exec(call, "DELETE FROM network_allocation WHERE port_id = ?", &id, 1) &&
-           network_floatingips_free(call, port) &&
+           addresses_left(call, port) &&
            call_exec(call, "DELETE FROM network_port_group WHERE port_id = ?", &id, 1) &&
            (!network_port_is_wired(port) || network_apply(call, "network.port", port->id));
 }
