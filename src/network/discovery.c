@@ -29,6 +29,7 @@ static const struct extension {
     {"floating-ip-port-forwarding", "Floating IP Port Forwarding", "2018-01-19T10:00:00-00:00"},
     {"floating-ip-port-forwarding-description", "Floating IP Port Forwarding new attribute description", "2019-11-01T10:00:00-00:00"},
     {"floating-ip-port-forwarding-detail", "Floating IP port forwarding detail", "2022-05-06T10:00:00-00:00"},
+    {"floatingip-pools", "Floating IP Pools Extension", "2018-03-21T10:00:00-00:00"},
     {"ip-substring-filtering", "IP address substring filtering", "2017-11-28T09:00:00-00:00"},
     {"ip_allocation", "IP Allocation", "2016-06-10T23:00:00-00:00"},
     {"l2_adjacency", "L2 Adjacency", "2016-04-12T16:00:00-00:00"},

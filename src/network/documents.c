@@ -184,6 +184,26 @@ static void write_addresses(struct network_world *world, const char *fixed_ips, 
     json_list_end(out);
 }
 
+/* The segments of the network besides its first. */
+static void write_segments(struct network_world *world, const struct network_network *net, struct json_out *out) {
+    struct rows *rows = db_query(world->call->db,
+                                 "SELECT id, network_type, physical_network, segmentation_id FROM network_segment WHERE"
+                                 " network_id = ? AND first = 0 ORDER BY id", SQL_ARGS(sql_text(net->id)));
+
+    json_key(out, "segments");
+    json_list(out);
+    while (rows_next(rows)) {
+        json_map(out);
+        json_put_text(out, "id", rows_text(rows, 0));
+        json_put_text(out, "provider:network_type", rows_text(rows, 1));
+        json_put_text(out, "provider:physical_network", rows_text(rows, 2));
+        json_put_int(out, "provider:segmentation_id", rows_int(rows, 3));
+        json_map_end(out);
+    }
+    rows_end(rows);
+    json_list_end(out);
+}
+
 /* ---- the documents ---- */
 
 bool network_document(struct network_world *world, struct json_out *out, const struct network_network *net) {
@@ -202,6 +222,7 @@ bool network_document(struct network_world *world, struct json_out *out, const s
         json_int(out, net->segmentation_id);
     }
     json_put_bool(out, "router:external", net->router_external);
+    write_segments(world, net, out);
     write_subnets(world, net, out);
     json_map_end(out);
     return true;

@@ -15,6 +15,8 @@
  *   {"id": UUID, "name": "", "project_id": "", "admin_state_up": true, "mtu": 1442,
  *    "provider:network_type": "geneve" | "vlan" | "flat" | "local", "provider:physical_network": "physnet1" | null,
  *    "provider:segmentation_id": 101 | null, "router:external": false, "vlan_transparent": false,
+ *    "segments": [{"id": UUID, "provider:network_type": "vlan" | "flat", "provider:physical_network": "physnet2",
+ *                  "provider:segmentation_id": 102}],        further physical networks that it is on
  *    "subnets": [{"id": UUID, "ip_version": 4 | 6, "cidr": "10.0.0.0/24", "gateway_ip": "10.0.0.1" | null,
  *                 "enable_dhcp": true, "dns_nameservers": ["9.9.9.9"], "dns_domain": "openstacklocal",
  *                 "host_routes": [{"destination": "10.9.0.0/16", "nexthop": "10.0.0.7"}],

@@ -38,6 +38,16 @@ bool network_fixed_ips_check(struct call *call, const struct field *field, void 
 /* ---- tags.c ---- */
 void network_filter_tags(struct call *call, struct query *query);
 
+/* ---- segments.c ---- */
+bool network_is_type(const struct network_network *net, const char *type);
+/* What was said of the network's segment is complete, possible and free; what was not said is chosen. */
+bool network_segment_set(struct call *call, struct network_network *net);
+bool network_segment_default(struct call *call, struct network_network *net);
+/* Makes the row of the segment that the network is made on. */
+bool network_segment_first(struct call *call, const struct network_network *net);
+/* What must always be there. */
+bool network_bootstrap(struct call *call);
+
 /* ---- networks.c ---- */
 /* The network that the port is in, read once. */
 struct network_network *network_of_port(struct call *call, const struct network_port *port);

@@ -65,6 +65,7 @@ const struct service network = {
     .policy_count = sizeof policies / sizeof *policies,
     .quotas = quotas,
     .tasks = network_tasks,
+    .bootstrap = network_bootstrap,
     .report = network_report,
     .ask = network_ask,
     .host_up = network_host_up,

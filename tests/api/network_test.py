@@ -356,7 +356,7 @@ class NetworkTest(NetworkCase):
         self.assertEqual(10, self.ask("GET", "/quotas/" + project, status=200, token=token)["quota"]["router"])
 
     def test_what_is_not_there_says_so(self):
-        self.ask("GET", "/l2-gateways", status=501)
+        self.ask("POST", "/l2-gateways", {"l2_gateway": {}}, 501)
         self.ask("GET", "/extensions/no-such", status=404)
         self.assertEqual("router", self.ask("GET", "/extensions/router", status=200)["extension"]["alias"])
 
