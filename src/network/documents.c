@@ -128,7 +128,7 @@ static void write_subnet(struct network_world *world, const struct network_subne
     json_put_text(out, "gateway_ip", subnet->gateway_ip);
     json_put_bool(out, "enable_dhcp", subnet->enable_dhcp);
     json_put_raw(out, "dns_nameservers", subnet->dns_nameservers);
-    json_put_text(out, "dns_domain", dns_domain && *dns_domain ? dns_domain : "openstacklocal");
+    json_put_text(out, "dns_domain", dns_domain && *dns_domain ? dns_domain : DNS_DOMAIN);
     json_put_raw(out, "host_routes", subnet->host_routes);
     json_put_text(out, "ipv6_address_mode", subnet->ipv6_address_mode);
     json_put_text(out, "ipv6_ra_mode", subnet->ipv6_ra_mode);
@@ -242,6 +242,32 @@ static void write_proxies(struct network_world *world, const struct network_port
     json_list_end(out);
 }
 
+/* The names that resolve to the port's addresses on its network. */
+static void write_names(struct network_world *world, const struct network_port *port, const struct network_network *net,
+                        struct json_out *out) {
+    const char *domains[] = {"", DNS_DOMAIN, net ? net->dns_domain : "", port->dns_domain};
+    const char *addresses = "";
+
+    for (JSON_EACH(item, network_json(world->call, port->fixed_ips))) {
+        addresses = arena_printf(world->call->arena, "%s%s%s", addresses, *addresses ? " " : "",
+                                 json_get_text(item, "ip_address"));
+    }
+    json_key(out, "dns_records");
+    json_map(out);
+    for (int i = 0; i < 4 && *port->dns_name && *addresses; i++) {
+        bool again = i > 1 && (network_same(domains[i], domains[1]) || (i == 3 && network_same(domains[3], domains[2])));
+
+        if (!i || (domains[i] && *domains[i] && !again)) {
+            char *name = arena_printf(world->call->arena, "%s%s%s", port->dns_name, i ? "." : "", domains[i]);
+            size_t size = strlen(name);
+
+            name[size - (name[size - 1] == '.')] = 0;
+            json_put_text(out, name, addresses);
+        }
+    }
+    json_map_end(out);
+}
+
 bool network_port_document(struct network_world *world, struct json_out *out, const struct network_port *port) {
     const struct network_network *net = network_of(world, port->network_id);
     bool is_own = !strncmp(port->device_owner, "network:", 8);
@@ -264,6 +290,7 @@ bool network_port_document(struct network_world *world, struct json_out *out, co
     json_put_text(out, "binding:host_id", port->binding_host_id);
     json_put_raw(out, "binding:profile", port->binding_profile);
     write_qos(world, port->qos_policy_id, is_own ? NULL : net ? net->qos_policy_id : NULL, out);
+    write_names(world, port, net, out);
     if (!strcmp(port->device_owner, OWNER_ROUTER_GATEWAY)) {
         write_proxies(world, port, out);
     }

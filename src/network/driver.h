@@ -33,6 +33,7 @@
  *    "qos_rules": [{"type": "bandwidth_limit", "direction": "egress" | "ingress", "max_kbps": 1000,
  *                   "max_burst_kbps": 0 | 800}, {"type": "dscp_marking", "dscp_mark": 26},
  *                  {"type": "minimum_bandwidth", "direction": "egress", "min_kbps": 100}],
+ *    "dns_records": {"web": "10.0.0.5 2001:db8::5", "web.example.org": same},      names that resolve on its network
  *    "ndp_proxies": ["2001:db8::5"]}                       of a gateway: addresses that it answers for outside
  *   device_owner says what it is: network:distributed is the network's metadata port, network:router_interface and
  *   network:router_gateway are a router's end of a switch, network:floatingip has no switch port, all others carry a

@@ -23,6 +23,7 @@ static const struct ovsdb_table nb_tables[] = {
      "name", {ID, "haneul:network"}},
     {"QoS", COLUMNS("priority", "direction", "match", "action", "bandwidth", "external_ids"), NULL, {ID}},
     {"Address_Set", COLUMNS("name", "addresses", "external_ids"), "name", {ID}},
+    {"DNS", COLUMNS("records", "external_ids"), NULL, {ID}},
     {"Load_Balancer", COLUMNS("name", "vips", "protocol", "external_ids"), "name", {ID}},
     {"DHCP_Options", COLUMNS("cidr", "options", "external_ids"), NULL, {ID}},
     {"Port_Group", COLUMNS("name", "external_ids"), "name", {ID}},

@@ -58,7 +58,7 @@ struct plan_row {
     struct plan_row *parent;
 };
 
-enum { PLAN_TABLES = 13 };
+enum { PLAN_TABLES = 14 };
 
 struct plan {
     struct work *work;

@@ -30,6 +30,7 @@ static const struct api_style style = {
     .attribute_policy = true,
     .field_selection = true,
     .strict_arguments = true,
+    .revision_match = true,
     .tenant_id = true,
     .quota_status = 409,
     .quota_type = "OverQuota",
