@@ -10,6 +10,7 @@
 #include "identity/auth.h"
 #include "identity/catalog.h"
 #include "identity/trust.h"
+#include "identity/user_password.h"
 #include "rest/cloud.h"
 
 static const struct auth_method *const methods[] = {&auth_method_password, &auth_method_token,
@@ -244,7 +245,8 @@ static enum db_mode mode_of(const struct authentication *auth) {
 bool identity_token_issue(struct call *call) {
     struct authentication auth = {.request = call->input};
 
-    if (!run_methods(call, &auth) || !call_transaction(call, mode_of(&auth), make_token, &auth)) {
+    if (!run_methods(call, &auth) || !call_transaction(call, mode_of(&auth), make_token, &auth) ||
+        !user_seen(call, auth.user ? auth.user->id : auth.from->user_id)) {
         return false;
     }
     call_header(call, "X-Subject-Token", token_seal(call->arena, &auth.token));

@@ -7,12 +7,14 @@
 
 The database is SQLite, or a database of its own on the PostgreSQL that HANEUL_TEST_PG names. HANEUL names the
 program (default: build/haneul beside the tests)."""
+import contextlib
 import json
 import os
 import re
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import tempfile
 import time
@@ -198,6 +200,15 @@ class Cloud:
             name = re.match(r"^postgresql://[^/]*/([^?]*)", self.database).group(1)
             self._psql(os.environ["HANEUL_TEST_PG"], "DROP DATABASE IF EXISTS %s WITH (FORCE)" % name)
             self.database = None
+
+    def sql(self, statement):
+        """Changes the database behind the API's back, as time would (what a password's age is)."""
+        if self.database:
+            self._psql(self.database, statement)
+            return
+        with contextlib.closing(sqlite3.connect(os.path.join(self.data, "api", "haneul.db"), timeout=20)) as database:
+            database.execute(statement)
+            database.commit()
 
     @staticmethod
     def _psql(url, sql):
