@@ -101,7 +101,7 @@ static bool load_domain(struct call *call, const struct token *token, struct cal
     return true;
 }
 
-static bool load_user(struct call *call, const struct token *token, struct caller *caller) {
+static bool load_user(struct call *call, struct token *token, struct caller *caller) {
     struct identity_user *user;
     struct identity_domain *domain;
 
@@ -115,6 +115,7 @@ static bool load_user(struct call *call, const struct token *token, struct calle
     caller->user_domain_id = domain->id;
     caller->user_domain_name = domain->name;
     caller->expires = token->expires;
+    token->password_expires = user->password_expires_at;
     return true;
 }
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/conf.h"
 #include "base/crypto.h"
 #include "base/id.h"
 #include "http/http.h"
@@ -11,8 +12,8 @@
 #include "identity/ec2_signature.h"
 #include "identity/identity.h"
 #include "identity/target.h"
-
-#define SIGNED_FOR (15 * 60 * SECOND)
+#include "identity/trust.h"
+#include "rest/cloud.h"
 
 /* ---- the keys ---- */
 
@@ -133,10 +134,10 @@ static const struct json *given_of(struct call *call) {
     return NULL;
 }
 
-/* A request is good for a quarter of an hour after its time, where it says one. */
+/* A request is good for [credential] auth_ttl minutes around its time, where it says one. */
 static bool in_time(struct call *call, const struct json *given) {
     const char *text = json_get_text(json_get(given, "params"), "Timestamp");
-    int64_t time;
+    int64_t time, window = conf_int(cloud.conf, "credential", "auth_ttl", 15) * 60 * SECOND;
 
     text = text ? text : json_get_text(json_get(given, "headers"), "X-Amz-Date");
     text = text ? text : json_get_text(json_get(given, "params"), "X-Amz-Date");
@@ -144,7 +145,7 @@ static bool in_time(struct call *call, const struct json *given) {
         text = arena_printf(call->arena, "%.4s-%.2s-%.2sT%.2s:%.2s:%.2sZ", text, text + 4, text + 6, text + 9, text + 11,
                             text + 13);
     }
-    if (text && (!time_parse(text, &time) || clock_now() > time + SIGNED_FOR)) {
+    if (text && (!time_parse(text, &time) || clock_now() > time + window || time > clock_now() + window)) {
         return fail(call, 401, "The signed request has expired, or its time is not valid.");
     }
     return true;
@@ -174,11 +175,45 @@ static bool s3_signed(struct call *call, const struct json *given, const char *s
     return made && equal_secret(made, signature);
 }
 
-static bool respond_token(struct call *call, const struct identity_credential *row) {
+/* Keys made under a delegation stand for it and no more: its holder, its project, its roles. The blob is the user's own
+ * text, so that what it names must fit whose key it is. */
+static bool delegated(struct call *call, const struct json *blob, const struct identity_credential *row,
+                      struct authentication *auth, const char **ret_user) {
+    const char *trust_id = json_get_text(blob, "trust_id"), *by_id = json_get_text(blob, "app_cred_id");
+    const char *access_id = json_get_text(blob, "access_token_id"), *project = NULL;
+    struct identity_application_credential *by;
+    struct identity_access_token *access;
+    struct identity_trust *trust;
+
+    auth->delegation = trust_id    ? DELEGATION_TRUST
+                       : by_id     ? DELEGATION_APPLICATION_CREDENTIAL
+                       : access_id ? DELEGATION_OAUTH1
+                                   : DELEGATION_NONE;
+    auth->delegation_id = trust_id ? trust_id : by_id ? by_id : access_id;
+    *ret_user = row->user_id;
+    if (auth->delegation == DELEGATION_NONE) {
+        return true;
+    }
+    if (trust_id && trust_find(call, trust_id, &trust)) {
+        *ret_user = trust->impersonation ? trust->trustor_user_id : trust->trustee_user_id;
+        project = trust->project_id;
+    } else if (by_id && row_find(call, &resource_identity_application_credential, by_id, &by)) {
+        *ret_user = by->user_id;
+        project = by->project_id;
+    } else if (access_id && row_find(call, &resource_identity_access_token, access_id, &access)) {
+        *ret_user = access->user_id;
+        project = access->project_id;
+    }
+    return project && !strcmp(*ret_user, row->user_id) && !strcmp(project, row->project_id);
+}
+
+static bool respond_token(struct call *call, const struct json *blob, const struct identity_credential *row) {
     struct authentication auth = {.methods = METHOD_EC2, .scope = SCOPE_PROJECT, .scope_id = row->project_id};
     struct identity_user *user;
+    const char *user_id;
 
-    if (!row_find(call, &resource_identity_user, row->user_id, &user)) {
+    if (!row->project_id || !delegated(call, blob, row, &auth, &user_id) ||
+        !row_find(call, &resource_identity_user, user_id, &user)) {
         return auth_refused(call);
     }
     auth.user = user;
@@ -208,10 +243,7 @@ static bool token_for(struct call *call, bool (*is_signed)(struct call *, const 
     if (!secret || !is_signed(call, given, secret, signature)) {
         return fail(call, 401, "Invalid EC2 signature.");
     }
-    if (json_get(blob, "trust_id") || json_get(blob, "app_cred_id") || json_get(blob, "access_token_id")) {
-        return fail(call, 401, "EC2 keys bound to a delegation are not accepted.");
-    }
-    return in_time(call, given) && respond_token(call, row);
+    return in_time(call, given) && respond_token(call, blob, row);
 }
 
 bool identity_ec2_token(struct call *call) {
