@@ -78,6 +78,10 @@ bool equal_secret(const char *a, const char *b) {
     return size == strlen(b) && CRYPTO_memcmp(a, b, size) == 0;
 }
 
+bool equal_secret_bytes(const void *a, const void *b, size_t size) {
+    return CRYPTO_memcmp(a, b, size) == 0;
+}
+
 static char *encode64(struct arena *arena, const void *bytes, size_t size, const char *alphabet) {
     const uint8_t *at = bytes;
     char *text = arena_alloc(arena, (size + 2) / 3 * 4 + 1), *to = text;

@@ -25,6 +25,7 @@ void hmac_sha1(const void *key, size_t key_size, const void *bytes, size_t size,
 
 /* Compares without telling by its time where they differ. */
 bool equal_secret(const char *a, const char *b);
+bool equal_secret_bytes(const void *a, const void *b, size_t size);
 
 /* base64url with padding (RFC 4648 section 5) and plain base64 (section 4). Decoding accepts missing padding;
  * returns null when the text is not valid; bits left over must be zero. */

@@ -58,6 +58,7 @@ static struct agent *agent_new(const struct agent_options *options, const struct
     agent->arena = arena_new(0);
     agent->hosts = map_new();
     agent->tasks = map_new();
+    agent->past = agent_past_new();
     agent->calls = calls_new();
     agent->work = lanes_new(agent->options.threads, agent_task_run, agent_task_drop);
     agent->questions = lanes_new(agent->options.question_threads, agent_task_run, agent_task_drop);
@@ -146,6 +147,7 @@ static void agent_free(struct agent *agent) {
     lanes_free(agent->work);
     lanes_free(agent->questions);
     map_free(agent->tasks, agent_task_free);
+    agent_past_free(agent->past);
     map_free(agent->hosts, NULL);
     calls_free(agent->calls);
     arena_free(agent->arena);

@@ -236,7 +236,25 @@ bool compute_attachment_delete(struct call *call) {
                     arena_printf(call->arena, "{\"disk\": \"%s\"}", disk->id));
 }
 
+/* A volume that no row says the server has: its disk is found by its serial number. */
+static void write_stray(struct json_out *out, const char *volume_id) {
+    json_map(out);
+    json_key(out, "disk");
+    json_map(out);
+    json_put_text(out, "source", "blank");
+    json_put_text(out, "device", "vdz");
+    json_put_text(out, "serial", volume_id);
+    json_map_end(out);
+    json_map_end(out);
+}
+
 bool detach_volume_prepare(struct call *call, const struct task *task, struct json_out *out) {
+    const struct json *args = task->args ? json_parse(call->arena, task->args, strlen(task->args), NULL) : NULL;
+
+    if (json_get_text(args, "volume")) {
+        write_stray(out, json_get_text(args, "volume"));
+        return true;
+    }
     return write_disk(call, task, out);
 }
 

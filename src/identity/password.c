@@ -24,22 +24,23 @@ static struct {
 } slots[SLOTS];
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_once_t key_once = PTHREAD_ONCE_INIT;
-static pthread_once_t nobody_once = PTHREAD_ONCE_INIT;
 static uint8_t key[32];
-static char nobody[64];     /* a hash as new ones are: what passwords of absent users are compared with */
-
-static int cost(void) {
-    return (int)conf_int(cloud.conf, "identity", "password_cost", 12);
-}
+static pthread_once_t nobody_once = PTHREAD_ONCE_INIT;
+static char nobody[64];
 
 static void key_make(void) {
     random_bytes(key, sizeof key);
 }
 
+static int password_cost(void) {
+    return (int)conf_int(cloud.conf, "identity", "password_cost", 12);
+}
+
+/* What the passwords of absent users are compared with: a hash of what nobody knows, as slow as those of users. */
 static void nobody_make(void) {
     struct arena *arena = arena_new(0);
 
-    snprintf(nobody, sizeof nobody, "%s", password_hash(arena, id_hex(arena), cost()));
+    snprintf(nobody, sizeof nobody, "%s", password_hash(arena, id_hex(arena), password_cost()));
     arena_free(arena);
 }
 
@@ -59,7 +60,7 @@ static bool remembered(const uint8_t mac[32], unsigned slot) {
     bool found;
 
     pthread_mutex_lock(&lock);
-    found = slots[slot].until > clock_monotonic() && !memcmp(slots[slot].mac, mac, 32);
+    found = slots[slot].until > clock_monotonic() && equal_secret_bytes(slots[slot].mac, mac, 32);
     pthread_mutex_unlock(&lock);
     return found;
 }
@@ -96,9 +97,9 @@ bool password_check(const char *user_id, const char *password, const char *hash)
 }
 
 const char *password_make(struct call *call, const char *password) {
-    return password_hash(call->arena, password, cost());
+    return password_hash(call->arena, password, password_cost());
 }
 
 bool password_is_current(const char *hash) {
-    return password_hash_is_current(hash, cost());
+    return password_hash_is_current(hash, password_cost());
 }

@@ -73,6 +73,8 @@ static const struct extension {
     {"subnet-service-types", "Subnet service types", "2016-03-15T18:00:00-00:00"},
     {"subnet_allocation", "Subnet Allocation", "2015-03-30T10:00:00-00:00"},
     {"subnetpool-prefix-ops", "Subnet Pool Prefix Operations", "2019-02-08T10:00:00-00:00"},
+    {"trunk", "Trunk Extension", "2016-01-01T10:00:00-00:00"},
+    {"trunk-details", "Trunk port details", "2016-01-01T10:00:00-00:00"},
 };
 enum { EXTENSIONS = sizeof extensions / sizeof *extensions };
 

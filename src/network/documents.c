@@ -408,7 +408,8 @@ static void write_plugs(struct network_world *world, const char *host, struct js
         const struct network_port *port = &world->ports[i];
         const struct network_network *net = network_of(world, port->network_id);
 
-        if (strcmp(port->binding_host_id, host) == 0 && strncmp(port->device_owner, "network:", 8) != 0) {
+        if (strcmp(port->binding_host_id, host) == 0 && strncmp(port->device_owner, "network:", 8) != 0 &&
+            strcmp(port->device_owner, OWNER_SUBPORT) != 0) {
             json_map(out);
             json_put_text(out, "id", port->id);
             json_put_text(out, "device", network_tap(world->call->arena, port->id));

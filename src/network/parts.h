@@ -82,6 +82,16 @@ bool network_qos_apply(struct call *call, const char *policy_id);
 /* The rules of one policy, or (null) of all, as JSON lists by policy id into the map. */
 bool network_qos_read(struct call *call, const char *policy_id, struct map *map);
 
+/* ---- trunks.c ---- */
+/* The port is neither parent nor subport of a trunk; 409 else. */
+bool network_trunk_unused(struct call *call, const struct network_port *port);
+/* The subports below this port are bound where it is. */
+bool network_trunk_follow(struct call *call, const struct network_port *parent);
+/* The port goes: so do its trunk and its place in one. */
+bool network_trunk_forget(struct call *call, const struct network_port *port);
+/* Fills trunk_details. */
+bool network_trunk_details(struct call *call, struct network_port *ports, size_t count);
+
 /* ---- floatingips.c ---- */
 /* Frees the floating IPs that stand for an address which the port does not have any more. */
 bool network_floatingips_free(struct call *call, const struct network_port *port);

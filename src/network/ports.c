@@ -290,6 +290,9 @@ bool network_port_update(struct call *call, const void *old, void *row) {
     if (!network_same(was->binding_host_id, port->binding_host_id)) {
         bind_set(call, port);
         port->status = "DOWN";
+        if (!network_trunk_follow(call, port)) {
+            return false;
+        }
     }
     return network_allow_keys(call, "allowed_address_pairs", port->allowed_address_pairs, &resource_network_port,
                               was) &&
@@ -302,7 +305,8 @@ bool network_port_delete(struct call *call, void *row) {
     const struct network_port *port = row;
     const struct value id = sql_text(port->id);
 
-    return call_exec(call, "DELETE FROM network_allocation WHERE port_id = ?", &id, 1) &&
+    return network_trunk_forget(call, port) &&
+           call_exec(call, "DELETE FROM network_allocation WHERE port_id = ?", &id, 1) &&
            network_floatingips_free(call, port) &&
            call_exec(call, "DELETE FROM network_port_group WHERE port_id = ?", &id, 1) &&
            (!network_port_is_wired(port) || network_apply(call, "network.port", port->id));
@@ -319,7 +323,7 @@ bool network_port_remove(struct call *call) {
                          "%s.",
                          port->id, port->device_owner);
     }
-    return resource_delete(call, &resource_network_port, port);
+    return network_trunk_unused(call, port) && resource_delete(call, &resource_network_port, port);
 }
 
 static void fill_network_policy(const struct batch *batch, void *row, struct rows *result) {
@@ -330,7 +334,8 @@ bool network_port_expand(struct call *call, void *rows, size_t count) {
     const struct batch batch = {call, &resource_network_port, rows, count, "network_id", 0};
 
     return related_each(&batch, "SELECT id, qos_policy_id FROM network_network WHERE qos_policy_id IS NOT NULL AND"
-                                " id IN ($ids)", SQL_NO_ARGS, fill_network_policy);
+                                " id IN ($ids)", SQL_NO_ARGS, fill_network_policy) &&
+           network_trunk_details(call, rows, count);
 }
 
 /* ---- ports of the cloud's own ---- */

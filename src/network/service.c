@@ -49,6 +49,7 @@ static const struct quota quotas[] = {
     {"floatingip", 50, "SELECT count(*) FROM network_floatingip WHERE project_id = ?"},
     {"security_group", 10, "SELECT count(*) FROM network_security_group WHERE project_id = ?"},
     {"security_group_rule", 100, "SELECT count(*) FROM network_security_group_rule WHERE project_id = ?"},
+    {"trunk", -1, "SELECT count(*) FROM network_trunk WHERE project_id = ?"},
     {"rbac_policy", 10, "SELECT count(*) FROM network_rbac WHERE project_id = ?"},
     {0}};
 

@@ -87,6 +87,7 @@
 #define OWNER_ROUTER_GATEWAY "network:router_gateway"
 #define OWNER_FLOATINGIP "network:floatingip"
 #define OWNER_METADATA "network:distributed"
+#define OWNER_SUBPORT "trunk:subport"
 #define OWNER_DHCP "network:dhcp"
 
 /* Ports that go away with their network or subnet, as SQL. */

@@ -11,10 +11,10 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/crash.h"
 #include "base/id.h"
 #include "bus/bus.h"
 #include "rest/cloud.h"
-#include "rest/crash.h"
 #include "rest/dispatch.h"
 #include "rest/kinds.h"
 #include "rest/service.h"
@@ -23,7 +23,7 @@
 
 LOG_MODULE("rest.tasks");
 
-enum { BATCH = 64, WORKERS = 4, MAX_BACKOFF = 60 };
+enum { BATCH = 64, WORKERS = 4, MAX_BACKOFF = 60, LOST_SECONDS = 5 };
 
 /* A claimed task on its way: its row, and what the agent should make true. */
 struct claim {
@@ -37,6 +37,7 @@ struct claim {
 
 struct job {
     struct job *next;
+    struct job *next_in_hand;
     struct arena *arena;
     struct claim claim;
 };
@@ -47,6 +48,7 @@ static struct {
     bool awake, stopping;
     pthread_t thread, workers[WORKERS];
     struct job *first, **last;
+    struct job *in_hand;        /* those that wait and those that run */
     char owner[40];
 } state = {.lock = PTHREAD_MUTEX_INITIALIZER, .last = &state.first};
 
@@ -93,6 +95,7 @@ static struct task task_of(const struct rest_task *row) {
 
 struct outcome {
     int64_t id;
+    int attempt;        /* 0: not told */
     bool ok;
     const char *error;
     const struct json *result;
@@ -148,7 +151,7 @@ static bool record_outcome(struct call *call, void *user) {
     if (!kind) {
         return task_remove(call, row);
     }
-    if (!outcome->ok && !row->running) {
+    if (!outcome->ok && (!row->running || (outcome->attempt && outcome->attempt != row->attempts))) {
         return true;        /* an old failure told again; the next try is on its way */
     }
     return outcome->ok ? record_success(call, row, kind, outcome->result)
@@ -160,9 +163,9 @@ static bool record(struct arena *arena, const struct outcome *outcome) {
     struct call *call = call_for(arena, cloud.services[0], NULL, &out);
     bool ok = transaction_run(call, DB_WRITE, record_outcome, (void *)(uintptr_t)outcome);
 
-    crash_point("task");
+    crash_point("end of a task recorded");
     if (!ok && outcome->ok && call->error != 503) {
-        struct outcome failure = {outcome->id, false, call->error_message, NULL};
+        struct outcome failure = {outcome->id, 0, false, call->error_message, NULL};
 
         log_error("recording the end of task %" PRId64 ": %s", outcome->id, call->error_message);
         call = call_for(arena, cloud.services[0], NULL, &out);
@@ -172,9 +175,9 @@ static bool record(struct arena *arena, const struct outcome *outcome) {
     return ok;
 }
 
-bool tasks_result(int64_t id, bool ok, const char *error, const struct json *result) {
+bool tasks_result(int64_t id, int attempt, bool ok, const char *error, const struct json *result) {
     struct arena *arena = arena_new(0);
-    bool recorded = record(arena, &(struct outcome){id, ok, error, result});
+    bool recorded = record(arena, &(struct outcome){id, attempt, ok, error, result});
 
     arena_free(arena);
     return recorded;
@@ -233,6 +236,7 @@ static bool claim_one(struct call *call, struct claims *claims, struct rest_task
     }
     row->running = true;
     row->owner = state.owner;
+    row->not_before = clock_now();      /* from now on: when it was sent */
     row->attempts++;
     claim->task = task_of(row);
     claim->kind = task_kind_find(row->kind, &claim->service);
@@ -289,6 +293,8 @@ static void run_here(const struct claim *claim) {
     pthread_mutex_lock(&state.lock);
     *state.last = job;
     state.last = &job->next;
+    job->next_in_hand = state.in_hand;
+    state.in_hand = job;
     pthread_cond_signal(&state.jobs);
     pthread_mutex_unlock(&state.lock);
 }
@@ -304,11 +310,23 @@ static void run_job(struct job *job) {
     json_map(&out);
     ok = claim->kind->run && claim->kind->run(call, &claim->task, &out) && !call->error;
     json_map_end(&out);
-    record(job->arena, &(struct outcome){claim->task.id, ok, call->error_message,
+    record(job->arena, &(struct outcome){claim->task.id, claim->task.attempts, ok, call->error_message,
                                          json_parse(job->arena, result.at, result.size, NULL)});
     log_request(NULL);
     buf_release(&result);
     buf_release(&response);
+}
+
+static void job_forget(struct job *job) {
+    struct job **at = &state.in_hand;
+
+    pthread_mutex_lock(&state.lock);
+    while (*at != job) {
+        at = &(*at)->next_in_hand;
+    }
+    *at = job->next_in_hand;
+    pthread_mutex_unlock(&state.lock);
+    arena_free(job->arena);
 }
 
 static void *worker_main(void *unused) {
@@ -329,7 +347,7 @@ static void *worker_main(void *unused) {
             return NULL;
         }
         run_job(job);
-        arena_free(job->arena);
+        job_forget(job);
     }
 }
 
@@ -342,15 +360,15 @@ static void send_claim(struct arena *arena, const struct claim *claim) {
     const struct task *task = &claim->task;
 
     if (claim->failed || claim->needless) {
-        record(arena, &(struct outcome){task->id, claim->needless, claim->failed, NULL});
+        record(arena, &(struct outcome){task->id, 0, claim->needless, claim->failed, NULL});
         return;
     }
     if (!task->host) {
         run_here(claim);
         return;
     }
-    crash_point("send");
-    if (!bus_send_task(cloud.bus, task->host, task->id, task->kind, task->resource_id, task->request_id, 0, claim->doc)) {
+    if (!bus_send_task(cloud.bus, task->host, task->id, task->attempts, task->kind, task->resource_id, task->request_id, 0,
+                       claim->doc)) {
         int64_t id = task->id;
 
         cloud_transaction(claim->service, DB_WRITE, task->request_id, put_back, &id);
@@ -381,6 +399,80 @@ static bool dispatch_round(void) {
     return ready;
 }
 
+/* ---- what was lost on its way ---- */
+
+/* What is marked as running and is with nobody: a message that was lost, or a claim of which the database did not say
+ * whether it was committed. */
+struct lost {
+    const char *host;               /* null: tasks of this process */
+    const struct json *in_hand;     /* ids that the host told */
+    int64_t ids[BATCH];
+    size_t count;
+};
+
+static bool told(const struct lost *lost, int64_t id) {
+    for (JSON_EACH(at, lost->in_hand)) {
+        if (at->type == JSON_INT && at->integer == id) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool in_hand_here(int64_t id) {
+    const struct job *job;
+
+    pthread_mutex_lock(&state.lock);
+    for (job = state.in_hand; job && job->claim.task.id != id; job = job->next_in_hand) {
+    }
+    pthread_mutex_unlock(&state.lock);
+    return job;
+}
+
+static bool find_lost(struct call *call, void *user) {
+    struct lost *lost = user;
+    int64_t before = clock_now() - LOST_SECONDS * SECOND;
+    struct rows *rows =
+        lost->host ? db_query(call->db, "SELECT id FROM rest_task WHERE running = 1 AND host = ? AND not_before < ?",
+                              SQL_ARGS(sql_text(lost->host), sql_int(before)))
+                   : db_query(call->db, "SELECT id FROM rest_task WHERE running = 1 AND host IS NULL AND owner = ?"
+                                        " AND not_before < ?", SQL_ARGS(sql_text(state.owner), sql_int(before)));
+
+    lost->count = 0;
+    while (rows_next(rows)) {
+        int64_t id = rows_int(rows, 0);
+
+        if (lost->count < BATCH && !(lost->host ? told(lost, id) : in_hand_here(id))) {
+            lost->ids[lost->count++] = id;
+        }
+    }
+    rows_end(rows);
+    return true;
+}
+
+static bool requeue_lost(struct call *call, void *user) {
+    const struct lost *lost = user;
+
+    for (size_t i = 0; i < lost->count; i++) {
+        if (!call_exec(call, "UPDATE rest_task SET running = 0, not_before = 0 WHERE running = 1 AND id = ?",
+                       SQL_ARGS(sql_int(lost->ids[i])))) {
+            return false;
+        }
+    }
+    call->wake_tasks = true;
+    return true;
+}
+
+void tasks_host_has(const char *host, const struct json *ids) {
+    struct lost lost = {.host = host, .in_hand = ids};
+
+    if (cloud_transaction(cloud.services[0], DB_READ, NULL, find_lost, &lost) && lost.count) {
+        log_warn("%s has no word of %zu tasks that it should do; they begin again", host ? host : "this process",
+                 lost.count);
+        cloud_transaction(cloud.services[0], DB_WRITE, NULL, requeue_lost, &lost);
+    }
+}
+
 static bool run_periodic(struct call *call, void *user) {
     const struct service *service = user;
     int64_t now = clock_now();
@@ -396,8 +488,13 @@ static bool run_periodic(struct call *call, void *user) {
 
 static void periodics(void) {
     static int64_t next[64];
+    static int64_t look;
     int64_t now = clock_monotonic();
 
+    if (now >= look) {
+        look = now + LOST_SECONDS * SECOND;
+        tasks_host_has(NULL, NULL);
+    }
     for (size_t i = 0; cloud.services[i] && i < 64; i++) {
         if (cloud.services[i]->periodic && now >= next[i]) {
             next[i] = now + cloud.services[i]->period * SECOND;

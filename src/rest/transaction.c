@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/crash.h"
 #include "base/id.h"
 #include "rest/cloud.h"
-#include "rest/crash.h"
 #include "rest/dispatch.h"
 #include "rest/resource.h"
 #include "rest/service.h"
@@ -65,14 +65,18 @@ static bool run_once(struct call *call, enum db_mode mode, bool (*body)(struct c
         db_rollback(call->db);
         return false;
     }
-    crash_point("commit");
+    if (mode == DB_WRITE) {
+        crash_point("commit");
+    }
     if (!db_commit(call->db)) {
         if (db_failure(call->db) != DB_RETRY) {
             log_error("commit: %s", db_message(call->db));
         }
         return fail_database(call);
     }
-    crash_point("committed");
+    if (mode == DB_WRITE) {
+        crash_point("committed");
+    }
     return true;
 }
 

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
 """Identity: the rules of [security_compliance], and what a password check tells."""
-import statistics
 import time
 
 from identity_test import V3, IdentityTest, name
@@ -139,17 +138,14 @@ class Checks(PasswordTest):
         disabled = self.user(enabled=False)
         self.enter(user, "warm up")
 
-        def measure(who):
-            times = []
-            for _ in range(9):
-                start = time.monotonic()
-                status, _, body = self.enter(who, "wrong")
-                times.append(time.monotonic() - start)
-                self.assertEqual((status, body["error"]["message"]),
-                                 (401, "The request you have made requires authentication."))
-            return statistics.median(times)
-        known, unknown, off = measure(user), measure({"id": "f" * 32}), measure(disabled)
-        self.assertLess(max(known, unknown, off) / min(known, unknown, off), 2.5)
+        best = {}
+        for who in [user, {"id": "f" * 32}, disabled] * 12:
+            start = time.monotonic()
+            status, _, body = self.enter(who, "wrong")
+            best[who["id"]] = min(best.get(who["id"], 9), time.monotonic() - start)
+            self.assertEqual((status, body["error"]["message"]),
+                             (401, "The request you have made requires authentication."))
+        self.assertLess(max(best.values()), 2 * min(best.values()) + 0.005, best)
         self.assertEqual(self.enter(disabled)[2]["error"], self.enter({"id": "f" * 32})[2]["error"])
 
     def test_a_hash_of_another_form_is_taken_and_replaced_at_the_next_use(self):
