@@ -15,6 +15,9 @@ void task_ids_begin(int64_t newest);
 /* There is work. Cheap; any thread. */
 void tasks_wake(void);
 
+/* This process, as its running tasks name it. */
+const char *tasks_owner(void);
+
 /* The outcome of a task, from the bus; of the sending that 'attempt' counts (0: not told). True when it is recorded or of no interest. */
 bool tasks_result(int64_t id, int attempt, bool ok, const char *error, const struct json *result);
 /* A host connected: what it was sent before waits again, and is sent again. */
