@@ -19,7 +19,7 @@ def converge(client, wanted, settle=SETTLE):
         wrong = difference(wanted, client.cloud.state.dump()) if wanted else []
         try:
             wrong = wrong or ["audit: " + broken for broken in client.cloud.audit()]
-        except OSError as error:        # the role just died
+        except (OSError, ValueError) as error:      # the role just died, or dies while it answers
             wrong = ["audit: %s" % error]
         if not wrong or time.monotonic() > end:
             return wrong

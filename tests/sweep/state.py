@@ -15,8 +15,8 @@ LOGS = {"rest_task", "rest_periodic", "rest_history", "compute_action", "image_t
 # Columns that differ between two runs of the same: secrets, counters of changes, times of changes.
 COLUMNS = {"admin_pass", "password", "updated_at", "generation", "revision_number", "revision", "reservation_id", "salt",
            "crypt_hash", "user_data_key", "number", "last_seen", "heartbeat_timestamp", "started_at"}
-# Columns that say what a guest wrote to its disk.
-CONTENT = {"size", "checksum", "os_hash_value"}
+# Columns that say what a guest wrote to its disk, and what a real host has just now.
+CONTENT = {"size", "checksum", "os_hash_value", "total", "max_unit"}
 ID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|\b[0-9a-f]{32}\b")
 BLURS = [(re.compile(r"fa:16:3e(:[0-9a-f]{2}){3}"), "MAC"), (re.compile(r"tap[0-9a-f-]{11}"), "TAP"),
          (re.compile(r"instance-[0-9a-f]{8}"), "INSTANCE"), (re.compile(r"127\.0\.0\.1:\d+"), "ADDRESS"), (re.compile(r"/tmp/haneul-[a-z]+-\w+"), "DATA"),
