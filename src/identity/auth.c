@@ -330,13 +330,10 @@ bool identity_token_revoke(struct call *call) {
     if (!subject(call, &token, &caller, false) || !may_see(call, "identity:revoke_token", token)) {
         return false;
     }
-    call_after_commit(call, (void (*)(void *))token_revoke, (void *)(uintptr_t)token->audit_id);
-    return row_insert(call, &resource_identity_revocation,
-                      &(struct identity_revocation){.audit_id = token->audit_id, .expires_at = token->expires,
-                                                    .issued_before = clock_now()});
+    return token_revoke(call, token);
 }
 
-/* Those whose tokens would still be good without them. */
+/* Those that some token may still be measured by. */
 bool identity_revocation_list(struct call *call, struct query *query) {
     const char *since = call_argument(call, "since");
     int64_t time;
@@ -345,9 +342,9 @@ bool identity_revocation_list(struct call *call, struct query *query) {
         return fail(call, 400, "Invalid value for since: '%.64s' is not a time", since);
     }
     if (since) {
-        query_where(query, "issued_before >= ?", SQL_ARGS(sql_int(time)));
+        query_where(query, "revoked_at >= ?", SQL_ARGS(sql_int(time)));
     }
-    query_where(query, "expires_at > ?", SQL_ARGS(sql_int(clock_now())));
+    query_where(query, "purge_at > ?", SQL_ARGS(sql_int(clock_now())));
     return true;
 }
 

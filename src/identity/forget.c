@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "identity/identity.h"
+#include "identity/token.h"
 
 static const struct {
     const char *kind, *table, *column;
@@ -44,6 +45,9 @@ static const struct {
 
 bool forget(struct call *call, const char *kind, const char *which, const char *id) {
     identity_changed(call);
+    if (!strcmp(which, "?") && !token_revoked_by(call, kind, id)) {
+        return false;
+    }
     for (size_t i = 0; i < sizeof hanging / sizeof *hanging; i++) {
         if (!strcmp(hanging[i].kind, kind) &&
             !call_exec(call, arena_printf(call->arena, "DELETE FROM %s WHERE %s IN (%s)", hanging[i].table,
@@ -66,5 +70,5 @@ bool forget_domain(struct call *call, const char *domain_id) {
             return false;
         }
     }
-    return forget(call, "project", "?", domain_id);
+    return token_revoked_by(call, "domain", domain_id) && forget(call, "project", "?", domain_id);
 }
