@@ -36,6 +36,9 @@ static const struct command {
                 "Exit status: 0 nothing is broken (any more), 1 something is, 2 it could not look."},
     {"identity", cmd_identity, "[COMMAND]", .summary = "keys of tokens and credentials, what has expired, the first administrator",
      .details = "Without COMMAND: lists them. The running API role does it; without one it is done here."},
+    {"why", cmd_why, "RESOURCE ID", .summary = "what happened to a resource: haneul why server ID",
+     .details = "Prints its requests, tasks with their tries and causes, faults and events, oldest first.\n"
+                "[history] days and rows say how much is kept."},
     {"print", cmd_print, "WHAT", .summary = "print the program's own tables: coverage, openapi, operations, schema, policy SERVICE"},
     {"ctl", cmd_ctl, "ROLE COMMAND...", .summary = "send a command to a running role: haneul ctl api stats",
      .details = "'haneul ctl ROLE help' lists the commands of a role."},

@@ -26,6 +26,7 @@ static const struct directory {
     {"/run", 01775, SHARED},
     {"/api", 0700, API},
     {"/images", 0711, API},
+    {"/objects", 0700, API},
 };
 
 static bool user_make(struct cmd *cmd, const char *name) {

@@ -193,6 +193,7 @@ bool identity_bootstrap(struct call *call) {
     const char *error = NULL;
 
     cloud_authenticate = token_authenticate;
+    cloud_recall = token_recall;
     identity_manage_register();
     for (enum key_use use = 0; use < KEYS_USES; use++) {
         if (!keys_load(use, cloud.state, call->arena)) {

@@ -161,14 +161,19 @@ void identity_changed(struct call *call) {
     }
 }
 
-/* Now and then, where others may have changed something. In a transaction. */
-static void look_around(struct call *call) {
-    int64_t now = clock_monotonic(), changes;
+/* Where others may have changed something, memory is not enough all the time. */
+static bool must_look(void) {
+    return is_shared() && clock_monotonic() - looked >= LOOK_EVERY;
+}
 
-    if (!is_shared() || now - looked < LOOK_EVERY) {
+/* In a transaction. */
+static void look_around(struct call *call) {
+    int64_t changes;
+
+    if (!must_look()) {
         return;
     }
-    looked = now;
+    looked = clock_monotonic();
     changes = db_query_int(call->db, "SELECT changes FROM identity_state WHERE id = 'tokens'", SQL_NO_ARGS, -1);
     if (changes != seen && token_load_revoked(call, seen_at - OVERLAP)) {
         seen_at = clock_now();
@@ -201,7 +206,12 @@ static struct cached *validate(struct call *call, const char *sealed) {
     return token && caller_load(call, token, &caller) ? cache_put(sealed, now, token, &caller) : NULL;
 }
 
-/* The token validated, from memory or anew; null when it is not valid. Lives as long as the request. */
+static bool is_current(struct call *call, struct cached *cached) {
+    arena_defer(call->http ? call->http->arena : call->arena, cached_unref, cached);
+    return cached->token.expires > clock_now() && !is_revoked(cached->token.audit_id);
+}
+
+/* The token validated, from memory or anew; null when it is not valid. Lives as long as the request. In a transaction. */
 static const struct cached *find_valid(struct call *call, const char *sealed) {
     struct cached *cached;
 
@@ -210,11 +220,7 @@ static const struct cached *find_valid(struct call *call, const char *sealed) {
     if (!cached) {
         cached = validate(call, sealed);
     }
-    if (!cached) {
-        return NULL;
-    }
-    arena_defer(call->http ? call->http->arena : call->arena, cached_unref, cached);
-    return cached->token.expires <= clock_now() || is_revoked(cached->token.audit_id) ? NULL : cached;
+    return cached && is_current(call, cached) ? cached : NULL;
 }
 
 bool token_find(struct call *call, const char *sealed, struct token *ret_token, struct caller *ret_caller) {
@@ -227,12 +233,20 @@ bool token_find(struct call *call, const char *sealed, struct token *ret_token, 
     return cached != NULL;
 }
 
-bool token_authenticate(struct call *call, const char *sealed) {
-    const struct cached *cached = find_valid(call, sealed);
-
+static bool authenticate(struct call *call, const struct cached *cached) {
     if (!cached || (cached->token.access_rules && !access_rules_allow(call, cached->token.access_rules))) {
         return false;
     }
     call->caller = cached->caller;
     return true;
+}
+
+bool token_authenticate(struct call *call, const char *sealed) {
+    return authenticate(call, find_valid(call, sealed));
+}
+
+bool token_recall(struct call *call, const char *sealed) {
+    struct cached *cached = must_look() ? NULL : cache_get(sealed, generation);
+
+    return authenticate(call, cached && is_current(call, cached) ? cached : NULL);
 }

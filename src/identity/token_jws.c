@@ -204,8 +204,10 @@ static const struct json *open_claims(struct arena *arena, const char *sealed) {
     }
     algorithm = json_get_text(decode(arena, sealed, (size_t)(first - sealed)), "alg");
     signature = base64_decode(arena, second + 1, &size);
-    if (!algorithm || strcmp(algorithm, "ES256") != 0 || !signature || size != SIGNATURE ||
-        !verify_any(sealed, (size_t)(second - sealed), signature)) {
+    if (!algorithm || strcmp(algorithm, "ES256") != 0) {
+        return NULL;
+    }
+    if (!signature || size != SIGNATURE || !verify_any(sealed, (size_t)(second - sealed), signature)) {
         return NULL;
     }
     return decode(arena, first + 1, (size_t)(second - first - 1));

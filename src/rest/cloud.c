@@ -12,7 +12,7 @@
 #include "base/conf.h"
 #include "base/control.h"
 #include "bus/bus.h"
-#include "rest/audit.h"
+#include "rest/commands.h"
 #include "rest/dispatch.h"
 #include "rest/policy.h"
 #include "rest/resource.h"
@@ -24,6 +24,7 @@ LOG_MODULE("rest.cloud");
 
 struct cloud cloud;
 bool (*cloud_authenticate)(struct call *call, const char *token);
+bool (*cloud_recall)(struct call *call, const char *token);
 
 static pthread_mutex_t stop_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t stop_asked = PTHREAD_COND_INITIALIZER;
@@ -284,7 +285,7 @@ bool cloud_serve(struct arena *arena, const char **ret_error) {
         return false;
     }
     tasks_start();
-    audit_register();
+    commands_register();
     server = listen_http(arena, ret_error);
     if (server) {
         log_info("serving at %s", cloud.url);
