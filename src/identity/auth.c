@@ -7,6 +7,7 @@
 #include "base/crypto.h"
 #include "http/http.h"
 #include "identity/assignment.h"
+#include "identity/audit.h"
 #include "identity/auth.h"
 #include "identity/catalog.h"
 #include "identity/receipt.h"
@@ -265,8 +266,11 @@ static enum db_mode mode_of(const struct authentication *auth) {
 }
 
 bool auth_run(struct call *call, struct authentication *auth) {
-    return run_methods(call, auth) && call_transaction(call, mode_of(auth), make_token, auth) &&
-           user_seen(call, auth->user ? auth->user->id : auth->from->user_id);
+    bool ok = run_methods(call, auth) && call_transaction(call, mode_of(auth), make_token, auth);
+    const char *user_id = auth->user ? auth->user->id : auth->from ? auth->from->user_id : NULL;
+
+    audit_authenticate(call, user_id, ok && !auth->receipt);
+    return ok && user_seen(call, user_id);
 }
 
 bool identity_token_issue(struct call *call) {

@@ -2,6 +2,7 @@
  * Identity's entry in the table of services. */
 #include <string.h>
 
+#include "identity/audit.h"
 #include "identity/bootstrap.h"
 #include "identity/identity.h"
 #include "identity/manage.h"
@@ -80,6 +81,7 @@ const struct service identity = {
     .policies = policies,
     .policy_count = sizeof policies / sizeof *policies,
     .bootstrap = identity_bootstrap,
+    .publish = identity_publish,
     .periodic = identity_flush,
     .period = 600,
 };

@@ -116,6 +116,7 @@ bool identity_group_list(struct call *call, struct query *query) {
 /* ---- ends ---- */
 
 bool identity_membership_changed(struct call *call, void *row) {
+    event_note(call, "group.update", ((const struct identity_membership *)row)->group_id);
     identity_changed(call);
     return true;
 }
@@ -124,6 +125,7 @@ bool identity_membership_changed(struct call *call, void *row) {
 bool identity_membership_delete(struct call *call, void *pointer) {
     const struct identity_membership *row = pointer;
 
+    event_note(call, "group.update", row->group_id);
     identity_changed(call);
     return token_revoked_by(call, "user", row->user_id) &&
            call_exec(call, "UPDATE identity_user SET tokens_from = ? WHERE id = ?",
