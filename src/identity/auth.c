@@ -231,7 +231,7 @@ bool auth_make_token(struct call *call, struct authentication *auth) {
         struct token before = *from;
 
         if (!caller_load(call, &before, &auth->caller)) {
-            return auth_refused(call);      /* it has ended meanwhile: a new password, a disabled user */
+            return fail(call, 404, "Could not find token.");    /* it has ended: a new password, a disabled user */
         }
     }
     if (!choose_scope(call, auth)) {
