@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <poll.h>
+#include <pwd.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
@@ -13,6 +14,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/pidfd.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -20,13 +22,33 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/crash.h"
+#include "base/landlock.h"
 
 extern char **environ;
 
-static void limit(int what, rlim_t value) {
-    if (value) {
-        setrlimit(what, &(struct rlimit){value, value});
+enum { TIMEOUT_MS = 60000, CONFINED_FILES = 64 };
+#define CONFINED_MEMORY ((rlim_t)4 << 30)
+
+static int timeout_of(const struct run *run) {
+    return run->timeout_ms ? run->timeout_ms : TIMEOUT_MS;
+}
+
+/* Looked up before fork: getpwnam takes locks. */
+static struct passwd nobody_get(void) {
+    char text[1024];
+    struct passwd entry = {0}, *found = NULL;
+
+    if (getpwnam_r("nobody", &entry, text, sizeof text, &found) || !found) {
+        return (struct passwd){.pw_uid = 65534, .pw_gid = 65534};
     }
+    return (struct passwd){.pw_uid = entry.pw_uid, .pw_gid = entry.pw_gid};
+}
+
+bool run_give_to_nobody(const char *path) {
+    struct passwd nobody = nobody_get();
+
+    return geteuid() || !chown(path, nobody.pw_uid, nobody.pw_gid);
 }
 
 static void child_env(const char *const *env) {
@@ -52,7 +74,44 @@ static void child_netns(const char *path) {
     }
 }
 
-static _Noreturn void child_exec(const struct run *run, int in, int out, int err) {
+static void child_limit(int what, rlim_t value) {
+    if (setrlimit(what, &(struct rlimit){value, value})) {
+        dprintf(2, "cannot set limit %d: %s", what, strerror(errno));
+        _exit(126);
+    }
+}
+
+/* All or nothing: what cannot be confined does not run. A network namespace takes a right that we may not have; then we are
+ * not root, and neither is the program. */
+static void child_confine(const struct run *run, const struct passwd *nobody) {
+    if (run->confined == RUN_TRUSTED) {
+        return;
+    }
+    setenv("MALLOC_ARENA_MAX", "1", 1);
+    child_limit(RLIMIT_CPU, (rlim_t)timeout_of(run) / 1000 + 1);
+    child_limit(RLIMIT_NOFILE, CONFINED_FILES);
+    child_limit(RLIMIT_CORE, 0);
+    if (run->max_file) {
+        child_limit(RLIMIT_FSIZE, run->max_file);
+    }
+    if (!geteuid() && unshare(CLONE_NEWNET | CLONE_NEWIPC)) {
+        dprintf(2, "cannot leave the network: %s", strerror(errno));
+        _exit(126);
+    }
+    if (!geteuid() && run->confined == RUN_AS_NOBODY
+        && (setgroups(0, NULL) || setgid(run->gid ? run->gid : nobody->pw_gid) || setuid(nobody->pw_uid))) {
+        dprintf(2, "cannot become user %u: %s", (unsigned)nobody->pw_uid, strerror(errno));
+        _exit(126);
+    }
+    prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    if ((run->reads || run->writes) && !landlock_only(run->reads, run->writes)) {
+        dprintf(2, "cannot give up other files: %s", strerror(errno));
+        _exit(126);
+    }
+    child_limit(RLIMIT_AS, CONFINED_MEMORY);        /* the last: this process may be larger */
+}
+
+static _Noreturn void child_exec(const struct run *run, const struct passwd *nobody, pid_t parent, int in, int out, int err) {
     child_signals();
     setpgid(0, 0);
     dup2(in, 0);
@@ -61,10 +120,10 @@ static _Noreturn void child_exec(const struct run *run, int in, int out, int err
     close_range(3, ~0U, 0);
     child_env(run->env);
     child_netns(run->netns);
-    limit(RLIMIT_AS, run->max_memory);
-    limit(RLIMIT_CPU, (rlim_t)run->max_seconds);
-    if (run->uid && (setgroups(0, NULL) || setgid(run->gid) || setuid(run->uid))) {
-        dprintf(2, "cannot become user %u: %s", (unsigned)run->uid, strerror(errno));
+    child_confine(run, nobody);
+    /* The work of a process that was killed is begun again by the next: nobody may still be at it then. */
+    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    if (getppid() != parent) {
         _exit(126);
     }
     execvp(run->argv[0], (char *const *)(uintptr_t)run->argv);
@@ -121,7 +180,7 @@ static bool wait_for_end(pid_t pid, int64_t end) {
 
 /* Reads both pipes until they end and so did the process, or time runs out. False: time ran out. */
 static bool collect(pid_t pid, struct pollfd fds[2], struct buf bufs[2], const struct run *run) {
-    int64_t end = clock_monotonic() + (run->timeout_ms ? run->timeout_ms : 60000) * 1000LL;
+    int64_t end = clock_monotonic() + timeout_of(run) * 1000LL;
     size_t most = run->max_output ? run->max_output : 1024 * 1024;
 
     while (fds[0].fd >= 0 || fds[1].fd >= 0) {
@@ -160,9 +219,11 @@ static void finish(struct arena *arena, struct buf bufs[2], struct run_result *r
 
 bool run_program(struct arena *arena, const struct run *run, struct run_result *ret_result) {
     int in = input_file(run), out[2] = {-1, -1}, err[2] = {-1, -1};
+    struct passwd nobody = run->confined ? nobody_get() : (struct passwd){0};
     struct buf bufs[2] = {{0}, {0}};
-    pid_t pid;
+    pid_t pid, parent = getpid();
 
+    crash_point("program about to run");
     *ret_result = (struct run_result){.status = -1, .output = "", .errors = "cannot start: no process or pipe"};
     if (in < 0 || pipe2(out, O_CLOEXEC) || pipe2(err, O_CLOEXEC) || (pid = fork()) < 0) {
         int fds[] = {in, out[0], out[1], err[0], err[1]};
@@ -175,7 +236,7 @@ bool run_program(struct arena *arena, const struct run *run, struct run_result *
         return false;
     }
     if (!pid) {
-        child_exec(run, in, out[1], err[1]);
+        child_exec(run, &nobody, parent, in, out[1], err[1]);
     }
     close(in);
     close(out[1]);
@@ -199,6 +260,7 @@ bool run_program(struct arena *arena, const struct run *run, struct run_result *
         ret_result->status = -1;
     }
     finish(arena, bufs, ret_result);
+    crash_point("program ended");
     return ret_result->status == 0;
 }
 

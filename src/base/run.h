@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Running programs: always an argv array, never a shell; with a time limit, bounded output and, for tools that read
- * tenants' bytes, another user and limits of memory. */
+ * Running programs: always an argv array, never a shell; with a time limit and bounded output. Tools that read tenants'
+ * bytes are confined: what a hostile file makes them do then harms nobody but its owner. */
 #pragma once
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 struct arena;
@@ -16,10 +17,17 @@ struct run {
     int timeout_ms;                 /* then SIGKILL; 0 means 60,000 */
     size_t max_output;              /* bytes kept of each stream; 0 means 1 MiB */
     const char *netns;              /* file of the network namespace to run in; null: ours */
-    uid_t uid;                      /* 0: as we are */
-    gid_t gid;
-    size_t max_memory;              /* address space in bytes; 0: no limit */
-    int max_seconds;                /* CPU time; 0: no limit */
+    /* Not root (when we are), no network but an empty one, no right that a file could give it, 4 GiB of address space, as
+     * much CPU time as 'timeout_ms', 64 descriptors, no core file. */
+    enum run_confined {
+        RUN_TRUSTED,
+        RUN_AS_NOBODY,              /* in group 'gid', so that it may read what only that group may */
+        RUN_AS_SELF,                /* keeps our user: for files that only we may open, read as raw bytes */
+    } confined;
+    gid_t gid;                      /* 0: nobody's */
+    uint64_t max_file;              /* confined: bytes that a file it writes may have; 0: no limit */
+    const char *const *reads;       /* confined: what it may open besides programs (base/landlock.h); both null: all */
+    const char *const *writes;
 };
 
 struct run_result {
@@ -30,6 +38,9 @@ struct run_result {
 
 /* Runs to the end. True when the exit status is 0; else errors says why, also when nothing ran. */
 bool run_program(struct arena *arena, const struct run *run, struct run_result *ret_result);
+
+/* Gives 'path' to the user of RUN_AS_NOBODY, for a program that is to write it; nothing to do when we are not root. */
+bool run_give_to_nobody(const char *path);
 
 /* Shorthand: RUN(arena, &result, "qemu-img", "create", path) */
 #define RUN(arena, result, ...) \

@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/control.h"
 #include "base/log.h"
 #include "base/map.h"
 #include "bus/agent_private.h"
@@ -58,6 +59,7 @@ static struct agent *agent_new(const struct agent_options *options, const struct
     agent->arena = arena_new(0);
     agent->hosts = map_new();
     agent->tasks = map_new();
+    agent->past = agent_past_new();
     agent->calls = calls_new();
     agent->work = lanes_new(agent->options.threads, agent_task_run, agent_task_drop);
     agent->questions = lanes_new(agent->options.question_threads, agent_task_run, agent_task_drop);
@@ -114,6 +116,7 @@ struct agent *agent_start(const struct agent_options *options, struct arena *are
         map_set(agent->hosts, options->hosts[i].name, (void *)(uintptr_t)&options->hosts[i]);
     }
     agent_enlist(agent);
+    agent_commands_add(agent);
     start_thread(&agent->keeper, agent_keeper, agent);
     start_thread(&agent->ticker, agent_ticker, agent);
     start_thread(&agent->reconciler, agent_reconciler, agent);
@@ -146,6 +149,7 @@ static void agent_free(struct agent *agent) {
     lanes_free(agent->work);
     lanes_free(agent->questions);
     map_free(agent->tasks, agent_task_free);
+    agent_past_free(agent->past);
     map_free(agent->hosts, NULL);
     calls_free(agent->calls);
     arena_free(agent->arena);
@@ -174,6 +178,7 @@ bool agent_stop(struct agent *agent, int seconds) {
     pthread_mutex_unlock(&agent->lock);
     calls_fail(agent->calls, NULL);
     agent_delist(agent);
+    control_forget(agent);
     pthread_join(agent->keeper, NULL);
     pthread_join(agent->ticker, NULL);
     pthread_join(agent->reconciler, NULL);

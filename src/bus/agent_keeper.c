@@ -202,6 +202,13 @@ static bool reconcile_all(struct agent *agent) {
     return ok;
 }
 
+void agent_reconcile_now(struct agent *agent) {
+    pthread_mutex_lock(&agent->lock);
+    agent->reconcile = true;
+    pthread_cond_broadcast(&agent->changed);
+    pthread_mutex_unlock(&agent->lock);
+}
+
 void *agent_reconciler(void *argument) {
     struct agent *agent = argument;
     const int64_t longest = agent->options.reconcile_seconds * SECOND;
@@ -210,8 +217,9 @@ void *agent_reconciler(void *argument) {
 
     pthread_mutex_lock(&agent->lock);
     while (!agent->ending) {
-        if (agent->greeted && (agent->connects != seen || clock_monotonic() >= next)) {
+        if (agent->greeted && (agent->connects != seen || agent->reconcile || clock_monotonic() >= next)) {
             seen = agent->connects;
+            agent->reconcile = false;
             pthread_mutex_unlock(&agent->lock);
             if (reconcile_all(agent)) {
                 next = clock_monotonic() + longest;

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Tasks and questions in the agent: taken in, done once, their results kept until acknowledged. And what handlers call:
  * work_fail, work_report, work_ask. */
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/arena_top.h"
 #include "base/clock.h"
+#include "base/crash.h"
 #include "base/log.h"
 #include "base/map.h"
 #include "bus/agent_private.h"
@@ -21,6 +24,7 @@ enum {
     DEFAULT_SECONDS = 300,
     WORK_ARENA = 256 * 1024 * 1024,
     NUMBER_SIZE = 24,
+    PAST_TASKS = 4096,
 };
 
 #define FIRST_PAUSE (5 * SECOND)        /* before a result is sent again; doubles */
@@ -45,6 +49,7 @@ static struct agent_task *task_new(struct agent *agent, const struct frame *fram
     task->agent = agent;
     task->host = map_get(agent->hosts, frame->host);
     task->number = frame->number;
+    task->attempt = frame->attempt;
     task->question = frame->type == FRAME_ASK;
     buf_put(&task->frame, bytes, size);
     return task;
@@ -70,14 +75,76 @@ static void result_send(struct agent *agent, struct agent_task *task) {
     }
 }
 
+/* Tasks whose results were acknowledged: a message about one that comes late, or twice, is none of the present. */
+struct agent_past {
+    struct map *known;                  /* number to struct past_task */
+    size_t next;
+    struct past_task {
+        int64_t number;                 /* 0: none yet */
+        int attempt;                    /* INT_MAX: it was done, so every message about it is old */
+    } tasks[PAST_TASKS];                /* a ring */
+};
+
+struct agent_past *agent_past_new(void) {
+    struct agent_past *past = calloc(1, sizeof *past);
+
+    if (!past) {
+        abort();
+    }
+    past->known = map_new();
+    return past;
+}
+
+void agent_past_free(struct agent_past *past) {
+    map_free(past->known, NULL);
+    free(past);
+}
+
+static void past_add(struct agent_past *past, const struct agent_task *task) {
+    char text[NUMBER_SIZE];
+    struct past_task *slot = map_get(past->known, number_text(task->number, text));
+
+    if (!slot) {
+        slot = &past->tasks[past->next++ % PAST_TASKS];
+        if (slot->number) {
+            map_set(past->known, number_text(slot->number, text), NULL);
+        }
+        slot->number = task->number;
+        map_set(past->known, number_text(task->number, text), slot);
+    }
+    slot->attempt = task->ok ? INT_MAX : task->attempt;
+}
+
+static bool past_has(const struct agent_past *past, const struct frame *frame) {
+    char text[NUMBER_SIZE];
+    const struct past_task *slot = frame->attempt ? map_get(past->known, number_text(frame->number, text)) : NULL;
+
+    return slot && slot->attempt >= frame->attempt;
+}
+
+/* A task that is in hand comes again: true when that needs nothing but, where it is done, to tell the result again. One
+ * that failed is to be tried anew, and the old failure is of no interest any more. */
+static bool known_task(struct agent *agent, struct agent_task *known, const struct frame *frame) {
+    char text[NUMBER_SIZE];
+
+    if (known->done && !known->ok && frame->attempt > known->attempt) {
+        map_set(agent->tasks, number_text(known->number, text), NULL);
+        agent_task_free(known);
+        return false;
+    }
+    if (known->done) {
+        result_send(agent, known);
+    } else if (frame->attempt > known->attempt) {
+        known->attempt = frame->attempt;
+    }
+    return true;
+}
+
 void agent_task_came(struct agent *agent, const struct frame *frame, const char *bytes, size_t size) {
     char number[NUMBER_SIZE], lane[2 * FRAME_MAX_NAME + 2];
     struct agent_task *task, *known = map_get(agent->tasks, number_text(frame->number, number));
 
-    if (frame->type == FRAME_TASK && known) {
-        if (known->done) {
-            result_send(agent, known);
-        }
+    if (frame->type == FRAME_TASK && (known ? known_task(agent, known, frame) : past_has(agent->past, frame))) {
         return;
     }
     if (agent->stopping) {
@@ -89,6 +156,7 @@ void agent_task_came(struct agent *agent, const struct frame *frame, const char 
         return;
     }
     map_set(agent->tasks, number, task);
+    crash_point("task received");
     snprintf(lane, sizeof lane, "%s/%s", frame->host, frame->id ? frame->id : "");
     lanes_add(agent->work, frame->id && *frame->id ? lane : NULL, task);
 }
@@ -99,7 +167,9 @@ void agent_task_acknowledged(struct agent *agent, int64_t number) {
 
     if (task && task->done) {
         map_set(agent->tasks, text, NULL);
+        past_add(agent->past, task);
         agent_task_free(task);
+        crash_point("acknowledgement received");
         pthread_cond_broadcast(&agent->changed);
     }
 }
@@ -154,12 +224,16 @@ static const struct work_kind *kind_find(const struct agent *agent, const char *
     return NULL;
 }
 
-/* Runs the handler. True: done; else work->error is set. */
-static bool work_run(const struct agent *agent, struct work *work, const struct frame *frame) {
+/* Runs the handler. True: done; else work->error is set. "agent.reconcile" is the agent's own. */
+static bool work_run(struct agent *agent, struct work *work, const struct frame *frame) {
     const struct work_kind *kind = kind_find(agent, frame->kind);
     const char *malformed;
     int seconds = frame->seconds;
 
+    if (frame->kind && !strcmp(frame->kind, "agent.reconcile")) {
+        agent_reconcile_now(agent);
+        return true;
+    }
     if (!kind) {
         return work_fail(work, "host %s cannot do %s", work->host->name, frame->kind ? frame->kind : "this");
     }
@@ -180,6 +254,7 @@ static void result_print(struct buf *into, const struct agent_task *task, const 
         .type = task->question ? FRAME_ANSWER : FRAME_RESULT,
         .host = task->host->name,
         .number = task->number,
+        .attempt = task->attempt,
         .ok = ok,
         .error = ok ? NULL : work->error,
         .payload = work->result.buf->at,
@@ -194,14 +269,26 @@ static void result_print(struct buf *into, const struct agent_task *task, const 
     frame_print(into, &frame);
 }
 
-static void task_finish(struct agent_task *task, struct buf *result) {
+/* Questions only look. */
+static void boundary(const struct agent_task *task, const char *where) {
+    if (!task->question) {
+        crash_point(where);
+    }
+}
+
+/* Keeps the result and sends it. */
+static void task_finish(struct agent_task *task, const struct work *work, bool ok) {
     struct agent *agent = task->agent;
+    struct buf result = {0};
 
     pthread_mutex_lock(&agent->lock);
+    result_print(&result, task, work, ok);
     buf_release(&task->frame);
-    task->frame = *result;
+    task->frame = result;
+    task->ok = ok;
     task->done = true;
     result_send(agent, task);
+    boundary(task, "result sent");
     if (task->question) {
         agent_task_free(task);
     }
@@ -211,7 +298,7 @@ static void task_finish(struct agent_task *task, struct buf *result) {
 void agent_task_run(void *argument) {
     struct agent_task *task = argument;
     struct arena *arena = arena_new(WORK_ARENA);
-    struct buf details = {0}, result = {0};
+    struct buf details = {0};
     struct work work = {.host = task->host, .arena = arena, .result = {.buf = &details}};
     struct frame frame;
     const char *error;
@@ -227,7 +314,9 @@ void agent_task_run(void *argument) {
     agent_speak_for(task->host);
     log_request(frame.request_id);
     json_map(&work.result);
+    boundary(task, "effect about to begin");
     ok = work_run(task->agent, &work, &frame);
+    boundary(task, "effect over");
     json_map_end(&work.result);
     if (ok) {
         log_debug("%s %s: done in %lld us", work.kind, work.id, (long long)(clock_monotonic() - start));
@@ -235,8 +324,8 @@ void agent_task_run(void *argument) {
         log_warn("%s %s: %s", work.kind, work.id, work.error);
     }
     log_request(NULL);
-    result_print(&result, task, &work, ok);
-    task_finish(task, &result);
+    arena_seen(arena, work.kind, work.request_id);
+    task_finish(task, &work, ok);
     buf_release(&details);
     arena_free(arena);
 }

@@ -9,6 +9,7 @@
 
 #include "base/arena.h"
 #include "base/control.h"
+#include "base/crash.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/map.h"
@@ -40,6 +41,7 @@ struct bus {
 /* A frame on its way to a handler. */
 struct job {
     struct bus *bus;
+    enum frame_type type;       /* what it counts as */
     size_t size;
     char bytes[];
 };
@@ -116,12 +118,13 @@ static bool send_frame(void *user, const struct frame *frame) {
     return ok;
 }
 
-bool bus_send_task(struct bus *bus, const char *host, int64_t task, const char *kind, const char *id,
+bool bus_send_task(struct bus *bus, const char *host, int64_t task, int attempt, const char *kind, const char *id,
                    const char *request_id, int seconds, const char *doc_json) {
     struct frame frame = {
         .type = FRAME_TASK,
         .host = host,
         .number = task,
+        .attempt = attempt,
         .kind = kind,
         .id = id,
         .request_id = request_id,
@@ -130,7 +133,12 @@ bool bus_send_task(struct bus *bus, const char *host, int64_t task, const char *
         .payload_size = doc_json ? strlen(doc_json) : 0,
     };
 
-    return send_frame(bus, &frame);
+    bool sent;
+
+    crash_point("task about to be sent");
+    sent = send_frame(bus, &frame);
+    crash_point("task sent");
+    return sent;
 }
 
 bool bus_call(struct bus *bus, struct arena *arena, const char *host, const char *kind, const char *id,
@@ -191,13 +199,14 @@ static void bus_stats(void *user, struct buf *out) {
 
 /* The transport's thread. */
 
-static void job_add(struct bus *bus, const char *host, const char *bytes, size_t size) {
+static void job_add(struct bus *bus, const char *host, enum frame_type type, const char *bytes, size_t size) {
     struct job *job = malloc(sizeof *job + size);
 
     if (!job) {
         abort();
     }
     job->bus = bus;
+    job->type = type;
     job->size = size;
     memcpy(job->bytes, bytes, size);
     lanes_add(bus->lanes, host, job);
@@ -229,6 +238,15 @@ static bool host_speaks(struct bus *bus, const char *host, const struct bus_link
     return speaks;
 }
 
+/* A heartbeat says all that a hello does, and is one when the hello was lost. */
+static bool is_greeting(struct bus *bus, struct frame *frame) {
+    if (frame->type == FRAME_REPORT && frame->kind && !strcmp(frame->kind, "host.heartbeat") &&
+        !bus_connected(bus, frame->host)) {
+        frame->type = FRAME_HELLO;
+    }
+    return frame->type == FRAME_HELLO;
+}
+
 static bool link_frame(void *user, struct bus_link *link, const char *bytes, size_t size) {
     struct bus *bus = user;
     struct frame frame;
@@ -243,11 +261,11 @@ static bool link_frame(void *user, struct bus_link *link, const char *bytes, siz
         calls_answer(bus->calls, &frame);
         return true;
     }
-    if (frame.type == FRAME_HELLO ? !host_take(bus, frame.host, link) : !host_speaks(bus, frame.host, link)) {
+    if (is_greeting(bus, &frame) ? !host_take(bus, frame.host, link) : !host_speaks(bus, frame.host, link)) {
         log_warn("ignored a message in the name of host %s", frame.host);
         return true;
     }
-    job_add(bus, frame.host, bytes, size);
+    job_add(bus, frame.host, frame.type, bytes, size);
     lanes_wait(bus->lanes, MAX_JOBS);
     return true;
 }
@@ -275,7 +293,7 @@ static void link_closed(void *user, struct bus_link *link) {
     for (size_t i = 0; i < count; i++) {
         buf_clear(&buf);
         frame_print(&buf, &(struct frame){.type = FRAME_GONE, .host = gone[i]});
-        job_add(bus, gone[i], buf.at, buf.size);
+        job_add(bus, gone[i], FRAME_GONE, buf.at, buf.size);
     }
     buf_release(&buf);
     log_debug("a connection ended; hosts gone: %zu", count);
@@ -306,14 +324,17 @@ static void on_gone(const struct delivery *d) {
 }
 
 static void on_result(const struct delivery *d) {
-    bool (*handler)(void *, const char *, int64_t, bool, const char *, const struct json *) = d->bus->handlers->result;
+    bool (*handler)(void *, const char *, int64_t, int, bool, const char *, const struct json *) =
+        d->bus->handlers->result;
     const char *error = d->frame.ok ? NULL : d->frame.error ? d->frame.error : "it failed without saying why";
 
     if (d->malformed) {
         error = arena_printf(d->arena, "the result cannot be read: %s", d->malformed);
     }
-    if (!handler || handler(d->bus->user, d->frame.host, d->frame.number, !error, error, d->payload)) {
+    crash_point("result received");
+    if (!handler || handler(d->bus->user, d->frame.host, d->frame.number, d->frame.attempt, !error, error, d->payload)) {
         send_frame(d->bus, &(struct frame){.type = FRAME_ACK, .host = d->frame.host, .number = d->frame.number});
+        crash_point("result acknowledged");
     }
 }
 
@@ -351,12 +372,12 @@ static void job_run(void *argument) {
     struct delivery d = {.bus = job->bus, .arena = arena_new(0)};
     const char *error;
 
-    if (frame_parse(d.arena, job->bytes, job->size, &d.frame, &error) && deliveries[d.frame.type]) {
+    if (frame_parse(d.arena, job->bytes, job->size, &d.frame, &error) && deliveries[job->type]) {
         if (!frame_payload(d.arena, &d.frame, &d.payload, &d.malformed)) {
             log_warn("host %s: payload of %s %s cannot be read: %s", d.frame.host,
                      d.frame.kind ? d.frame.kind : "a message", d.frame.id ? d.frame.id : "", d.malformed);
         }
-        deliveries[d.frame.type](&d);
+        deliveries[job->type](&d);
     }
     arena_free(d.arena);
     free(job);

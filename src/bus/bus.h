@@ -16,7 +16,7 @@ struct json_out;
  * about different hosts may run at once. They may use the database and bus_send_task; they must not use bus_call. What
  * they are given lives until they return. */
 struct bus_handlers {
-    /* An agent that speaks for 'host' connected, or connected again. 'facts' is a map: what the services of the host
+    /* An agent that speaks for 'host' connected, or connected again (its first heartbeat tells it when the hello was lost). 'facts' is a map: what the services of the host
      * told about it, and "tasks", the ids of those it still has in hand (queued, running, or done but not
      * acknowledged). */
     void (*hello)(void *user, const char *host, const struct json *facts);
@@ -25,9 +25,9 @@ struct bus_handlers {
     void (*gone)(void *user, const char *host);
 
     /* A task ended. The same result may come more than once, also for a task that is long forgotten. True when the
-     * result is recorded (or is of no interest): only then it is acknowledged and the agent forgets it. 'error' is null
-     * when ok; 'result' is the map that the handler of the task wrote. */
-    bool (*result)(void *user, const char *host, int64_t task, bool ok, const char *error, const struct json *result);
+     * result is recorded (or is of no interest): only then it is acknowledged and the agent forgets it. 'attempt' is that
+     * of the sending which it answers; 'error' is null when ok; 'result' is the map that the handler of the task wrote. */
+    bool (*result)(void *user, const char *host, int64_t task, int attempt, bool ok, const char *error, const struct json *result);
 
     /* Something that nobody asked for: power states, port states; "host.heartbeat" with the facts every 10 s. */
     void (*report)(void *user, const char *host, const char *kind, const char *id, const struct json *doc);
@@ -41,10 +41,11 @@ struct bus_handlers {
 struct bus *bus_listen(const char *url, const struct bus_handlers *handlers, void *user, struct arena *arena,
                        const char **ret_error);
 
-/* Sends a task to 'host'. 'id' names the resource: an agent does tasks of the same id in the order sent, one at a time;
- * a task that it already has in hand is ignored. 'seconds': deadline, 0: what the kind says. 'doc_json': what should be
+/* Sends a task to 'host'. 'attempt' counts its sendings, from 1 on (0: not told). 'id' names the resource: an agent does
+ * tasks of the same id in the order sent, one at a time. It ignores a task that it has in hand or that it has done (the
+ * result is told again), and one whose result of that attempt or a later one was acknowledged. 'seconds': deadline, 0: what the kind says. 'doc_json': what should be
  * (JSON text); null: it must not exist. Never blocks. False when the host is not connected or its queue is full. */
-bool bus_send_task(struct bus *bus, const char *host, int64_t task, const char *kind, const char *id,
+bool bus_send_task(struct bus *bus, const char *host, int64_t task, int attempt, const char *kind, const char *id,
                    const char *request_id, int seconds, const char *doc_json);
 
 /* Asks 'host' a question and waits up to 'timeout_ms' for the answer, a map in the arena. Never inside a transaction,

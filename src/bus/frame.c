@@ -74,6 +74,9 @@ void frame_print(struct buf *buf, const struct frame *frame) {
     if (frame->seconds) {
         json_put_int(&out, "seconds", frame->seconds);
     }
+    if (frame->attempt) {
+        json_put_int(&out, "attempt", frame->attempt);
+    }
     if (frame->ok) {
         json_put_bool(&out, "ok", true);
     }
@@ -108,12 +111,17 @@ static bool read_texts(const struct json *header, struct frame *frame) {
     return frame->host && *frame->host;
 }
 
+static int read_count(const struct json *header, const char *key) {
+    int64_t count = json_get_int(header, key, 0);
+
+    return count < 0 ? 0 : count > INT32_MAX ? INT32_MAX : (int)count;
+}
+
 bool frame_parse(struct arena *arena, const char *bytes, size_t size, struct frame *ret_frame, const char **ret_error) {
     const char *end = memchr(bytes, '\n', size);
     size_t header_size = end ? (size_t)(end - bytes) : size;
     const struct json *header;
     struct frame frame = {0};
-    int64_t seconds;
 
     if (header_size > FRAME_MAX_HEADER) {
         *ret_error = "the header is too long";
@@ -128,8 +136,8 @@ bool frame_parse(struct arena *arena, const char *bytes, size_t size, struct fra
         return false;
     }
     frame.number = json_get_int(header, "number", 0);
-    seconds = json_get_int(header, "seconds", 0);
-    frame.seconds = seconds < 0 ? 0 : seconds > INT32_MAX ? INT32_MAX : (int)seconds;
+    frame.seconds = read_count(header, "seconds");
+    frame.attempt = read_count(header, "attempt");
     frame.ok = json_get_bool(header, "ok");
     if (end) {
         frame.payload = end + 1;

@@ -38,6 +38,7 @@ struct frame {
     const char *kind, *id, *request_id, *error;
     int64_t number;                 /* of the task or question */
     int seconds;
+    int attempt;                    /* of the task: which sending of it this is, or is the result of; 0: not told */
     bool ok;
     const char *payload;            /* JSON text, not read yet; null: none */
     size_t payload_size;

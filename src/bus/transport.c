@@ -15,7 +15,7 @@ const struct bus_transport *bus_transport_find(struct arena *arena, const char *
 
         if (!strncmp(url, transports[i]->scheme, size)) {
             *ret_address = url + size;
-            return transports[i];
+            return bus_transport_unreliable(transports[i]);
         }
     }
     *ret_error = arena_printf(arena, "no bus speaks '%s': unix:/PATH was expected", url);

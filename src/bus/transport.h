@@ -37,6 +37,9 @@ struct bus_transport {
 
 extern const struct bus_transport bus_transport_unix;
 
+/* The same transport, or when HANEUL_BUS_FAULTS asks for it one over it that loses, doubles and delays what is sent. */
+const struct bus_transport *bus_transport_unreliable(const struct bus_transport *under);
+
 /* The transport for 'url'; *ret_address points behind the scheme. On an error returns null and sets *ret_error. */
 const struct bus_transport *bus_transport_find(struct arena *arena, const char *url, const char **ret_address,
                                                const char **ret_error);

@@ -65,6 +65,8 @@ int cmd_agent(struct cmd *cmd) {
             .host_count = 1,
             .services = agent_services,
             .threads = (int)conf_int(cmd->conf, "agent", "threads", 0),
+            .heartbeat_seconds = (int)conf_int(cmd->conf, "agent", "heartbeat_seconds", 0),
+            .reconcile_seconds = (int)conf_int(cmd->conf, "agent", "reconcile_seconds", 0),
         },
         cmd->arena, &error);
     if (!agent) {

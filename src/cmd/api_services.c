@@ -9,6 +9,7 @@
 #include "identity/identity.h"
 #include "image/image.h"
 #include "network/network.h"
+#include "object_store/object_store.h"
 #include "placement/placement.h"
 #include "rest/system.h"
 #include "volume/volume.h"
@@ -22,6 +23,8 @@ const struct service *const api_services[] = {
     &compute,
     &compute_console,
     &compute_metadata,
+    &object_store,
+    &object_store_root,
     &rest_service,      /* last: its paths are at the root */
     NULL,
 };

@@ -25,7 +25,8 @@ static const struct directory {
     {"", 0755, ROOT},
     {"/run", 01775, SHARED},
     {"/api", 0700, API},
-    {"/images", 0755, API},
+    {"/images", 0711, API},
+    {"/objects", 0700, API},
 };
 
 static bool user_make(struct cmd *cmd, const char *name) {

@@ -7,6 +7,7 @@
 #include "cmd/cmd.h"
 #include "cmd/services.h"
 #include "rest/cloud.h"
+#include "rest/describe.h"
 #include "rest/openapi.h"
 #include "rest/policy.h"
 #include "rest/resource.h"
@@ -66,11 +67,11 @@ static int print_coverage(void) {
     return 0;
 }
 
-static int print_openapi(struct arena *arena) {
+static int print_json(struct arena *arena, void (*write)(struct arena *arena, struct json_out *out)) {
     struct buf buf = {0};
     struct json_out out = {.buf = &buf};
 
-    openapi_write(arena, &out);
+    write(arena, &out);
     puts(buf.at);
     buf_release(&buf);
     return 0;
@@ -116,7 +117,10 @@ int cmd_print(struct cmd *cmd) {
         return print_coverage();
     }
     if (!strcmp(what, "openapi")) {
-        return print_openapi(cmd->arena);
+        return print_json(cmd->arena, openapi_write);
+    }
+    if (!strcmp(what, "operations")) {
+        return print_json(cmd->arena, describe_write);
     }
     if (!strcmp(what, "schema")) {
         return print_schema();
@@ -124,5 +128,5 @@ int cmd_print(struct cmd *cmd) {
     if (!strcmp(what, "policy") && cmd->argc > 1) {
         return print_policy(cmd, cmd->argv[1]);
     }
-    return cmd_fail(2, "haneul print coverage | openapi | schema | policy SERVICE");
+    return cmd_fail(2, "haneul print coverage | openapi | operations | schema | policy SERVICE");
 }

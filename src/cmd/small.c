@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Commands that are a few lines: version, ctl, audit. */
+ * Commands that are a few lines: version, ctl. */
 #include <stdio.h>
 
 #include "base/arena.h"
@@ -11,10 +11,6 @@
 int cmd_version(struct cmd *cmd) {
     printf("haneul %s\n", HANEUL_VERSION);
     return 0;
-}
-
-int cmd_audit(struct cmd *cmd) {
-    return cmd_fail(EXIT_USAGE, "audit is not available yet");
 }
 
 int cmd_ctl(struct cmd *cmd) {

@@ -71,7 +71,7 @@ bool config_drive_make(struct work *work, const struct server *server) {
     ok = files_write(work, server, directory)
          && TOOL(work, "genisoimage", "-quiet", "-o", partial, "-V", "config-2", "-publisher", "Haneul", "-J", "-r",
                  "-l", "-ldots", "-allow-lowercase", "-allow-multidot", directory)
-         && !rename(partial, path);
+         && !chmod(partial, 0600) && !rename(partial, path);
     tree_remove(directory);
     return ok;
 }

@@ -14,10 +14,13 @@
 #include "base/arena.h"
 #include "base/clock.h"
 #include "base/json.h"
+#include "base/log.h"
 #include "base/run.h"
 #include "bus/work.h"
 #include "compute/config_drive.h"
 #include "compute/document.h"
+
+LOG_MODULE("compute.disks");
 
 const char disk_kept_name[] = "before-resize";
 
@@ -51,14 +54,44 @@ bool tree_remove(const char *path) {
     return !nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS) || errno == ENOENT;
 }
 
-bool tool_run(struct work *work, const char *const *argv) {
+/* 'run' with the time that the work has left. */
+static bool run_in_time(struct work *work, struct run run, struct run_result *ret_result) {
     int64_t left = work->deadline ? (work->deadline - clock_monotonic()) / 1000 : 3600 * 1000;
+
+    run.timeout_ms = left < 1 ? 1 : (int)left;
+    return run_program(work->arena, &run, ret_result)
+           || work_fail(work, "server %s: %s %s failed: %s", work->id, run.argv[0], run.argv[1], ret_result->errors);
+}
+
+bool tool_run(struct work *work, const char *const *argv) {
     struct run_result result;
 
-    if (!run_program(work->arena, &(struct run){.argv = argv, .timeout_ms = left < 1 ? 1 : (int)left}, &result)) {
-        return work_fail(work, "server %s: %s %s failed: %s", work->id, argv[0], argv[1], result.errors);
+    return run_in_time(work, (struct run){.argv = argv, .confined = RUN_AS_SELF}, &result);
+}
+
+/* Runs a program on a disk that a hypervisor has written: what a guest may have brought it to write there is read by a user
+ * without rights, who has the file for that long and sees the server's own files only. 'to' is a file that it writes
+ * besides, or null. Whoever has the disk next is given it by libvirt. */
+static bool disk_tool(struct work *work, const char *path, const char *to, const char *const *argv,
+                      struct run_result *ret_result) {
+    const char *const reads[] = {server_path(work->arena, work->host, work->id, NULL), NULL}, *const writes[] = {path, to, NULL};
+    bool ok = (run_give_to_nobody(path) && (!to || run_give_to_nobody(to)))
+              || work_fail(work, "server %s: cannot hand over %s: %s", work->id, path, strerror(errno));
+
+    ok = ok && run_in_time(work, (struct run){.argv = argv, .confined = RUN_AS_NOBODY, .reads = reads, .writes = writes},
+                           ret_result);
+    if (!geteuid() && chown(path, 0, 0)) {
+        log_warn("cannot take back %s: %s", path, strerror(errno));
     }
-    return true;
+    return ok;
+}
+#define DISK_TOOL(work, path, result, ...) \
+    disk_tool((work), (path), NULL, (const char *const[]){__VA_ARGS__, NULL}, (result))
+
+/* A file that was made under another name: only its owner, whom libvirt chooses, reads it. */
+static bool file_settle(struct work *work, const char *partial, const char *path) {
+    return (!chmod(partial, 0600) && !rename(partial, path))
+           || work_fail(work, "server %s: cannot make %s: %s", work->id, path, strerror(errno));
 }
 
 const char *disk_path(struct work *work, const struct server_disk *disk) {
@@ -90,16 +123,15 @@ static bool overlay_make(struct work *work, const struct server_image *image, co
     const char *partial = path_partial(work->arena, path);
     struct stat st;
 
-    if (!image_link(work, image, base)) {
+    if (!image_link(work, image, base, size)) {
         return false;
     }
-    if (stat(base, &st) || (size && st.st_size > size)) {
-        return work_fail(work, "image %s of %lld bytes is larger than the flavor's root disk of %lld bytes", image->id,
-                         (long long)st.st_size, (long long)size);
+    if (stat(base, &st)) {
+        return work_fail(work, "server %s: cannot find %s: %s", work->id, base, strerror(errno));
     }
     return TOOL(work, "qemu-img", "create", "-q", "-f", "qcow2", "-b", base_name, "-F", "raw", partial,
                 size_text(work, size ? size : st.st_size))
-           && !rename(partial, path);
+           && file_settle(work, partial, path);
 }
 
 /* A local disk with an empty file system or swap area, by way of a sparse raw file. */
@@ -117,7 +149,8 @@ static bool blank_make(struct work *work, const struct server_disk *disk, const 
     ok = ok
          && (disk->source == DISK_SWAP ? TOOL(work, "mkswap", "-q", raw)
                                        : TOOL(work, "mkfs.ext4", "-q", "-F", "-L", "ephemeral0", raw))
-         && TOOL(work, "qemu-img", "convert", "-f", "raw", "-O", "qcow2", raw, partial) && !rename(partial, path);
+         && TOOL(work, "qemu-img", "convert", "-f", "raw", "-O", "qcow2", raw, partial)
+         && file_settle(work, partial, path);
     unlink(raw);
     return ok;
 }
@@ -134,7 +167,7 @@ static bool disk_make(struct work *work, const struct server *server, const stru
     if (!server->image.id) {
         return work_fail(work, "server %s: disk %s has no image", work->id, disk->device);
     }
-    return disk->cdrom ? image_link(work, &server->image, path)
+    return disk->cdrom ? image_link(work, &server->image, path, 0)
                        : overlay_make(work, &server->image, path, "base", root_size(server, disk));
 }
 
@@ -187,11 +220,11 @@ static const struct json *disk_info(struct work *work, const char *path) {
     struct run_result result;
     const struct json *info = NULL;
 
-    if (RUN(work->arena, &result, "qemu-img", "info", "-f", "qcow2", "--output=json", path)) {
+    if (DISK_TOOL(work, path, &result, "qemu-img", "info", "-f", "qcow2", "--output=json", path)) {
         info = json_parse(work->arena, result.output, result.output_size, &error);
     }
-    if (!info) {
-        work_fail(work, "server %s: cannot inspect %s: %s", work->id, path, error ? error : result.errors);
+    if (error) {
+        work_fail(work, "server %s: cannot inspect %s: %s", work->id, path, error);
     }
     return info;
 }
@@ -205,6 +238,12 @@ static bool disk_has_kept(const struct json *info) {
         }
     }
     return false;
+}
+
+static bool disk_tell(struct work *work, const char *path, const char *option) {
+    struct run_result result;
+
+    return DISK_TOOL(work, path, &result, "qemu-img", "snapshot", option, disk_kept_name, path);
 }
 
 /* Calls 'each' on every local disk that can be written. */
@@ -225,31 +264,32 @@ static bool disk_keep(struct work *work, const struct server *server, const stru
                       const char *path) {
     const struct json *info = disk_info(work, path);
 
-    return info && (disk_has_kept(info) || TOOL(work, "qemu-img", "snapshot", "-c", disk_kept_name, path));
+    return info && (disk_has_kept(info) || disk_tell(work, path, "-c"));
 }
 
 static bool disk_grow(struct work *work, const struct server *server, const struct server_disk *disk,
                       const char *path) {
     const struct json *info = disk_info(work, path);
     int64_t want = disk->source == DISK_IMAGE ? root_size(server, disk) : disk->size;
+    struct run_result result;
 
     return info
            && (json_get_int(info, "virtual-size", 0) >= want
-               || TOOL(work, "qemu-img", "resize", "-q", "-f", "qcow2", path, size_text(work, want)));
+               || DISK_TOOL(work, path, &result, "qemu-img", "resize", "-q", "-f", "qcow2", path, size_text(work, want)));
 }
 
 static bool disk_forget(struct work *work, const struct server *server, const struct server_disk *disk,
                         const char *path) {
     const struct json *info = disk_info(work, path);
 
-    return info && (!disk_has_kept(info) || TOOL(work, "qemu-img", "snapshot", "-d", disk_kept_name, path));
+    return info && (!disk_has_kept(info) || disk_tell(work, path, "-d"));
 }
 
 static bool disk_go_back(struct work *work, const struct server *server, const struct server_disk *disk,
                          const char *path) {
     const struct json *info = disk_info(work, path);
 
-    return info && (!disk_has_kept(info) || TOOL(work, "qemu-img", "snapshot", "-a", disk_kept_name, path));
+    return info && (!disk_has_kept(info) || disk_tell(work, path, "-a"));
 }
 
 bool disks_keep(struct work *work, const struct server *server) {
@@ -265,7 +305,14 @@ bool disks_forget(struct work *work, const struct server *server, bool go_back) 
 }
 
 bool disk_export(struct work *work, const char *from, const char *to, const char *format) {
-    return TOOL(work, "qemu-img", "convert", "-f", "qcow2", "-O", format, from, to);
+    int fd = open(to, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+    struct run_result result;
+
+    if (fd < 0 || close(fd)) {
+        return work_fail(work, "server %s: cannot make %s: %s", work->id, to, strerror(errno));
+    }
+    return disk_tool(work, from, to,
+                     (const char *const[]){"qemu-img", "convert", "-f", "qcow2", "-O", format, from, to, NULL}, &result);
 }
 
 bool file_give(struct work *work, const char *path) {
@@ -284,11 +331,9 @@ bool disk_deliver(struct work *work, const char *path, const char *format) {
     const char *error = NULL;
     struct stat st;
 
-    if (!file_give(work, path)) {
-        return false;
-    }
     if (stat(path, &st)
-        || !RUN(work->arena, &result, "qemu-img", "info", "-f", format, "--output=json", path)) {
+        || !DISK_TOOL(work, path, &result, "qemu-img", "info", "-f", format, "--output=json", path)
+        || !file_give(work, path)) {
         return work_fail(work, "server %s: cannot inspect %s", work->id, path);
     }
     info = json_parse(work->arena, result.output, result.output_size, &error);

@@ -59,13 +59,15 @@ bool disk_deliver(struct work *work, const char *path, const char *format);
 /* Where the snapshot 'path' is written before it is whole. */
 const char *path_partial(struct arena *arena, const char *path);
 
-/* image_cache.c: links the image's raw bytes to 'path', converting them first when they are not cached. */
-bool image_link(struct work *work, const struct server_image *image, const char *path);
+/* image_cache.c: links the image's raw bytes to 'path', converting them first when they are not cached. An image whose disk
+ * has more than 'most' bytes (0: any) is refused, before it is converted where its header tells. */
+bool image_link(struct work *work, const struct server_image *image, const char *path, int64_t most);
 
 /* Removes cached images that no server of this host uses and none has used for 'seconds'. */
 void image_cache_prune(const struct host *host, int64_t seconds);
 
-/* Runs a program; work_fail with its last words when it fails. Arguments end with null. */
+/* Runs a program with the limits of tools that see tenants' bytes (base/run.h); work_fail with its last words when it
+ * fails. Arguments end with null. */
 bool tool_run(struct work *work, const char *const *argv);
 #define TOOL(work, ...) tool_run((work), (const char *const[]){__VA_ARGS__, NULL})
 

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/id.h"
 #include "base/json.h"
 #include "bus/work.h"
 #include "compute/console.h"
@@ -465,31 +466,49 @@ static bool fake_diagnostics(struct work *work) {
     return true;
 }
 
-static bool fake_list(struct work *work) {
+static void put_server(struct json_out *out, struct arena *arena, const char *id, const struct fake *fake) {
+    json_map(out);
+    json_put_text(out, "id", id);
+    json_put_text(out, "name", fake->name);
+    json_put_int(out, "power_state", fake->power);
+    json_put_bool(out, "lost", false);
+    json_map_end(out);
+}
+
+static void put_attached(struct json_out *out, struct arena *arena, const char *id, const struct fake *fake) {
+    for (int i = 0; i < fake->disks.count; i++) {
+        if (id_is_uuid(fake->disks.names[i])) {
+            json_text(out, arena_printf(arena, "%s/%s", id, fake->disks.names[i]));
+        }
+    }
+}
+
+/* A list 'key' of what 'put' writes of each server. */
+static void list_part(struct work *work, const char *key,
+                      void (*put)(struct json_out *out, struct arena *arena, const char *id, const struct fake *fake)) {
     DIR *dir = opendir(fake_directory(work));
-    struct json_out *out = &work->result;
     struct dirent *entry;
 
-    json_key(out, "servers");
-    json_list(out);
+    json_key(&work->result, key);
+    json_list(&work->result);
     while (dir && (entry = readdir(dir))) {
         struct work one = *work;
         struct fake *fake;
 
         one.id = entry->d_name;
         if (entry->d_name[0] != '.' && !strchr(entry->d_name, '.') && (fake = fake_find(&one))) {
-            json_map(out);
-            json_put_text(out, "id", entry->d_name);
-            json_put_text(out, "name", fake->name);
-            json_put_int(out, "power_state", fake->power);
-            json_put_bool(out, "lost", false);
-            json_map_end(out);
+            put(&work->result, work->arena, entry->d_name, fake);
         }
     }
-    json_list_end(out);
+    json_list_end(&work->result);
     if (dir) {
         closedir(dir);
     }
+}
+
+static bool fake_list(struct work *work) {
+    list_part(work, "servers", put_server);
+    list_part(work, "attached", put_attached);
     return true;
 }
 

@@ -16,7 +16,6 @@ enum { POLL_MICROSECONDS = 100000, ASK_AGAIN_SECONDS = 5, DETACH_SECONDS = 120 }
 struct device {
     const char *element;        /* "disk" */
     const char *mark;           /* text that only this device's element has */
-    const char *other_mark;     /* when not null, needed too */
     const char *name;           /* for messages */
     const char *xml;            /* to attach it */
 };
@@ -24,8 +23,8 @@ struct device {
 static struct device disk_device(struct work *work, const struct server_disk *disk) {
     return (struct device){
         .element = "disk",
-        .mark = arena_printf(work->arena, "<target dev='%s' ", disk->device),
-        .other_mark = disk->serial ? arena_printf(work->arena, "<serial>%s</serial>", disk->serial) : NULL,
+        .mark = disk->serial ? arena_printf(work->arena, "<serial>%s</serial>", disk->serial)
+                             : arena_printf(work->arena, "<target dev='%s' ", disk->device),
         .name = disk->device,
         .xml = disk_xml(work, disk),
     };
@@ -44,9 +43,8 @@ static struct device nic_device(struct work *work, const struct server_nic *nic)
 static bool device_find(struct work *work, virDomainPtr domain, const struct device *device, unsigned flags,
                         const char **ret_element) {
     const char *xml = libvirt_xml(work, domain, flags);
-    const char *element = xml ? xml_find(work->arena, xml, device->element, device->mark, NULL) : NULL;
 
-    *ret_element = element && device->other_mark && !strstr(element, device->other_mark) ? NULL : element;
+    *ret_element = xml ? xml_find(work->arena, xml, device->element, device->mark, NULL) : NULL;
     return xml;
 }
 

@@ -347,6 +347,18 @@ static void one_put(struct json_out *out, virDomainPtr domain) {
     }
 }
 
+/* "SERVER/VOLUME" of each disk that has a volume's id as its serial number. */
+static void attached_put(struct work *work, virDomainPtr domain) {
+    char id[VIR_UUID_STRING_BUFLEN];
+    const char *xml = virDomainGetUUIDString(domain, id) ? NULL : libvirt_xml(work, domain, 0), *at = xml, *disk;
+
+    while (at && (disk = xml_find(work->arena, xml, "disk", "<serial>", &at))) {
+        const char *serial = strstr(disk, "<serial>") + strlen("<serial>");
+
+        json_text(&work->result, arena_printf(work->arena, "%s/%.*s", id, (int)strcspn(serial, "<"), serial));
+    }
+}
+
 bool libvirt_list(struct work *work) {
     virConnectPtr connection = libvirt_connection(work);
     virDomainPtr *domains = NULL;
@@ -360,6 +372,14 @@ bool libvirt_list(struct work *work) {
     for (int i = 0; i < count; i++) {
         if (libvirt_is_ours(work->host, domains[i])) {
             one_put(&work->result, domains[i]);
+        }
+    }
+    json_list_end(&work->result);
+    json_key(&work->result, "attached");
+    json_list(&work->result);
+    for (int i = 0; i < count; i++) {
+        if (libvirt_is_ours(work->host, domains[i])) {
+            attached_put(work, domains[i]);
         }
         virDomainFree(domains[i]);
     }

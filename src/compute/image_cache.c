@@ -5,9 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <grp.h>
 #include <pthread.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,7 +26,6 @@ LOG_MODULE("compute.images");
 
 enum { STRIPES = 16, INFO_MILLISECONDS = 30000 };
 
-static const size_t tool_memory = (size_t)4 << 30;      /* address space, mostly stacks of its threads */
 static pthread_mutex_t stripes[STRIPES] = {[0 ... STRIPES - 1] = PTHREAD_MUTEX_INITIALIZER};
 
 /* The format's name in qemu-img. */
@@ -49,24 +46,6 @@ static int milliseconds_left(struct work *work) {
     return left < 1 ? 1 : left > 24 * 3600 * 1000 ? 24 * 3600 * 1000 : (int)left;
 }
 
-/* Runs qemu-img as nobody, in the group that may read the image. */
-static bool run_unprivileged(struct work *work, const char *const *argv, gid_t gid, int timeout_ms,
-                             struct run_result *ret_result) {
-    static const char *const env[] = {"MALLOC_ARENA_MAX=1", NULL};
-    struct passwd *nobody = geteuid() ? NULL : getpwnam("nobody");
-
-    return run_program(work->arena,
-                       &(struct run){
-                           .argv = argv,
-                           .env = env,
-                           .timeout_ms = timeout_ms,
-                           .uid = nobody ? nobody->pw_uid : 0,
-                           .gid = gid,
-                           .max_memory = tool_memory,
-                       },
-                       ret_result);
-}
-
 /* What of an image would make a tool open other files: refused, whatever they are. */
 static const char *reference_of(const struct json *info) {
     const struct json *data = json_get(json_get(info, "format-specific"), "data");
@@ -84,15 +63,22 @@ static const char *reference_of(const struct json *info) {
     return NULL;
 }
 
-static bool image_inspect(struct work *work, const struct server_image *image, gid_t gid) {
+static bool image_too_large(struct work *work, const struct server_image *image, int64_t size, int64_t most) {
+    return work_fail(work, "image %s of %lld bytes is larger than the flavor's root disk of %lld bytes", image->id,
+                     (long long)size, (long long)most);
+}
+
+/* Tells how large the disk in the image is; refuses one of more than 'most' bytes (0: any) before a byte of it is made. */
+static bool image_inspect(struct work *work, const struct server_image *image, gid_t gid, int64_t most,
+                          int64_t *ret_size) {
     const char *error = NULL, *reference;
+    const char *const argv[] = {"qemu-img", "info", "--output=json", "-f", qemu_format(image->format), image->path, NULL};
     struct run_result result;
     const struct json *info;
 
-    if (!run_unprivileged(work,
-                          (const char *const[]){"qemu-img", "info", "--output=json", "-f", qemu_format(image->format),
-                                                image->path, NULL},
-                          gid, INFO_MILLISECONDS, &result)) {
+    if (!run_program(work->arena, &(struct run){.argv = argv, .timeout_ms = INFO_MILLISECONDS,
+                                                .confined = RUN_AS_NOBODY, .gid = gid,
+                                                .reads = (const char *const[]){image->path, NULL}}, &result)) {
         return work_fail(work, "image %s is unacceptable: not readable as %s: %s", image->id, image->format,
                          result.errors);
     }
@@ -101,7 +87,8 @@ static bool image_inspect(struct work *work, const struct server_image *image, g
     if (reference) {
         return work_fail(work, "image %s is unacceptable: %s", image->id, reference);
     }
-    return true;
+    *ret_size = json_get_int(info, "virtual-size", 0);
+    return (!most || *ret_size <= most) || image_too_large(work, image, *ret_size, most);
 }
 
 /* The image's file, readable by a group that is not ours to choose. */
@@ -121,43 +108,43 @@ static bool image_group(struct work *work, const struct server_image *image, gid
     return true;
 }
 
-static bool image_convert(struct work *work, const struct server_image *image, gid_t gid, const char *to) {
+static bool image_convert(struct work *work, const struct server_image *image, gid_t gid, int64_t size,
+                          const char *scratch, const char *raw) {
+    const char *const argv[] = {"qemu-img", "convert", "-f", qemu_format(image->format), "-O", "raw", image->path, raw, NULL};
     struct run_result result;
 
-    if (!run_unprivileged(work,
-                          (const char *const[]){"qemu-img", "convert", "-f", qemu_format(image->format), "-O", "raw",
-                                                image->path, to, NULL},
-                          gid, milliseconds_left(work), &result)) {
-        return work_fail(work, "image %s is unacceptable: unable to convert to raw: %s", image->id, result.errors);
-    }
-    return true;
+    return run_program(work->arena, &(struct run){.argv = argv, .timeout_ms = milliseconds_left(work),
+                                                  .confined = RUN_AS_NOBODY, .gid = gid, .max_file = (uint64_t)size + 65536,
+                                                  .reads = (const char *const[]){image->path, NULL},
+                                                  .writes = (const char *const[]){scratch, NULL}},
+                       &result)
+           || work_fail(work, "image %s is unacceptable: unable to convert to raw: %s", image->id, result.errors);
 }
 
 /* The conversion's own directory, the only place where its user may write. */
 static const char *scratch_make(struct work *work, const char *base) {
     char *scratch = arena_printf(work->arena, "%s/new-XXXXXX", base);
-    struct passwd *nobody = getpwnam("nobody");
 
-    if (!mkdtemp(scratch)) {
+    if (!mkdtemp(scratch) || !run_give_to_nobody(scratch)) {
         work_fail(work, "cannot make a directory in %s: %s", base, strerror(errno));
         return NULL;
-    }
-    if (!geteuid() && nobody && chown(scratch, nobody->pw_uid, nobody->pw_gid)) {
-        log_warn("cannot give %s away: %s", scratch, strerror(errno));
     }
     return scratch;
 }
 
-static bool cached_make(struct work *work, const struct server_image *image, const char *base, const char *cached) {
+static bool cached_make(struct work *work, const struct server_image *image, const char *base, const char *cached,
+                        int64_t most) {
     const char *scratch, *raw;
+    int64_t size = 0;
     gid_t gid = 0;
     bool ok;
 
-    if (!image_group(work, image, &gid) || !image_inspect(work, image, gid) || !(scratch = scratch_make(work, base))) {
+    if (!image_group(work, image, &gid) || !image_inspect(work, image, gid, most, &size)
+        || !(scratch = scratch_make(work, base))) {
         return false;
     }
     raw = arena_printf(work->arena, "%s/raw", scratch);
-    ok = image_convert(work, image, gid, raw);
+    ok = image_convert(work, image, gid, size, scratch, raw);
     if (ok && ((geteuid() == 0 && chown(raw, 0, 0)) || chmod(raw, 0644) || rename(raw, cached))) {
         ok = work_fail(work, "image %s: cannot keep %s: %s", image->id, cached, strerror(errno));
     }
@@ -165,19 +152,23 @@ static bool cached_make(struct work *work, const struct server_image *image, con
     return ok;
 }
 
-bool image_link(struct work *work, const struct server_image *image, const char *path) {
+bool image_link(struct work *work, const struct server_image *image, const char *path, int64_t most) {
     const char *base = server_path(work->arena, work->host, "_base", NULL);
     const char *cached = arena_printf(work->arena, "%s/%s", base, image->id);
     pthread_mutex_t *mine = &stripes[map_hash(image->id, strlen(image->id)) % STRIPES];
+    struct stat st;
     bool ok = true;
 
     pthread_mutex_lock(mine);
     unlink(path);
     if (link(cached, path)) {
-        ok = cached_make(work, image, base, cached);
+        ok = cached_make(work, image, base, cached, most);
         if (ok && link(cached, path)) {
             ok = work_fail(work, "image %s: cannot link %s: %s", image->id, path, strerror(errno));
         }
+    }
+    if (ok && most && !stat(path, &st) && st.st_size > most) {
+        ok = image_too_large(work, image, st.st_size, most);
     }
     pthread_mutex_unlock(mine);
     return ok;

@@ -128,6 +128,7 @@ void document_nic(struct call *call, const struct network_port_info *port, struc
     json_put_text(out, "device", network_tap(call->arena, port->id));
     json_put_int(out, "mtu", port->mtu);
     json_put_text(out, "network_id", port->network_id);
+    json_put_text(out, "device_id", port->device_id);
     json_map_end(out);
 }
 

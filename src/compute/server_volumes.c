@@ -42,12 +42,12 @@ static void put_attachment(struct call *call, const struct compute_disk *disk, b
 
 bool compute_attachments_list(struct call *call) {
     const struct compute_server *server = call->row;
-    const char *limit = call_argument(call, "limit"), *offset = call_argument(call, "offset");
-    int64_t most = limit ? strtoll(limit, NULL, 10) : INT64_MAX, skip = offset ? strtoll(offset, NULL, 10) : 0;
+    int64_t most = INT32_MAX, skip = 0;
     struct compute_disk *disks;
     size_t count;
 
-    if (!disks_of(call, server->id, &disks, &count)) {
+    if (!call_argument_count(call, "limit", 0, &most) || !call_argument_count(call, "offset", 0, &skip) ||
+        !disks_of(call, server->id, &disks, &count)) {
         return false;
     }
     json_map(&call->out);
@@ -236,7 +236,25 @@ bool compute_attachment_delete(struct call *call) {
                     arena_printf(call->arena, "{\"disk\": \"%s\"}", disk->id));
 }
 
+/* A volume that no row says the server has: its disk is found by its serial number. */
+static void write_stray(struct json_out *out, const char *volume_id) {
+    json_map(out);
+    json_key(out, "disk");
+    json_map(out);
+    json_put_text(out, "source", "blank");
+    json_put_text(out, "device", "vdz");
+    json_put_text(out, "serial", volume_id);
+    json_map_end(out);
+    json_map_end(out);
+}
+
 bool detach_volume_prepare(struct call *call, const struct task *task, struct json_out *out) {
+    const struct json *args = task->args ? json_parse(call->arena, task->args, strlen(task->args), NULL) : NULL;
+
+    if (json_get_text(args, "volume")) {
+        write_stray(out, json_get_text(args, "volume"));
+        return true;
+    }
     return write_disk(call, task, out);
 }
 

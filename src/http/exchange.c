@@ -173,29 +173,49 @@ static void pipe_fill(struct exchange *exchange) {
 static void answer(struct exchange *exchange) {
     pipe_drain(exchange);
     exchange->server->options.answer(&exchange->request, exchange->server->options.user);
-    exchange->phase = PHASE_ANSWERED;
+    exchange->phase = exchange->request.later ? PHASE_LATER : PHASE_ANSWERED;
+}
+
+static void resume(struct exchange *exchange) {
+    struct http_server *server = exchange->server;
+
+    MHD_resume_connection(exchange->connection);
+    atomic_fetch_sub(&server->suspended, 1);
+}
+
+void http_answered(struct http_request *request) {
+    resume(request->server_private);
 }
 
 void exchange_work(struct exchange *exchange) {
-    struct http_server *server = exchange->server;
-
     switch (exchange->task) {
     case TASK_SINK:
         pipe_drain(exchange);
         break;
     case TASK_ANSWER:
         answer(exchange);
+        if (exchange->phase == PHASE_LATER) {
+            exchange->request.later(&exchange->request);
+            return;
+        }
         break;
     case TASK_FILL:
         pipe_fill(exchange);
         break;
     }
-    MHD_resume_connection(exchange->connection);
-    atomic_fetch_sub(&server->suspended, 1);
+    resume(exchange);
 }
 
 static enum MHD_Result go_on(bool well) {
     return well ? MHD_YES : MHD_NO;
+}
+
+/* The connection waits for http_answered. */
+static enum MHD_Result rest(struct exchange *exchange) {
+    atomic_fetch_add(&exchange->server->suspended, 1);
+    MHD_suspend_connection(exchange->connection);
+    exchange->request.later(&exchange->request);
+    return MHD_YES;
 }
 
 static enum MHD_Result answer_now(struct exchange *exchange) {
@@ -205,7 +225,7 @@ static enum MHD_Result answer_now(struct exchange *exchange) {
     if (!exchange->refused) {
         answer(exchange);
     }
-    return go_on(response_send(exchange));
+    return exchange->phase == PHASE_LATER ? rest(exchange) : go_on(response_send(exchange));
 }
 
 /* The server answers this one itself. */
@@ -302,6 +322,10 @@ enum MHD_Result exchange_handle(void *server, struct MHD_Connection *connection,
         return take_head(exchange, method, version);
     case PHASE_BODY:
         return *size ? take_body(exchange, bytes, size) : answer_now(exchange);
+    case PHASE_LATER:
+        exchange->request.finish(&exchange->request);
+        exchange->phase = PHASE_ANSWERED;
+        return go_on(response_send(exchange));
     case PHASE_ANSWERED:
         return go_on(response_send(exchange));
     case PHASE_SENT:

@@ -54,6 +54,12 @@ struct http_request {
     /* Set by decide: answer, sink and response.stream may block, so they run on the worker pool, one at a time. */
     bool on_worker;
 
+    /* Set by answer instead of a response when what is asked will be done elsewhere: the connection rests, 'later' is
+     * called once (it passes the request on to whoever does it), and after http_answered, which any thread calls once,
+     * 'finish' fills the response on a thread of the server, without blocking. */
+    void (*later)(struct http_request *request);
+    void (*finish)(struct http_request *request);
+
     /* HTTP_UPGRADE: runs on a thread of its own, so it may block; the socket (not blocking) is closed when it returns.
      * 'extra' is what the client sent after its head already. When the server stops, the socket is shut down. */
     void (*upgraded)(struct http_request *request, int socket_fd, const void *extra, size_t extra_size);
@@ -74,6 +80,9 @@ struct http_request {
     } response;
     void *server_private;
 };
+
+/* Ends the rest of a request that was answered 'later'; it must not be touched any more by who calls this. */
+void http_answered(struct http_request *request);
 
 /* The value of a header (names without case), or null. A header that came twice with different values where only one
  * may be (Content-Length, Host, X-Auth-Token, ...) was refused with 400 before. */

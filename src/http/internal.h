@@ -11,7 +11,7 @@
 #include "http/http.h"
 
 /* The phases of an exchange. */
-enum phase { PHASE_HEAD, PHASE_BODY, PHASE_ANSWERED, PHASE_SENT };
+enum phase { PHASE_HEAD, PHASE_BODY, PHASE_LATER, PHASE_ANSWERED, PHASE_SENT };
 
 /* What a worker is to do with an exchange. */
 enum task { TASK_SINK, TASK_ANSWER, TASK_FILL };

@@ -53,11 +53,14 @@ bool auth_user_named(struct call *call, const struct auth_user *given) {
 
 /* ---- methods ---- */
 
+/* A method that is named again is not run again: each may cost as much as a hash of a password does. */
 static bool run_method(struct call *call, struct authentication *auth, const char *name) {
     for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
         if (!strcmp(methods[i]->name, name)) {
+            bool again = auth->methods & methods[i]->bit;
+
             auth->methods |= methods[i]->bit;
-            return methods[i]->run(call, auth);
+            return again || methods[i]->run(call, auth);
         }
     }
     return fail(call, 401, "Attempted to authenticate with an unsupported method: %.64s.", name);

@@ -223,6 +223,12 @@ char *ec2_signature(struct arena *arena, const char *secret, const struct json *
     return NULL;
 }
 
+const char *ec2_signed_time(const struct json *given) {
+    const struct json *params = json_get(given, "params");
+
+    return json_get(params, "SignatureVersion") ? json_get_text(params, "Timestamp") : date_of(given);
+}
+
 char *s3_signature(struct arena *arena, const char *secret, const char *text) {
     const char *lines[4] = {text};
     struct buf whole = {0};

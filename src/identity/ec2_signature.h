@@ -13,3 +13,6 @@ char *ec2_signature(struct arena *arena, const char *secret, const struct json *
 /* The signature of an S3 request whose text to sign is 'text' (kind 1, or 4 when it begins with AWS4). Null: no known
  * form. */
 char *s3_signature(struct arena *arena, const char *secret, const char *text);
+
+/* The time that the signature of such a request covers, as the request writes it; null or empty when it tells none. */
+const char *ec2_signed_time(const struct json *given);

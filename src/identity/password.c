@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -16,9 +17,6 @@
 enum { SLOTS = 4096 };
 #define REMEMBERED (300 * SECOND)
 
-/* bcrypt of nothing anybody knows, of the default cost: what the passwords of absent users are compared with */
-#define NOBODY "$2b$12$3VqVgzVhPQ1zGBn6qj8qYu9XEO1kqXjJ5Bzq5PvJm0xkRWhO0VZ1G"
-
 static struct {
     uint8_t mac[32];
     int64_t until;
@@ -26,9 +24,23 @@ static struct {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_once_t key_once = PTHREAD_ONCE_INIT;
 static uint8_t key[32];
+static pthread_once_t nobody_once = PTHREAD_ONCE_INIT;
+static char nobody[64];
 
 static void key_make(void) {
     random_bytes(key, sizeof key);
+}
+
+static int password_cost(void) {
+    return (int)conf_int(cloud.conf, "identity", "password_cost", 12);
+}
+
+/* What the passwords of absent users are compared with: a hash of what nobody knows, as slow as those of users. */
+static void nobody_make(void) {
+    struct arena *arena = arena_new(0);
+
+    snprintf(nobody, sizeof nobody, "%s", password_hash(arena, id_hex(arena), password_cost()));
+    arena_free(arena);
 }
 
 static void mac_of(const char *user_id, const char *password, const char *hash, uint8_t mac[32]) {
@@ -47,7 +59,7 @@ static bool remembered(const uint8_t mac[32], unsigned slot) {
     bool found;
 
     pthread_mutex_lock(&lock);
-    found = slots[slot].until > clock_monotonic() && !memcmp(slots[slot].mac, mac, 32);
+    found = slots[slot].until > clock_monotonic() && equal_secret_bytes(slots[slot].mac, mac, 32);
     pthread_mutex_unlock(&lock);
     return found;
 }
@@ -65,7 +77,8 @@ bool password_check(const char *user_id, const char *password, const char *hash)
     unsigned slot;
 
     if (!user_id || !hash) {
-        password_verify(password, NOBODY);
+        pthread_once(&nobody_once, nobody_make);
+        password_verify(password, nobody);
         return false;
     }
     mac_of(user_id, password, hash, mac);
@@ -83,5 +96,5 @@ bool password_check(const char *user_id, const char *password, const char *hash)
 }
 
 const char *password_make(struct call *call, const char *password) {
-    return password_hash(call->arena, password, (int)conf_int(cloud.conf, "identity", "password_cost", 12));
+    return password_hash(call->arena, password, password_cost());
 }

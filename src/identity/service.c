@@ -38,6 +38,7 @@ static const struct policy_default policies[] = {
 };
 
 static const struct api_style style = {
+    .wrong_media = 400,
     .time = TIME_MICRO_Z,
     .inexact_filters = true,
     .unchanged_given = true,
@@ -234,6 +235,7 @@ static void load_revocations(struct call *call) {
 
 static bool bootstrap(struct call *call) {
     cloud_authenticate = token_authenticate;
+    cloud_recall = token_recall;
     if (!keys_load(KEYS_TOKEN, cloud.state, call->arena) || !keys_load(KEYS_CREDENTIAL, cloud.state, call->arena)) {
         return fail(call, 500, "The keys of tokens and credentials cannot be read or made below %s.", cloud.state);
     }

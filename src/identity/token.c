@@ -266,8 +266,14 @@ static struct cached *validate(struct call *call, const char *sealed) {
     return cached;
 }
 
-/* The token validated, from memory or anew; null when it is not valid. Lives as long as the request. */
-static const struct cached *find_valid(struct call *call, const char *sealed) {
+static bool is_current(struct call *call, struct cached *cached) {
+    arena_defer(call->http ? call->http->arena : call->arena, cached_unref, cached);
+    return cached->token.expires > clock_now() && !is_revoked(cached->token.audit_id);
+}
+
+/* The token validated, from memory or (unless 'known_only') anew; null when it is not valid. Lives as long as the
+ * request. */
+static const struct cached *find_valid(struct call *call, const char *sealed, bool known_only) {
     unsigned shard = (unsigned)(map_hash(sealed, strlen(sealed)) % SHARDS);
     struct cached *cached;
 
@@ -277,18 +283,17 @@ static const struct cached *find_valid(struct call *call, const char *sealed) {
         if (cached) {
             cached_unref(cached);
         }
-        cached = validate(call, sealed);
+        cached = known_only ? NULL : validate(call, sealed);
         if (!cached) {
             return NULL;
         }
         cache_put(sealed, shard, cached);
     }
-    arena_defer(call->http ? call->http->arena : call->arena, cached_unref, cached);
-    return cached->token.expires <= clock_now() || is_revoked(cached->token.audit_id) ? NULL : cached;
+    return is_current(call, cached) ? cached : NULL;
 }
 
 bool token_find(struct call *call, const char *sealed, struct token *ret_token, struct caller *ret_caller) {
-    const struct cached *cached = find_valid(call, sealed);
+    const struct cached *cached = find_valid(call, sealed, false);
 
     if (cached) {
         *ret_token = cached->token;
@@ -297,12 +302,20 @@ bool token_find(struct call *call, const char *sealed, struct token *ret_token, 
     return cached != NULL;
 }
 
-bool token_authenticate(struct call *call, const char *sealed) {
-    const struct cached *cached = find_valid(call, sealed);
+static bool authenticate(struct call *call, const char *sealed, bool known_only) {
+    const struct cached *cached = find_valid(call, sealed, known_only);
 
     if (!cached || (cached->token.access_rules && !access_rules_allow(call, cached->token.access_rules))) {
         return false;
     }
     call->caller = cached->caller;
     return true;
+}
+
+bool token_authenticate(struct call *call, const char *sealed) {
+    return authenticate(call, sealed, false);
+}
+
+bool token_recall(struct call *call, const char *sealed) {
+    return authenticate(call, sealed, true);
 }

@@ -44,5 +44,8 @@ bool caller_load(struct call *call, struct token *token, struct caller *caller);
 /* cloud_authenticate: validates from memory, or by caller_load. */
 bool token_authenticate(struct call *call, const char *sealed);
 
+/* cloud_recall: the same, but only a token that memory knows. */
+bool token_recall(struct call *call, const char *sealed);
+
 /* What a valid token says, and who has it; from memory where it is known. False when it is not valid. */
 bool token_find(struct call *call, const char *sealed, struct token *ret_token, struct caller *ret_caller);

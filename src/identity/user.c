@@ -89,7 +89,7 @@ static bool store_password(struct call *call, void *pointer) {
     struct identity_user *user;
 
     if (!row_find(call, &resource_identity_user, change->user->id, &user) ||
-        strcmp(user->password_hash, change->user->password_hash) != 0) {
+        !equal_secret(user->password_hash, change->user->password_hash)) {
         return fail(call, 409, "The password was changed meanwhile.");
     }
     identity_changed(call);

@@ -99,12 +99,16 @@ static int64_t virtual_size(const struct image_image *row, const struct image_fa
     return bytes ? (int64_t)facts->size : NO_INT;
 }
 
-void image_set_data(struct image_image *row, const struct image_sums *sums) {
-    row->status = "active";
+void image_set_digests(struct image_image *row, const struct image_sums *sums) {
     row->checksum = sums->checksum;
     row->os_hash_algo = "sha512";
     row->os_hash_value = sums->hash;
     row->size = (int64_t)sums->facts.size;
+}
+
+void image_set_data(struct image_image *row, const struct image_sums *sums) {
+    image_set_digests(row, sums);
+    row->status = "active";
     row->virtual_size = virtual_size(row, &sums->facts);
     row->data_format = image_format_name(sums->facts.format);
     row->stores = "file";
@@ -115,7 +119,7 @@ bool image_file_commit(struct arena *arena, int fd, const char *from, const char
     int directory;
     bool ok;
 
-    if (fsync(fd) || fchmod(fd, 0644) || rename(from, image_path(arena, id, ""))) {
+    if (fsync(fd) || fchmod(fd, 0640) || rename(from, image_path(arena, id, ""))) {
         return false;
     }
     directory = open(image_path(arena, "", ""), O_RDONLY | O_DIRECTORY | O_CLOEXEC);

@@ -11,6 +11,8 @@
 #include "image/parts.h"
 #include "rest/task.h"
 
+LOG_MODULE("image.import");
+
 static const char staged[] = ".staged";
 
 void image_write_task_link(struct call *call, const struct field *field, const void *pointer, struct json_out *out) {
@@ -27,6 +29,18 @@ bool image_task_list(struct call *call, struct query *query) {
 }
 
 /* ---- the request ---- */
+
+/* An address of the web, with a host, in the characters that RFC 3986 has. */
+static bool uri_is_good(const char *uri) {
+    const char *host = !uri ? NULL : !strncmp(uri, "http://", 7) ? uri + 7 : !strncmp(uri, "https://", 8) ? uri + 8 : NULL;
+
+    for (const char *at = uri; host && *at; at++) {
+        if ((unsigned char)*at <= 0x20 || (unsigned char)*at >= 0x7f || strchr("\"<>\\^`{|}", *at)) {
+            return false;
+        }
+    }
+    return host && *host && !strchr("/?#:", *host);
+}
 
 static bool check_import(struct call *call, const struct image_image *row, const struct image_import_method *method) {
     bool direct = !strcmp(method->name, "glance-direct"), web = !strcmp(method->name, "web-download");
@@ -48,7 +62,7 @@ static bool check_import(struct call *call, const struct image_image *row, const
     if (!row->disk_format || !row->container_format) {
         return fail(call, 409, "'container_format' and 'disk_format' need to be set before import");
     }
-    if (web && (!method->uri || (strncmp(method->uri, "http://", 7) != 0 && strncmp(method->uri, "https://", 8) != 0))) {
+    if (web && !uri_is_good(method->uri)) {
         return fail(call, 400, "URI for web-download does not pass filtering: %s", method->uri ? method->uri : "");
     }
     return true;
@@ -125,7 +139,8 @@ static bool load_import(struct call *call, void *user) {
     return !call->error;
 }
 
-/* The bytes at 'url' into a file; addresses inside the cloud are refused. */
+/* The bytes at 'url' into a file; addresses inside the cloud are refused. The image's owner is told the same whatever the
+ * cause, so that nobody learns from it what answers inside; the log has it. */
 static bool fetch(struct call *call, const char *url, const char *path) {
     struct http_reply reply;
     int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -141,8 +156,8 @@ static bool fetch(struct call *call, const char *url, const char *path) {
     close(fd);
     if (!ok || reply.status != 200) {
         unlink(path);
-        return fail(call, 502, "The image cannot be fetched: %s",
-                    reply.error ? reply.error : arena_printf(call->arena, "status %d", reply.status));
+        log_info("cannot fetch %s: %s", path, reply.error ? reply.error : arena_printf(call->arena, "status %d", reply.status));
+        return fail(call, 502, "The image cannot be fetched from its address.");
     }
     return true;
 }
@@ -280,22 +295,21 @@ static bool checksum_run(struct call *call, const struct task *task, struct json
     return true;
 }
 
+/* Digests only: what a host wrote has the format that it was told to write. A guest chooses the bytes of a raw disk, and must
+ * not choose with them how they are read from then on. */
 static bool checksum_done(struct call *call, const struct task *task, const struct json *result) {
     struct image_image *row;
     struct image_sums sums = read_sums(result);
-    const char *status;
 
     if (!row_find(call, &resource_image_image, task->resource_id, &row)) {
         return !call->error;
     }
-    status = row->status;
-    image_set_data(row, &sums);
-    row->status = status;
+    image_set_digests(row, &sums);
     return row_update(call, &resource_image_image, row);
 }
 
 static bool remove_run(struct call *call, const struct task *task, struct json_out *result) {
-    static const char *const endings[] = {"", ".staged"};
+    static const char *const endings[] = {"", ".staged", ".part"};     /* .part: what a host was writing */
 
     for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
         const char *path = image_path(call->arena, task->resource_id, endings[i]);

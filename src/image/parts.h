@@ -30,7 +30,10 @@ bool image_measure(struct arena *arena, const char *path, struct image_sums *ret
 /* Why bytes like these are not taken under that label; null when they are. */
 const char *image_refusal(struct arena *arena, const char *disk_format, const struct image_facts *facts);
 
-/* Writes what was learned into the row, which becomes active. */
+/* Writes digests and the length of the file into the row. */
+void image_set_digests(struct image_image *row, const struct image_sums *sums);
+
+/* Writes all that was learned into the row, which becomes active. */
 void image_set_data(struct image_image *row, const struct image_sums *sums);
 
 /* The largest image in bytes: [image] max_size, 1 TiB. */

@@ -184,12 +184,30 @@ static bool apply_address_group(struct work *work) {
     return keep(work, ADDRESS_GROUP);
 }
 
+/* What a plug is made of; the document may say more, as one of a server does. */
+static const struct json *plug_members(struct work *work) {
+    struct buf buf = {0};
+    struct json_out out = {.buf = &buf};
+    const struct json *members;
+
+    json_map(&out);
+    json_put_text(&out, "device", json_get_text(work->doc, "device"));
+    json_put_text(&out, "mac_address", json_get_text(work->doc, "mac_address"));
+    json_put_int(&out, "mtu", json_get_int(work->doc, "mtu", 0));
+    json_put_text(&out, "device_id", json_get_text(work->doc, "device_id"));
+    json_map_end(&out);
+    members = json_parse(work->arena, buf.at, buf.size, NULL);
+    buf_release(&buf);
+    return members;
+}
+
 static bool plug(struct work *work) {
     const char *device = json_get_text(work->doc, "device");
 
     if (work->doc && (!device || !*device || strlen(device) > 15)) {
         return work_fail(work, "port %s: '%.40s' is no device to plug", work->id, device ? device : "");
     }
+    work->doc = work->doc ? plug_members(work) : NULL;
     return keep(work, PLUG);
 }
 

@@ -87,6 +87,10 @@ bool placement_allocate(struct call *call, const char *consumer, const char *pro
     return consumer_put(call, consumer, project, user, "INSTANCE");
 }
 
+bool placement_fix_consumer(struct call *call, const char *id) {
+    return placement_release(call, id, NULL);
+}
+
 /* ---- writing through the API ---- */
 
 static bool take_resources(struct call *call, const char *consumer, const char *provider, const struct json *resources) {

@@ -10,7 +10,9 @@
 #include <unistd.h>
 
 #include "base/conf.h"
+#include "base/control.h"
 #include "bus/bus.h"
+#include "rest/commands.h"
 #include "rest/dispatch.h"
 #include "rest/policy.h"
 #include "rest/resource.h"
@@ -22,6 +24,7 @@ LOG_MODULE("rest.cloud");
 
 struct cloud cloud;
 bool (*cloud_authenticate)(struct call *call, const char *token);
+bool (*cloud_recall)(struct call *call, const char *token);
 
 static pthread_mutex_t stop_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t stop_asked = PTHREAD_COND_INITIALIZER;
@@ -101,9 +104,9 @@ static void bus_gone(void *user, const char *host) {
     host_changed(host, NULL, false);
 }
 
-static bool bus_result(void *user, const char *host, int64_t task, bool ok, const char *error,
+static bool bus_result(void *user, const char *host, int64_t task, int attempt, bool ok, const char *error,
                        const struct json *result) {
-    return tasks_result(task, ok, error, result);
+    return tasks_result(task, attempt, ok, error, result);
 }
 
 static bool tell_report(struct call *call, void *user) {
@@ -131,6 +134,7 @@ static void bus_report(void *user, const char *host, const char *kind, const cha
 
     if (!strcmp(kind, "host.heartbeat")) {
         host_changed(host, doc, true);
+        tasks_host_has(host, json_get(doc, "tasks"));
     } else if (service && service->report) {
         cloud_transaction(service, DB_WRITE, NULL, tell_report, &told);
     }
@@ -281,6 +285,7 @@ bool cloud_serve(struct arena *arena, const char **ret_error) {
         return false;
     }
     tasks_start();
+    commands_register();
     server = listen_http(arena, ret_error);
     if (server) {
         log_info("serving at %s", cloud.url);
@@ -291,6 +296,7 @@ bool cloud_serve(struct arena *arena, const char **ret_error) {
         pthread_mutex_unlock(&stop_lock);
         http_server_stop(server, 10);
     }
+    control_forget(&cloud);
     tasks_stop(10);
     bus_close(cloud.bus);
     store_close(cloud.store);

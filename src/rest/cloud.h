@@ -46,6 +46,8 @@ bool cloud_transaction(const struct service *service, enum db_mode mode, const c
 /* Identity's part: fills call->caller from a token; false (without an error recorded) when the token is not valid. The
  * call has a read transaction when identity needs one. */
 extern bool (*cloud_authenticate)(struct call *call, const char *token);
+/* The same without a transaction: only what is known from memory. */
+extern bool (*cloud_recall)(struct call *call, const char *token);
 
 /* Asks an agent and waits (console log, VNC address). Never inside a transaction. Fails the call with 409 or 503. */
 bool cloud_ask_host(struct call *call, const char *host, const char *kind, const char *id, const char *doc,

@@ -5,6 +5,8 @@
 #define HOOK(MEMBER, FUNCTION)
 #define USES(KIND, FUNCTION)
 #define OP(METHOD, PATH, RUN, ...)
+#define INVARIANT(NAME, SAYS, ...)
+#define ON_HOST(PART, WANTED, ...)
 #define END
 #include DEF
 #undef RESOURCE
@@ -12,4 +14,6 @@
 #undef HOOK
 #undef USES
 #undef OP
+#undef INVARIANT
+#undef ON_HOST
 #undef END

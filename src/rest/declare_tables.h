@@ -12,6 +12,8 @@
 #define HOOK(MEMBER, FUNCTION)
 #define USES(KIND, FUNCTION)
 #define OP(METHOD, PATH, RUN, ...)
+#define INVARIANT(NAME, SAYS, ...)
+#define ON_HOST(PART, WANTED, ...)
 #define END \
     {0}}; \
     *ret_count = sizeof table / sizeof *table - 1; \
@@ -33,17 +35,44 @@
 #include DEF
 #undef RESOURCE
 #undef OP
+#undef INVARIANT
+
+/* 3. invariants; makes invariants_NAME() */
+#define RESOURCE(NAME, ...) \
+    static const struct invariant *invariants_##NAME(size_t *ret_count) { \
+        typedef struct NAME OWNER; \
+        static const struct invariant table[] = {
+#define OP(METHOD, PATH, RUN, ...)
+#define INVARIANT(NAME, SAYS, ...) {.name = (NAME), .says = (SAYS), __VA_ARGS__},
+#include DEF
+#undef RESOURCE
+#undef INVARIANT
+#undef ON_HOST
+
+/* 4. what hosts have; makes on_hosts_NAME() */
+#define RESOURCE(NAME, ...) \
+    static const struct on_host *on_hosts_##NAME(size_t *ret_count) { \
+        typedef struct NAME OWNER; \
+        static const struct on_host table[] = {
+#define INVARIANT(NAME, SAYS, ...)
+#define ON_HOST(PART, WANTED, ...) {.part = (PART), .wanted = (WANTED), __VA_ARGS__},
+#include DEF
+#undef RESOURCE
+#undef ON_HOST
+#undef OP
 #undef HOOK
 #undef END
 
-/* 3. the resources */
+/* 5. the resources */
 #define RESOURCE(NAME, ...) \
     static struct resource_runtime runtime_##NAME; \
     const struct resource resource_##NAME = { \
         .name = #NAME, .size = sizeof(struct NAME), .fields_of = fields_##NAME, \
-        .operations_of = operations_##NAME, .runtime = &runtime_##NAME, __VA_ARGS__ __VA_OPT__(,)
+        .operations_of = operations_##NAME, .invariants_of = invariants_##NAME, \
+        .on_hosts_of = on_hosts_##NAME, .runtime = &runtime_##NAME, __VA_ARGS__ __VA_OPT__(,)
 #define HOOK(MEMBER, FUNCTION) .MEMBER = (FUNCTION),
 #define OP(METHOD, PATH, RUN, ...)
+#define ON_HOST(PART, WANTED, ...)
 #define END };
 #include DEF
 #undef RESOURCE
@@ -51,4 +80,6 @@
 #undef HOOK
 #undef USES
 #undef OP
+#undef INVARIANT
+#undef ON_HOST
 #undef END

@@ -10,20 +10,23 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/arena_top.h"
 #include "base/clock.h"
+#include "base/crash.h"
 #include "base/id.h"
 #include "bus/bus.h"
 #include "rest/cloud.h"
-#include "rest/crash.h"
 #include "rest/dispatch.h"
+#include "rest/history.h"
 #include "rest/kinds.h"
 #include "rest/service.h"
+#include "rest/settle.h"
 #include "rest/tasks.h"
 #include "rest/types.h"
 
 LOG_MODULE("rest.tasks");
 
-enum { BATCH = 64, WORKERS = 4, MAX_BACKOFF = 60 };
+enum { BATCH = 64, WORKERS = 4, MAX_BACKOFF = 60, LOST_SECONDS = 5 };
 
 /* A claimed task on its way: its row, and what the agent should make true. */
 struct claim {
@@ -37,6 +40,7 @@ struct claim {
 
 struct job {
     struct job *next;
+    struct job *next_in_hand;
     struct arena *arena;
     struct claim claim;
 };
@@ -47,6 +51,7 @@ static struct {
     bool awake, stopping;
     pthread_t thread, workers[WORKERS];
     struct job *first, **last;
+    struct job *in_hand;        /* those that wait and those that run */
     char owner[40];
 } state = {.lock = PTHREAD_MUTEX_INITIALIZER, .last = &state.first};
 
@@ -62,6 +67,10 @@ const struct task_kind *task_kind_find(const char *name, const struct service **
         }
     }
     return NULL;
+}
+
+const char *tasks_owner(void) {
+    return state.owner;
 }
 
 void tasks_wake(void) {
@@ -93,6 +102,7 @@ static struct task task_of(const struct rest_task *row) {
 
 struct outcome {
     int64_t id;
+    int attempt;        /* 0: not told */
     bool ok;
     const char *error;
     const struct json *result;
@@ -110,7 +120,17 @@ static bool try_again(struct call *call, struct rest_task *row, const char *erro
     row->error = error;
     row->not_before = clock_now() + wait * SECOND / 2;
     log_info("%s of %s failed, try %" PRId64 ": %s", row->kind, row->resource_id, row->attempts, error);
-    return row_update(call, &resource_rest_task, row);
+    return row_update(call, &resource_rest_task, row) &&
+           history_note(call, "try", row->resource_id, row->host,
+                        arena_printf(call->arena, "%s, try %" PRId64 " failed", row->kind, row->attempts), error);
+}
+
+static bool note_end(struct call *call, const struct rest_task *row, const char *error) {
+    return history_note(call, "task", row->resource_id, row->host,
+                        arena_printf(call->arena, "%s %s, try %" PRId64 ", after %" PRId64 " ms", row->kind,
+                                     error ? "failed for good" : "done", row->attempts,
+                                     (clock_now() - row->created_at) / 1000),
+                        error);
 }
 
 static bool record_failure(struct call *call, struct rest_task *row, const struct task_kind *kind, const char *error) {
@@ -121,14 +141,14 @@ static bool record_failure(struct call *call, struct rest_task *row, const struc
         return try_again(call, row, error);
     }
     log_warn("%s of %s failed for good: %s", row->kind, row->resource_id, error);
-    return (!kind->failed || kind->failed(call, &task, error)) && task_remove(call, row);
+    return (!kind->failed || kind->failed(call, &task, error)) && note_end(call, row, error) && task_remove(call, row);
 }
 
 static bool record_success(struct call *call, struct rest_task *row, const struct task_kind *kind,
                            const struct json *result) {
     struct task task = task_of(row);
 
-    return (!kind->done || kind->done(call, &task, result)) && task_remove(call, row);
+    return (!kind->done || kind->done(call, &task, result)) && note_end(call, row, NULL) && task_remove(call, row);
 }
 
 static bool find_task(struct call *call, int64_t id, struct rest_task **ret_row) {
@@ -145,10 +165,11 @@ static bool record_outcome(struct call *call, void *user) {
     }
     kind = task_kind_find(row->kind, &call->service);
     call->request_id = row->request_id;
+    log_request(row->request_id);
     if (!kind) {
         return task_remove(call, row);
     }
-    if (!outcome->ok && !row->running) {
+    if (!outcome->ok && (!row->running || (outcome->attempt && outcome->attempt != row->attempts))) {
         return true;        /* an old failure told again; the next try is on its way */
     }
     return outcome->ok ? record_success(call, row, kind, outcome->result)
@@ -160,21 +181,22 @@ static bool record(struct arena *arena, const struct outcome *outcome) {
     struct call *call = call_for(arena, cloud.services[0], NULL, &out);
     bool ok = transaction_run(call, DB_WRITE, record_outcome, (void *)(uintptr_t)outcome);
 
-    crash_point("task");
+    crash_point("end of a task recorded");
     if (!ok && outcome->ok && call->error != 503) {
-        struct outcome failure = {outcome->id, false, call->error_message, NULL};
+        struct outcome failure = {outcome->id, 0, false, call->error_message, NULL};
 
         log_error("recording the end of task %" PRId64 ": %s", outcome->id, call->error_message);
         call = call_for(arena, cloud.services[0], NULL, &out);
         ok = transaction_run(call, DB_WRITE, record_outcome, &failure);
     }
+    log_request(NULL);
     buf_release(&out);
     return ok;
 }
 
-bool tasks_result(int64_t id, bool ok, const char *error, const struct json *result) {
+bool tasks_result(int64_t id, int attempt, bool ok, const char *error, const struct json *result) {
     struct arena *arena = arena_new(0);
-    bool recorded = record(arena, &(struct outcome){id, ok, error, result});
+    bool recorded = record(arena, &(struct outcome){id, attempt, ok, error, result});
 
     arena_free(arena);
     return recorded;
@@ -233,6 +255,7 @@ static bool claim_one(struct call *call, struct claims *claims, struct rest_task
     }
     row->running = true;
     row->owner = state.owner;
+    row->not_before = clock_now();      /* from now on: when it was sent */
     row->attempts++;
     claim->task = task_of(row);
     claim->kind = task_kind_find(row->kind, &claim->service);
@@ -289,6 +312,8 @@ static void run_here(const struct claim *claim) {
     pthread_mutex_lock(&state.lock);
     *state.last = job;
     state.last = &job->next;
+    job->next_in_hand = state.in_hand;
+    state.in_hand = job;
     pthread_cond_signal(&state.jobs);
     pthread_mutex_unlock(&state.lock);
 }
@@ -304,11 +329,23 @@ static void run_job(struct job *job) {
     json_map(&out);
     ok = claim->kind->run && claim->kind->run(call, &claim->task, &out) && !call->error;
     json_map_end(&out);
-    record(job->arena, &(struct outcome){claim->task.id, ok, call->error_message,
+    record(job->arena, &(struct outcome){claim->task.id, claim->task.attempts, ok, call->error_message,
                                          json_parse(job->arena, result.at, result.size, NULL)});
     log_request(NULL);
     buf_release(&result);
     buf_release(&response);
+}
+
+static void job_forget(struct job *job) {
+    struct job **at = &state.in_hand;
+
+    pthread_mutex_lock(&state.lock);
+    while (*at != job) {
+        at = &(*at)->next_in_hand;
+    }
+    *at = job->next_in_hand;
+    pthread_mutex_unlock(&state.lock);
+    arena_free(job->arena);
 }
 
 static void *worker_main(void *unused) {
@@ -329,7 +366,8 @@ static void *worker_main(void *unused) {
             return NULL;
         }
         run_job(job);
-        arena_free(job->arena);
+        arena_seen(job->arena, job->claim.kind->name, job->claim.task.request_id);
+        job_forget(job);
     }
 }
 
@@ -342,15 +380,15 @@ static void send_claim(struct arena *arena, const struct claim *claim) {
     const struct task *task = &claim->task;
 
     if (claim->failed || claim->needless) {
-        record(arena, &(struct outcome){task->id, claim->needless, claim->failed, NULL});
+        record(arena, &(struct outcome){task->id, 0, claim->needless, claim->failed, NULL});
         return;
     }
     if (!task->host) {
         run_here(claim);
         return;
     }
-    crash_point("send");
-    if (!bus_send_task(cloud.bus, task->host, task->id, task->kind, task->resource_id, task->request_id, 0, claim->doc)) {
+    if (!bus_send_task(cloud.bus, task->host, task->id, task->attempts, task->kind, task->resource_id, task->request_id, 0,
+                       claim->doc)) {
         int64_t id = task->id;
 
         cloud_transaction(claim->service, DB_WRITE, task->request_id, put_back, &id);
@@ -381,6 +419,80 @@ static bool dispatch_round(void) {
     return ready;
 }
 
+/* ---- what was lost on its way ---- */
+
+/* What is marked as running and is with nobody: a message that was lost, or a claim of which the database did not say
+ * whether it was committed. */
+struct lost {
+    const char *host;               /* null: tasks of this process */
+    const struct json *in_hand;     /* ids that the host told */
+    int64_t ids[BATCH];
+    size_t count;
+};
+
+static bool told(const struct lost *lost, int64_t id) {
+    for (JSON_EACH(at, lost->in_hand)) {
+        if (at->type == JSON_INT && at->integer == id) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool in_hand_here(int64_t id) {
+    const struct job *job;
+
+    pthread_mutex_lock(&state.lock);
+    for (job = state.in_hand; job && job->claim.task.id != id; job = job->next_in_hand) {
+    }
+    pthread_mutex_unlock(&state.lock);
+    return job;
+}
+
+static bool find_lost(struct call *call, void *user) {
+    struct lost *lost = user;
+    int64_t before = clock_now() - LOST_SECONDS * SECOND;
+    struct rows *rows =
+        lost->host ? db_query(call->db, "SELECT id FROM rest_task WHERE running = 1 AND host = ? AND not_before < ?",
+                              SQL_ARGS(sql_text(lost->host), sql_int(before)))
+                   : db_query(call->db, "SELECT id FROM rest_task WHERE running = 1 AND host IS NULL AND owner = ?"
+                                        " AND not_before < ?", SQL_ARGS(sql_text(state.owner), sql_int(before)));
+
+    lost->count = 0;
+    while (rows_next(rows)) {
+        int64_t id = rows_int(rows, 0);
+
+        if (lost->count < BATCH && !(lost->host ? told(lost, id) : in_hand_here(id))) {
+            lost->ids[lost->count++] = id;
+        }
+    }
+    rows_end(rows);
+    return true;
+}
+
+static bool requeue_lost(struct call *call, void *user) {
+    const struct lost *lost = user;
+
+    for (size_t i = 0; i < lost->count; i++) {
+        if (!call_exec(call, "UPDATE rest_task SET running = 0, not_before = 0 WHERE running = 1 AND id = ?",
+                       SQL_ARGS(sql_int(lost->ids[i])))) {
+            return false;
+        }
+    }
+    call->wake_tasks = true;
+    return true;
+}
+
+void tasks_host_has(const char *host, const struct json *ids) {
+    struct lost lost = {.host = host, .in_hand = ids};
+
+    if (cloud_transaction(cloud.services[0], DB_READ, NULL, find_lost, &lost) && lost.count) {
+        log_warn("%s has no word of %zu tasks that it should do; they begin again", host ? host : "this process",
+                 lost.count);
+        cloud_transaction(cloud.services[0], DB_WRITE, NULL, requeue_lost, &lost);
+    }
+}
+
 static bool run_periodic(struct call *call, void *user) {
     const struct service *service = user;
     int64_t now = clock_now();
@@ -396,8 +508,14 @@ static bool run_periodic(struct call *call, void *user) {
 
 static void periodics(void) {
     static int64_t next[64];
+    static int64_t look;
     int64_t now = clock_monotonic();
 
+    if (now >= look) {
+        look = now + LOST_SECONDS * SECOND;
+        tasks_host_has(NULL, NULL);
+    }
+    settle_round();
     for (size_t i = 0; cloud.services[i] && i < 64; i++) {
         if (cloud.services[i]->periodic && now >= next[i]) {
             next[i] = now + cloud.services[i]->period * SECOND;
@@ -434,6 +552,7 @@ static void *dispatcher_main(void *unused) {
 /* ---- life ---- */
 
 static bool requeue_all(struct call *call, void *user) {
+    task_ids_begin(call_count(call, "SELECT coalesce(max(id), 0) FROM rest_task", SQL_NO_ARGS));
     return call_exec(call, "UPDATE rest_task SET running = 0 WHERE running = 1", SQL_NO_ARGS);
 }
 

@@ -11,6 +11,7 @@
 
 #include "http/http.h"
 
+struct audit;
 struct call;
 struct json;
 struct json_out;
@@ -88,6 +89,8 @@ struct field {
     const char *dflt;           /* when not given: JSON literal or plain text, or $project $user $domain $uuid $hex $now */
     const char *values;         /* of an ENUM: "a|b|c" */
     const struct resource *refers;  /* the id of such a row, which the caller must be able to see */
+    const char *points;         /* name of a resource: the id of such a row, or nothing. As refers, but only audit looks */
+    const char *passing;        /* "a|b": values that last only while a task works on the row; "*": all */
     const struct resource *of;  /* what an OBJECT or OBJECTS holds */
     int since, until;           /* minor microversions; 0: always */
     /* Checks a given value further, and may change it. The field's slot is at 'slot'. False after fail(). */
@@ -135,6 +138,26 @@ struct operation {
     bool (*begin)(struct call *call);   /* with OP_STREAM: in a transaction, before the first byte */
 };
 
+/* What must be true of the rows of a resource and their kin: `haneul audit` looks for breaks, `--fix` mends them. That
+ * rows are there to which .refers and .points point, and that .passing values pass, is looked for without being said. */
+struct invariant {
+    const char *name, *says;    /* unique among all services; a sentence */
+    const char *breaks;         /* SQL: for each break its id and, in words, what is wrong. $now: microseconds */
+    const char *mend;           /* SQL that mends a break; each '?' is its id */
+    const char *with;           /* a further service whose tables .breaks reads: without it nothing is looked for */
+    bool (*find)(struct call *call, struct audit *audit);   /* instead of .breaks, for what rows alone do not tell */
+    bool (*fix)(struct call *call, const char *id);         /* instead of .mend; in a write transaction */
+};
+
+/* What hosts have of a resource: the answer of a host to the service's question "list" is compared with what the rows
+ * say. Ids may have several parts ("SERVER/VOLUME"); while a task works on the first part, there is nothing to say. */
+struct on_host {
+    const char *part;           /* member of the answer: a list of ids or of maps with "id", or a map by id */
+    const char *wanted;         /* SQL with one '?', the host: ids, and 1 where the host must have it, 0 where it may */
+    const char *remove;         /* kind of task that takes away what no row asks for */
+    bool (*fix)(struct call *call, const char *host, const char *id, bool missing);     /* instead of .remove */
+};
+
 /* What the engine computes once at start. */
 struct resource_runtime {
     const struct field *fields;
@@ -155,6 +178,8 @@ struct resource {
     size_t size;                /* of the C struct */
     const struct field *(*fields_of)(size_t *ret_count);
     const struct operation *(*operations_of)(size_t *ret_count);
+    const struct invariant *(*invariants_of)(size_t *ret_count);
+    const struct on_host *(*on_hosts_of)(size_t *ret_count);
 
     const char *what;           /* in messages: "Port"; null: the singular */
     const char *not_found;      /* error type of a missing row: "PortNotFound" */
@@ -165,6 +190,7 @@ struct resource {
     const char *extra;          /* a JSON field that takes unknown members, which read as members of their own */
     const char *order;          /* default order of lists: "created_at, id"; null: by key */
     const char *filter_deleted; /* SQL that hides rows from everyone: "deleted = 0" */
+    const char *worked_on;      /* SQL: something works on the row beside tasks of its own id (see field.passing) */
     bool every_project;         /* rows belong to no project, or policy alone decides */
     bool lax;                   /* unknown members of the body are ignored */
     bool silent;                /* its changes are no events */
@@ -176,6 +202,7 @@ struct resource {
     bool (*on_update)(struct call *call, const void *old, void *row);           /* before it is updated */
     bool (*on_delete)(struct call *call, void *row);                            /* before it is deleted */
     bool (*expand)(struct call *call, void *rows, size_t count);                /* fills VIRTUAL fields of rows to write */
+    bool (*on_stuck)(struct call *call, void *row, const char *cause);          /* ends a passing value that stayed */
     /* An attribute that policy asks of a row and the row's fields do not have ("network:tenant_id"). */
     const char *(*attribute)(struct call *call, const void *row, const char *name);
     struct resource_runtime *runtime;

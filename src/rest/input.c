@@ -30,6 +30,8 @@ bool fail_field(struct call *call, const struct field *field, const char *format
     va_start(args, format);
     reason = arena_vprintf(call->arena, format, args);
     va_end(args);
+    call->error_logged = call->error ? call->error_logged
+                                     : arena_printf(call->arena, "Invalid input for field/attribute %s", field_json_name(field));
     return fail(call, 400, "Invalid input for field/attribute %s: %s", field_json_name(field), reason);
 }
 
@@ -59,33 +61,62 @@ int truth_of(const char *text) {
     return -1;
 }
 
+/* Whether 'text' is one of the choices "a|b|c". */
 static bool in_values(const char *values, const char *text) {
     size_t size = strlen(text);
 
+    if (strchr(text, '|')) {
+        return false;
+    }
     for (const char *at = values; at; at = strchr(at, '|')) {
         at += *at == '|';
         if (!strncmp(at, text, size) && (at[size] == '|' || !at[size])) {
             return true;
         }
-        if (!strchr(at, '|')) {
-            break;
-        }
     }
     return false;
 }
 
-static bool check_length(struct call *call, const struct field *field, const char *text) {
-    size_t length = utf8_length(text), most = field->max ? (size_t)field->max : DEFAULT_LENGTH;
-    size_t least = field->min > 0 ? (size_t)field->min : 0;
+bool field_bounds(const struct field *field, int64_t *ret_least, int64_t *ret_most) {
+    bool filled = field->rights & NOT_EMPTY || (field->rights & REQUIRED && !(field->rights & ALLOW_EMPTY));
 
-    if (!least && ((field->rights & NOT_EMPTY) || ((field->rights & REQUIRED) && !(field->rights & ALLOW_EMPTY)))) {
-        least = 1;
+    *ret_least = field->min;
+    *ret_most = field->max;
+    switch (field->type) {
+    case TYPE_BOOL:
+    case TYPE_TIME:
+    case TYPE_TREE:
+    case TYPE_OBJECT:
+        return false;
+    case TYPE_INT:
+        *ret_most = field->max ? field->max : INT32_MAX;
+        return true;
+    case TYPE_REAL:
+        return field->max != 0;
+    case TYPE_MAP:
+    case TYPE_TEXTS:
+    case TYPE_OBJECTS:
+        *ret_most = field->max ? field->max : DEFAULT_ITEMS;
+        return true;
+    case TYPE_JSON:
+        *ret_most = field->max ? field->max : JSON_BYTES;
+        return true;
+    default:
+        *ret_least = field->min > 0 ? field->min : filled;
+        *ret_most = field->max ? field->max : DEFAULT_LENGTH;
+        return true;
     }
+}
+
+static bool check_length(struct call *call, const struct field *field, const char *text) {
+    int64_t length = (int64_t)utf8_length(text), least, most;
+
+    field_bounds(field, &least, &most);
     if (length > most) {
-        return fail_field(call, field, "'%s' is too long, at most %zu characters", shorten(call, text), most);
+        return fail_field(call, field, "'%s' is too long, at most %lld characters", shorten(call, text), (long long)most);
     }
     if (length < least) {
-        return fail_field(call, field, "'%s' is too short, at least %zu characters", text, least);
+        return fail_field(call, field, "'%s' is too short, at least %lld characters", text, (long long)least);
     }
     if ((field->rights & TRIM) && length && (isspace((unsigned char)text[0]) || isspace((unsigned char)text[strlen(text) - 1]))) {
         return fail_field(call, field, "'%s' begins or ends with a space", shorten(call, text));
@@ -175,7 +206,7 @@ static bool take_bool(struct call *call, const struct field *field, const struct
 }
 
 static bool take_int(struct call *call, const struct field *field, const struct json *value, void *slot) {
-    int64_t integer;
+    int64_t integer, least, most;
 
     if (value->type == JSON_INT) {
         integer = value->integer;
@@ -192,13 +223,9 @@ static bool take_int(struct call *call, const struct field *field, const struct 
     } else {
         return wrong_type(call, field, value);
     }
-    int64_t most = field->max || field->min ? field->max : INT32_MAX;
-
-    if (!field->max && field->min < 0) {
-        most = INT32_MAX;
-    }
-    if (integer < field->min || integer > most) {
-        return fail_field(call, field, "%lld is not between %lld and %lld", (long long)integer, (long long)field->min,
+    field_bounds(field, &least, &most);
+    if (integer < least || integer > most) {
+        return fail_field(call, field, "%lld is not between %lld and %lld", (long long)integer, (long long)least,
                           (long long)most);
     }
     *(int64_t *)slot = integer;
@@ -234,10 +261,11 @@ static bool take_time(struct call *call, const struct field *field, const struct
 }
 
 static bool check_items(struct call *call, const struct field *field, const struct json *value) {
-    int64_t most = field->max ? field->max : DEFAULT_ITEMS;
+    int64_t least, most;
 
-    if (value->count < field->min || value->count > most) {
-        return fail_field(call, field, "%u items where %lld to %lld may be", value->count, (long long)field->min,
+    field_bounds(field, &least, &most);
+    if (value->count < least || value->count > most) {
+        return fail_field(call, field, "%u items where %lld to %lld may be", value->count, (long long)least,
                           (long long)most);
     }
     return true;
@@ -281,8 +309,10 @@ static bool take_texts(struct call *call, const struct field *field, const struc
 
 static bool take_json(struct call *call, const struct field *field, const struct json *value, void *slot) {
     const char *text = json_print(call->arena, value);
+    int64_t least, most;
 
-    if (strlen(text) > (size_t)(field->max ? field->max : JSON_BYTES)) {
+    field_bounds(field, &least, &most);
+    if ((int64_t)strlen(text) > most) {
         return fail_field(call, field, "it is too large");
     }
     *(const char **)slot = text;
@@ -346,7 +376,7 @@ static void set_null(const struct field *field, void *slot) {
     }
 }
 
-static bool take(struct call *call, const struct field *field, const struct json *value, void *slot) {
+bool input_form(struct call *call, const struct field *field, const struct json *value, void *slot) {
     switch (field->type) {
     case TYPE_BOOL:
         return take_bool(call, field, value, slot);
@@ -390,7 +420,7 @@ static bool check_reference(struct call *call, const struct field *field, const 
 bool input_value(struct call *call, const struct field *field, const struct json *value, void *slot) {
     if (value->type == JSON_NULL && ((field->rights & NULLABLE) || field->type == TYPE_JSON || field->type == TYPE_TREE)) {
         set_null(field, slot);
-    } else if (!take(call, field, value, slot)) {
+    } else if (!input_form(call, field, value, slot)) {
         return false;
     } else if (field->refers && field_is_text(field) && !check_reference(call, field, *(const char **)slot)) {
         return false;
@@ -601,9 +631,8 @@ bool input_parse(struct call *call, const struct resource *resource, const struc
     return ok;
 }
 
-static const char *input_key(const struct call *call) {
-    const struct operation *op = call->operation;
-
+const char *operation_key(const struct service *service, const struct resource *resource,
+                          const struct operation *op) {
     if (op->flags & OP_NO_WRAP) {
         return NULL;
     }
@@ -613,7 +642,7 @@ static const char *input_key(const struct call *call) {
     if (op->action) {
         return op->action;
     }
-    return call->service->style->bare ? NULL : call->resource->singular;
+    return service->style->bare ? NULL : resource->singular;
 }
 
 /* Members beside the wrapping key: only fields declared OUTER. */
@@ -639,7 +668,7 @@ static bool take_outer(struct call *call, const struct resource *input, const ch
 bool input_body(struct call *call) {
     static const struct json empty = {.type = JSON_MAP};
     const struct resource *input = call->operation->input;
-    const char *key = input_key(call);
+    const char *key = operation_key(call->service, call->resource, call->operation);
     const struct json *body = call->body;
 
     call->input = arena_alloc(call->arena, input->size);

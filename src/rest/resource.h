@@ -44,6 +44,20 @@ void input_defaults(struct call *call, const struct resource *resource, const ui
 /* "yes"-like texts of a query or lenient body: 1 true, 0 false, -1 neither. */
 int truth_of(const char *text);
 
+/* What a value of the field is held to: a number's range, a text's characters, the items of a list or map, the bytes of
+ * JSON. False for types that have no bounds. */
+bool field_bounds(const struct field *field, int64_t *ret_least, int64_t *ret_most);
+
+/* Parses one value by its type and bounds alone: neither .refers nor .check is asked. */
+bool input_form(struct call *call, const struct field *field, const struct json *value, void *slot);
+
+/* The key that wraps the operation's body; null: the body itself. */
+const char *operation_key(const struct service *service, const struct resource *resource,
+                          const struct operation *op);
+
+/* The status of the operation's success. */
+int operation_status(const struct operation *op);
+
 /* The typed input of the call's operation out of its body (wrapping key, CREATE rights). Sets call->input. */
 bool input_body(struct call *call);
 

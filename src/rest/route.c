@@ -182,6 +182,8 @@ static bool ends_with_slash(const struct search *s, const char *raw) {
 
 const struct route *route_find(struct arena *arena, const char *raw_path, const struct service **ret_service,
                                struct parameter *parameters, size_t *ret_count) {
+    const struct service *taken = NULL;
+
     *ret_service = NULL;
     *ret_count = 0;
     for (size_t t = 0; t < tree_count; t++) {
@@ -189,10 +191,14 @@ const struct route *route_find(struct arena *arena, const char *raw_path, const 
         struct search s = {.arena = arena, .parameters = parameters};
         const struct node *found;
 
-        if (strncmp(raw_path, trees[t].service->prefix, size) != 0 || (raw_path[size] && raw_path[size] != '/')) {
+        if (strncmp(raw_path, trees[t].service->prefix, size) != 0 || (raw_path[size] && raw_path[size] != '/') ||
+            (taken && strcmp(taken->prefix, trees[t].service->prefix) != 0)) {
             continue;
         }
-        *ret_service = trees[t].service;
+        taken = *ret_service = trees[t].service;
+        if (trees[t].service->take) {
+            return NULL;
+        }
         if (!split(&s, raw_path + size) || (trees[t].service->style->strict_slash && ends_with_slash(&s, raw_path))) {
             return NULL;
         }
@@ -202,7 +208,9 @@ const struct route *route_find(struct arena *arena, const char *raw_path, const 
             found = match_project(&s, trees[t].service, trees[t].root);
         }
         *ret_count = s.parameter_count;
-        return found ? &found->route : NULL;
+        if (found) {
+            return &found->route;
+        }
     }
     return NULL;
 }

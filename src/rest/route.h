@@ -16,6 +16,7 @@ struct route {
 void routes_build(const struct service *const *services, struct arena *arena);
 
 /* Finds the service and route of a raw (undecoded) path, and its decoded parameters in the arena. Service null: nothing
- * has that prefix. Route null: the service has no such path. */
+ * has that prefix; of services with the same prefix the first that has the path. Route null: the service has no such path,
+ * or takes its requests itself. */
 const struct route *route_find(struct arena *arena, const char *raw_path, const struct service **ret_service,
                                struct parameter *parameters, size_t *ret_count);

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "base/clock.h"
+#include "http/http.h"
 #include "rest/call.h"
 
 struct conf;
@@ -44,6 +45,7 @@ struct api_style {
     int missing_reference;          /* status when a referenced row is absent; 0: 400 */
     int conflict_status;            /* UNIQUE; 0: 409 */
     int read_only_status;           /* a field that may not be given or changed; 0: 400 */
+    int wrong_media;                /* status of a body that is called something else than JSON; 0: it is read all the same */
     const char *request_id_header;  /* besides x-openstack-request-id */
     /* What policy asks of the objects of this service, before the row's own fields: null when it is not for it to say.
      * 'row' is null where there is none (lists, missing rows); then nothing else is asked. Null: without a row the
@@ -95,6 +97,11 @@ struct service {
     /* A host's agent connected (first = it was not known) with its facts, or went away. In a write transaction. */
     bool (*host_up)(struct call *call, const char *host, const struct json *facts);
     bool (*host_down)(struct call *call, const char *host);
+    /* A service whose requests are bytes, not rows, takes them from the head on; its declared operations only say what
+     * there is. 'take' decides as http_server_options.decide does, 'answer' as its answer; call_authenticate tells who
+     * calls. The engine writes the log line. */
+    enum http_body (*take)(struct call *call);
+    void (*answer)(struct call *call);
 };
 
 static inline const char *service_folder(const struct service *service) {

@@ -4,10 +4,11 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "base/crash.h"
 #include "base/id.h"
 #include "rest/cloud.h"
-#include "rest/crash.h"
 #include "rest/dispatch.h"
+#include "rest/history.h"
 #include "rest/resource.h"
 #include "rest/service.h"
 #include "rest/tasks.h"
@@ -35,7 +36,7 @@ void call_after_commit(struct call *call, void (*fn)(void *), void *argument) {
 /* Forgets what a failed try left behind. */
 static void start_over(struct call *call, size_t response_size) {
     call->error = 0;
-    call->error_type = call->error_message = NULL;
+    call->error_type = call->error_message = call->error_logged = NULL;
     call->wake_tasks = false;
     call->after_commit = NULL;
     call->events = NULL;
@@ -52,7 +53,7 @@ static bool run_once(struct call *call, enum db_mode mode, bool (*body)(struct c
     if (!db_begin(call->db, mode)) {
         return fail_database(call);
     }
-    if (!body(call, user) || call->error || db_failure(call->db) != DB_OK || arena_exhausted(call->arena)) {
+    if (!body(call, user) || (mode == DB_WRITE && !history_of_call(call)) || call->error || db_failure(call->db) != DB_OK || arena_exhausted(call->arena)) {
         if (!call->error && db_failure(call->db) != DB_OK) {
             fail_database(call);
         }
@@ -65,14 +66,18 @@ static bool run_once(struct call *call, enum db_mode mode, bool (*body)(struct c
         db_rollback(call->db);
         return false;
     }
-    crash_point("commit");
+    if (mode == DB_WRITE) {
+        crash_point("commit");
+    }
     if (!db_commit(call->db)) {
         if (db_failure(call->db) != DB_RETRY) {
             log_error("commit: %s", db_message(call->db));
         }
         return fail_database(call);
     }
-    crash_point("committed");
+    if (mode == DB_WRITE) {
+        crash_point("committed");
+    }
     return true;
 }
 

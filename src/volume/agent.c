@@ -161,6 +161,36 @@ static bool upload_image(struct work *work) {
     return true;
 }
 
+/* One part of the list: disks whose name begins with 'prefix', by what follows. */
+struct part {
+    struct work *work;
+    const char *prefix;
+};
+
+static void put_part(void *user, const char *name) {
+    const struct part *part = user;
+    size_t size = strlen(part->prefix);
+
+    if (!strncmp(name, part->prefix, size)) {
+        json_text(&part->work->result, name + size);
+    }
+}
+
+static bool list_part(struct work *work, const char *key, const char *prefix) {
+    struct part part = {work, prefix};
+    bool ok;
+
+    json_key(&work->result, key);
+    json_list(&work->result);
+    ok = driver->list(work, put_part, &part);
+    json_list_end(&work->result);
+    return ok;
+}
+
+static bool list(struct work *work) {
+    return list_part(work, "volumes", "volume-") && list_part(work, "snapshots", "snapshot-");
+}
+
 const struct work_kind volume_work[] = {
     {"volume.create", create, COPY_SECONDS},
     {"volume.delete", delete},
@@ -168,6 +198,7 @@ const struct work_kind volume_work[] = {
     {"volume.snapshot_create", snapshot_create, COPY_SECONDS},
     {"volume.snapshot_delete", snapshot_delete},
     {"volume.upload_image", upload_image, COPY_SECONDS},
+    {"volume.list", list, 60},
     {0},
 };
 

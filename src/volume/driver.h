@@ -27,6 +27,9 @@ struct volume_driver {
     /* How much room there is, in GiB. Required. */
     bool (*capacity)(const struct host *host, double *ret_total, double *ret_free);
 
+    /* Calls put(user, name) for each disk of ours that is whole. Required. */
+    bool (*list)(struct work *work, void (*put)(void *user, const char *name), void *user);
+
     /* Makes a disk: blank (zeros), a copy of another one or of an image; larger than its source, the rest is zeros.
      * Fails when the source is not there or is larger than the disk. Required. */
     bool (*make)(struct work *work, const struct volume_spec *spec);

@@ -2,8 +2,9 @@
  * Volumes as sparse raw files: DATA/volumes/volume-ID and snapshot-ID. Raw, so that one that is in use can be copied: its
  * copy is what a disk is after a power failure where the file system shares blocks, and nearly so elsewhere (what is
  * written during the copy may be in it or not). What is being made has the ending ".new". */
+#include <dirent.h>
 #include <errno.h>
-#include <pwd.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,10 +22,32 @@
 
 LOG_MODULE("volume.file");
 
+#define SCRATCH "convert-"
+
 static const double gib = 1 << 30;
 
 static const char *path_of(struct work *work, const char *name) {
     return arena_printf(work->arena, "%s/volumes/%s", work->host->data, name);
+}
+
+/* What a conversion that was killed left: none runs yet. */
+static void scratches_remove(const char *folder) {
+    DIR *all = opendir(folder);
+    const struct dirent *entry;
+
+    while (all && (entry = readdir(all))) {
+        int scratch = !strncmp(entry->d_name, SCRATCH, strlen(SCRATCH))
+                          ? openat(dirfd(all), entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
+
+        if (scratch >= 0) {
+            unlinkat(scratch, "raw", 0);
+            close(scratch);
+            unlinkat(dirfd(all), entry->d_name, AT_REMOVEDIR);
+        }
+    }
+    if (all) {
+        closedir(all);
+    }
 }
 
 static bool file_start(const struct host *host) {
@@ -35,6 +58,7 @@ static bool file_start(const struct host *host) {
         log_error("cannot make %s: %s", path, strerror(errno));
         return false;
     }
+    scratches_remove(path);
     return true;
 }
 
@@ -65,35 +89,29 @@ static const char *qemu_format(const char *format) {
 }
 
 /* A directory where only nobody may write: qemu-img reads a tenant's bytes there without rights. */
-static const char *scratch_make(struct work *work, const struct passwd *nobody) {
-    char *path = arena_printf(work->arena, "%s/volumes/convert-XXXXXX", work->host->data);
+static const char *scratch_make(struct work *work) {
+    char *path = arena_printf(work->arena, "%s/volumes/" SCRATCH "XXXXXX", work->host->data);
 
-    if (!mkdtemp(path) || (nobody && chown(path, nobody->pw_uid, nobody->pw_gid))) {
+    if (!mkdtemp(path) || !run_give_to_nobody(path)) {
         work_fail(work, "cannot make %s: %s", path, strerror(errno));
         return NULL;
     }
     return path;
 }
 
-static bool convert(struct work *work, const struct volume_spec *spec, const char *raw, const struct passwd *nobody) {
-    static const char *const env[] = {"MALLOC_ARENA_MAX=1", NULL};
+static bool convert(struct work *work, const struct volume_spec *spec, const char *scratch, const char *raw) {
+    const char *const argv[] = {"qemu-img", "convert", "-f", qemu_format(spec->format), "-O", "raw", spec->image, raw, NULL};
     struct run_result result;
     struct stat st;
 
     if (stat(spec->image, &st)) {
         return work_fail(work, "cannot find %s: %s", spec->image, strerror(errno));
     }
-    return run_program(work->arena,
-                       &(struct run){
-                           .argv = (const char *const[]){"qemu-img", "convert", "-f", qemu_format(spec->format), "-O", "raw",
-                                                         spec->image, raw, NULL},
-                           .env = env,
-                           .timeout_ms = milliseconds_left(work),
-                           .uid = nobody ? nobody->pw_uid : 0,
-                           .gid = nobody ? st.st_gid : 0,
-                           .max_memory = (size_t)4 << 30,
-                       },
-                       &result) ||
+    return run_program(work->arena, &(struct run){.argv = argv, .timeout_ms = milliseconds_left(work),
+                                                  .confined = RUN_AS_NOBODY, .gid = st.st_gid,
+                                                  .max_file = (uint64_t)spec->size,
+                                                  .reads = (const char *const[]){spec->image, NULL},
+                                                  .writes = (const char *const[]){scratch, NULL}}, &result) ||
            work_fail(work, "image is unacceptable: not readable as %s: %s", spec->format, result.errors);
 }
 
@@ -111,15 +129,14 @@ static bool take_converted(struct work *work, const struct volume_spec *spec, co
 }
 
 static bool make_converted(struct work *work, const struct volume_spec *spec, const char *to) {
-    const struct passwd *nobody = geteuid() ? NULL : getpwnam("nobody");
-    const char *scratch = scratch_make(work, nobody), *raw;
+    const char *scratch = scratch_make(work), *raw;
     bool ok;
 
     if (!scratch) {
         return false;
     }
     raw = arena_printf(work->arena, "%s/raw", scratch);
-    ok = convert(work, spec, raw, nobody) && take_converted(work, spec, raw, to);
+    ok = convert(work, spec, scratch, raw) && take_converted(work, spec, raw, to);
     unlink(raw);
     rmdir(scratch);
     return ok;
@@ -175,30 +192,25 @@ static bool file_connect(struct work *work, const char *name, struct json_out *o
     return true;
 }
 
-/* ---- volumes into images ---- */
-
-static bool write_format(struct work *work, const char *path, const char *draft, const char *format) {
-    struct run_result result;
-
-    return run_program(work->arena,
-                       &(struct run){.argv = (const char *const[]){"qemu-img", "convert", "-U", "-f", "raw", "-O",
-                                                                   qemu_format(format), path, draft, NULL},
-                                     .timeout_ms = milliseconds_left(work)},
-                       &result) ||
-           work_fail(work, "cannot write %s as %s: %s", path, format, result.errors);
+static bool file_list(struct work *work, void (*put)(void *user, const char *name), void *user) {
+    return directory_list(arena_printf(work->arena, "%s/volumes", work->host->data), put, user) ||
+           work_fail(work, "the volumes cannot be listed: %s", strerror(errno));
 }
 
-/* Gives the file to whom the directory of 'path' belongs, and its name. */
-static bool deliver(struct work *work, const char *draft, const char *path) {
-    char *directory = arena_text(work->arena, path);
-    struct stat st;
+/* ---- volumes into images ---- */
 
-    *strrchr(directory, '/') = 0;
-    if (stat(directory, &st) || chown(draft, st.st_uid, st.st_gid) || chmod(draft, 0644) || rename(draft, path)) {
-        return work_fail(work, "cannot deliver %s: %s", path, strerror(errno));
-    }
-    directory_sync(path);
-    return true;
+/* As ourselves: nobody else may open a volume, whose bytes are not understood here but copied. */
+static bool write_format(struct work *work, const char *path, const char *draft, const char *format) {
+    const char *const argv[] = {"qemu-img", "convert", "-U", "-f", "raw", "-O", qemu_format(format), path, draft, NULL};
+    int fd = open(draft, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC, 0600);
+    struct run_result result = {.errors = strerror(errno)};
+
+    return (fd >= 0 && !close(fd) &&
+            run_program(work->arena, &(struct run){.argv = argv, .timeout_ms = milliseconds_left(work),
+                                                   .confined = RUN_AS_SELF,
+                                                   .reads = (const char *const[]){path, NULL},
+                                                   .writes = (const char *const[]){draft, NULL}}, &result)) ||
+           work_fail(work, "cannot write %s as %s: %s", path, format, result.errors);
 }
 
 static bool file_export(struct work *work, const char *name, const char *path, const char *format, int64_t *ret_size,
@@ -214,7 +226,7 @@ static bool file_export(struct work *work, const char *name, const char *path, c
     if (ok && stat(draft, &file)) {
         ok = work_fail(work, "cannot find %s: %s", draft, strerror(errno));
     }
-    ok = ok && deliver(work, draft, path);
+    ok = ok && file_deliver(work, draft, path);
     if (!ok) {
         unlink(draft);
         return false;
@@ -228,6 +240,7 @@ const struct volume_driver volume_driver_file = {
     .name = "file",
     .start = file_start,
     .capacity = file_capacity,
+    .list = file_list,
     .make = file_make,
     .remove = file_remove,
     .extend = file_extend,

@@ -2,9 +2,11 @@
  * Copying sparse files without reading their holes. */
 #include "volume/files.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
@@ -126,4 +128,29 @@ bool file_copy(struct work *work, const char *from, const char *to, int64_t size
         unlink(to);
     }
     return ok;
+}
+
+bool file_deliver(struct work *work, const char *draft, const char *path) {
+    char *directory = arena_text(work->arena, path);
+    struct stat st;
+
+    *strrchr(directory, '/') = 0;
+    if (stat(directory, &st) || (!geteuid() && chown(draft, st.st_uid, st.st_gid)) || chmod(draft, 0640) ||
+        rename(draft, path)) {
+        return work_fail(work, "cannot deliver %s: %s", path, strerror(errno));
+    }
+    directory_sync(path);
+    return true;
+}
+
+bool directory_list(const char *path, void (*put)(void *user, const char *name), void *user) {
+    DIR *directory = opendir(path);
+    const struct dirent *entry;
+
+    while (directory && (entry = readdir(directory))) {
+        if (!strchr(entry->d_name, '.')) {
+            put(user, entry->d_name);
+        }
+    }
+    return directory && !closedir(directory);
 }

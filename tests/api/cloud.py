@@ -7,12 +7,14 @@
 
 The database is SQLite, or a database of its own on the PostgreSQL that HANEUL_TEST_PG names. HANEUL names the
 program (default: build/haneul beside the tests)."""
+import contextlib
 import json
 import os
 import re
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import tempfile
 import time
@@ -90,6 +92,24 @@ class Cloud:
     def log(self):
         with open(os.path.join(self.data, "test.log"), errors="replace") as file:
             return file.read()
+
+    def audit(self, *arguments):
+        """`haneul audit`: its exit status, and what it printed."""
+        done = subprocess.run([PROGRAM, "audit", "--data", self.data, *arguments], stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=120)
+        return done.returncode, done.stdout
+
+    def sql(self, *statements):
+        """Runs statements on the database behind the cloud's back; the rows of the last one, as lists of texts."""
+        if self.database:
+            for statement in statements:
+                answer = self._psql(self.database, statement)
+            return [line.split("|") for line in answer.splitlines()]
+        with contextlib.closing(sqlite3.connect(os.path.join(self.data, "api", "haneul.db"), timeout=30)) as database:
+            for statement in statements:
+                rows = database.execute(statement).fetchall()
+            database.commit()
+        return [["" if cell is None else str(cell) for cell in row] for row in rows]
 
     # ---- use ----
 
@@ -201,12 +221,15 @@ class Cloud:
 
     @staticmethod
     def _psql(url, sql):
-        subprocess.run(["psql", "-q", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", sql], check=True, stdout=subprocess.DEVNULL)
+        return subprocess.run(["psql", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", sql], check=True,
+                              stdout=subprocess.PIPE, text=True).stdout
 
 
 class CloudTest(unittest.TestCase):
-    """Tests that share one cloud, started before the first and stopped after the last; it must end well."""
+    """Tests that share one cloud, started before the first and stopped after the last; it must end well, and with all
+    invariants holding ('audited' False: for tests that break what no audit can mend)."""
     agent = False
+    audited = True
     settings = ()
 
     @classmethod
@@ -215,8 +238,10 @@ class CloudTest(unittest.TestCase):
 
     @classmethod
     def tearDownClass(cls):
+        status, report = cls.cloud.audit() if cls.audited else (0, "")
         codes = cls.cloud.stop()
         assert not any(codes), "a role ended with %s" % codes
+        assert status == 0, "audit: %s" % report
 
     def ask(self, method, path, body=None, expect=None, token=None, headers=None):
         """request() that asserts the status ('expect': a number or several) and returns the body."""

@@ -381,7 +381,8 @@ class Delegation(IdentityTest):
     def test_a_signed_ec2_request_gets_a_token(self):
         key = self.ask("POST", V3 + "/users/%s/credentials/OS-EC2" % self.user["id"],
                        {"tenant_id": self.project["id"]}, 201, self.token)["credential"]
-        params = {"SignatureVersion": "2", "SignatureMethod": "HmacSHA256", "AWSAccessKeyId": key["access"], "Action": "x y"}
+        params = {"SignatureVersion": "2", "SignatureMethod": "HmacSHA256", "AWSAccessKeyId": key["access"], "Action": "x y",
+                  "Timestamp": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())}
         query = "&".join("%s=%s" % (k, urllib.parse.quote(params[k], safe="-_~")) for k in sorted(params))
         text = "GET\nhost\n/\n" + query
         signature = base64.b64encode(hmac.new(key["secret"].encode(), text.encode(), "sha256").digest()).decode()

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "base/arena.h"
@@ -491,6 +493,56 @@ TEST(programs_run_and_are_bounded) {
     check(!run_program(arena, &(struct run){.argv = (const char *const[]){"sh", "-c", "exec >&- 2>&-; sleep 20", NULL},
                                             .timeout_ms = 200}, &result));
     check_int(result.status, -1);
+    check(clock_monotonic() - start < 5 * SECOND);
+    arena_free(arena);
+}
+
+/* Runs 'script' confined; true when it ended well. */
+static bool confined(enum run_confined how, const char *script, const char *reads, const char *writes, uint64_t max_file) {
+    struct arena *arena = arena_new(0);
+    struct run_result result;
+    bool ok = run_program(arena, &(struct run){.argv = (const char *const[]){"sh", "-c", script, NULL}, .timeout_ms = 5000,
+                                               .confined = how, .max_file = max_file,
+                                               .reads = (const char *const[]){reads, NULL},
+                                               .writes = (const char *const[]){writes, NULL}}, &result);
+
+    arena_free(arena);
+    return ok;
+}
+
+TEST(confined_programs_have_limits_and_no_way_out) {
+    struct arena *arena = arena_new(0);
+    const char *mine = test_directory(), *secret = arena_printf(arena, "%s/secret", mine);
+    const char *open_secret = arena_printf(arena, "cat %s", secret), *write = arena_printf(arena, "echo x > %s/new", mine);
+    FILE *file = fopen(secret, "w");
+
+    check(file && fputs("canary", file) >= 0 && !fclose(file) && !chmod(secret, 0644) && !chmod(mine, 0777));
+    check(confined(RUN_AS_NOBODY, "true", NULL, NULL, 0));
+    check(confined(RUN_AS_NOBODY, open_secret, mine, NULL, 0));
+    if (syscall(SYS_landlock_create_ruleset, NULL, 0, 1) > 0) {
+        check(!confined(RUN_AS_NOBODY, open_secret, NULL, NULL, 0));
+        check(!confined(RUN_AS_NOBODY, "cat /etc/passwd", mine, NULL, 0));
+        check(!confined(RUN_AS_SELF, "cat /etc/shadow", mine, NULL, 0));
+        check(!confined(RUN_AS_NOBODY, write, mine, NULL, 0));
+    }
+    check(confined(RUN_AS_NOBODY, write, NULL, mine, 0));
+    check(!confined(RUN_AS_NOBODY, arena_printf(arena, "head -c 100000 /dev/zero > %s/new", mine), NULL, mine, 4096));
+    check(confined(RUN_AS_NOBODY, "test $(ulimit -v) -le 4194304 && test $(ulimit -n) = 64 && test $(ulimit -c) = 0", NULL,
+                   NULL, 0));
+    check(!confined(RUN_AS_NOBODY, "ulimit -n 100", NULL, NULL, 0));
+    if (!geteuid()) {
+        check(confined(RUN_AS_NOBODY, "test $(id -u) != 0 && test $(id -G | wc -w) = 1", NULL, NULL, 0));
+    }
+    arena_free(arena);
+}
+
+TEST(confined_programs_do_not_run_for_ever_on_the_processor) {
+    struct arena *arena = arena_new(0);
+    struct run_result result;
+    const char *const argv[] = {"sh", "-c", "while :; do :; done", NULL};
+    int64_t start = clock_monotonic();
+
+    check(!run_program(arena, &(struct run){.argv = argv, .timeout_ms = 300, .confined = RUN_AS_NOBODY}, &result));
     check(clock_monotonic() - start < 5 * SECOND);
     arena_free(arena);
 }

@@ -53,7 +53,7 @@ static void on_gone(void *user, const char *host) {
     seen.gone++;
 }
 
-static bool on_result(void *user, const char *host, int64_t task, bool ok, const char *error,
+static bool on_result(void *user, const char *host, int64_t task, int attempt, bool ok, const char *error,
                       const struct json *result) {
     if (seen.refuse > 0) {
         seen.refuse--;
@@ -230,13 +230,13 @@ TEST(a_task_runs_and_its_result_comes_back) {
     struct rig rig = rig_start(&host_a, 1);
 
     check(bus_connected(rig.bus, "a"));
-    check(bus_send_task(rig.bus, "a", 1, "echo", "s1", "req-1", 0, "{\"x\": [1, \"\\n\"]}"));
+    check(bus_send_task(rig.bus, "a", 1, 0, "echo", "s1", "req-1", 0, "{\"x\": [1, \"\\n\"]}"));
     check(wait_for(&seen.results, 1));
     check_text(seen.last_result, "{\"id\": \"s1\", \"doc\": {\"x\": [1, \"\\n\"]}}");
-    check(bus_send_task(rig.bus, "a", 2, "echo", "s1", NULL, 0, NULL));
+    check(bus_send_task(rig.bus, "a", 2, 0, "echo", "s1", NULL, 0, NULL));
     check(wait_for(&seen.results, 2));
     check_text(seen.last_result, "{\"id\": \"s1\", \"doc\": null}");
-    check(!bus_send_task(rig.bus, "b", 3, "echo", "s1", NULL, 0, NULL));
+    check(!bus_send_task(rig.bus, "b", 3, 0, "echo", "s1", NULL, 0, NULL));
     check_int(seen.failures, 0);
     check_text(seen.last_facts, "{\"test\": {\"vcpus\": 8}, \"tasks\": []}");
     rig_stop(&rig);
@@ -245,13 +245,13 @@ TEST(a_task_runs_and_its_result_comes_back) {
 TEST(a_failed_task_tells_the_first_cause) {
     struct rig rig = rig_start(&host_a, 1);
 
-    bus_send_task(rig.bus, "a", 1, "fail", "s1", NULL, 0, NULL);
+    bus_send_task(rig.bus, "a", 1, 0, "fail", "s1", NULL, 0, NULL);
     check(wait_for(&seen.failures, 1));
     check_text(seen.last_error, "server s1: the disk ? is full");
-    bus_send_task(rig.bus, "a", 2, "unknown", "s1", NULL, 0, NULL);
+    bus_send_task(rig.bus, "a", 2, 0, "unknown", "s1", NULL, 0, NULL);
     check(wait_for(&seen.failures, 2));
     check_text(seen.last_error, "host a cannot do unknown");
-    bus_send_task(rig.bus, "a", 3, "echo", "s1", NULL, 0, "{broken");
+    bus_send_task(rig.bus, "a", 3, 0, "echo", "s1", NULL, 0, "{broken");
     check(wait_for(&seen.failures, 3));
     check(strstr(seen.last_error, "the document of echo s1 cannot be read"));
     rig_stop(&rig);
@@ -260,10 +260,10 @@ TEST(a_failed_task_tells_the_first_cause) {
 TEST(a_task_has_the_deadline_of_its_kind_or_its_own) {
     struct rig rig = rig_start(&host_a, 1);
 
-    bus_send_task(rig.bus, "a", 1, "deadline", "s1", NULL, 0, NULL);
+    bus_send_task(rig.bus, "a", 1, 0, "deadline", "s1", NULL, 0, NULL);
     check(wait_for(&seen.results, 1));
     check_text(seen.last_result, "{\"seconds\": 77}");
-    bus_send_task(rig.bus, "a", 2, "deadline", "s1", NULL, 5, NULL);
+    bus_send_task(rig.bus, "a", 2, 0, "deadline", "s1", NULL, 5, NULL);
     check(wait_for(&seen.results, 2));
     check_text(seen.last_result, "{\"seconds\": 5}");
     rig_stop(&rig);
@@ -275,7 +275,7 @@ TEST(tasks_of_one_resource_run_in_order_one_at_a_time) {
 
     for (int i = 0; i < 200; i++) {
         snprintf(doc, sizeof doc, "{\"number\": %d}", i);
-        check(bus_send_task(rig.bus, "a", i + 1, "ordered", "s1", NULL, 0, doc));
+        check(bus_send_task(rig.bus, "a", i + 1, 0, "ordered", "s1", NULL, 0, doc));
     }
     check(wait_for(&seen.results, 200));
     check_int(overlaps, 0);
@@ -287,7 +287,7 @@ TEST(a_task_in_hand_is_not_run_twice) {
     struct rig rig = rig_start(&host_a, 1);
 
     for (int i = 0; i < 10; i++) {
-        check(bus_send_task(rig.bus, "a", 7, "slow", "s1", NULL, 0, NULL));
+        check(bus_send_task(rig.bus, "a", 7, 0, "slow", "s1", NULL, 0, NULL));
     }
     check(wait_for(&seen.results, 1));
     usleep(100 * 1000);
@@ -299,24 +299,44 @@ TEST(a_result_that_is_not_recorded_comes_again) {
     struct rig rig = rig_start(&host_a, 1);
 
     seen.refuse = 2;
-    bus_send_task(rig.bus, "a", 7, "echo", "s1", NULL, 0, NULL);
+    bus_send_task(rig.bus, "a", 7, 0, "echo", "s1", NULL, 0, NULL);
     while (seen.refuse > 1) {
         usleep(1000);
     }
-    bus_send_task(rig.bus, "a", 7, "echo", "s1", NULL, 0, NULL);
+    bus_send_task(rig.bus, "a", 7, 0, "echo", "s1", NULL, 0, NULL);
     while (seen.refuse > 0) {
         usleep(1000);
     }
-    bus_send_task(rig.bus, "a", 7, "echo", "s1", NULL, 0, NULL);
+    bus_send_task(rig.bus, "a", 7, 0, "echo", "s1", NULL, 0, NULL);
     check(wait_for(&seen.results, 1));
     check_int(runs, 1);
+    rig_stop(&rig);
+}
+
+TEST(what_comes_late_or_twice_is_not_done_again) {
+    struct rig rig = rig_start(&host_a, 1);
+
+    bus_send_task(rig.bus, "a", 7, 1, "fail", "s1", NULL, 0, NULL);
+    check(wait_for(&seen.results, 1));
+    usleep(20 * 1000);          /* the acknowledgement is on its way */
+    bus_send_task(rig.bus, "a", 7, 1, "fail", "s1", NULL, 0, NULL);
+    bus_send_task(rig.bus, "a", 7, 2, "echo", "s1", NULL, 0, NULL);
+    check(wait_for(&seen.results, 2));
+    check_int(runs, 2);
+    check_int(seen.failures, 1);
+    usleep(20 * 1000);
+    bus_send_task(rig.bus, "a", 7, 2, "echo", "s1", NULL, 0, NULL);
+    bus_send_task(rig.bus, "a", 7, 3, "echo", "s1", NULL, 0, NULL);
+    bus_send_task(rig.bus, "a", 8, 1, "echo", "s1", NULL, 0, NULL);
+    check(wait_for(&seen.results, 3));
+    check_int(runs, 3);
     rig_stop(&rig);
 }
 
 TEST(results_survive_a_restart_of_the_api) {
     struct rig rig = rig_start(&host_a, 1);
 
-    bus_send_task(rig.bus, "a", 7, "slow", "s1", NULL, 0, NULL);
+    bus_send_task(rig.bus, "a", 7, 0, "slow", "s1", NULL, 0, NULL);
     check(wait_for(&runs, 1));
     bus_close(rig.bus);
     check_int(seen.results, 0);
@@ -346,8 +366,8 @@ TEST(a_host_that_leaves_is_gone) {
 TEST(a_stopping_agent_finishes_what_runs_and_delivers_it) {
     struct rig rig = rig_start(&host_a, 1);
 
-    bus_send_task(rig.bus, "a", 7, "slow", "s1", NULL, 0, NULL);
-    bus_send_task(rig.bus, "a", 8, "slow", "s1", NULL, 0, NULL);
+    bus_send_task(rig.bus, "a", 7, 0, "slow", "s1", NULL, 0, NULL);
+    bus_send_task(rig.bus, "a", 8, 0, "slow", "s1", NULL, 0, NULL);
     check(wait_for(&runs, 1));
     check(agent_stop(rig.agent, 5));
     check_int(seen.results, 1);
@@ -359,12 +379,12 @@ TEST(a_stopping_agent_finishes_what_runs_and_delivers_it) {
 TEST(an_agent_asks_and_reports) {
     struct rig rig = rig_start(&host_a, 1);
 
-    bus_send_task(rig.bus, "a", 1, "ask", "s1", NULL, 0, "{\"kind\": \"wanted\"}");
+    bus_send_task(rig.bus, "a", 1, 0, "ask", "s1", NULL, 0, "{\"kind\": \"wanted\"}");
     check(wait_for(&seen.results, 1));
     check_text(seen.last_result, "{\"answer\": {\"host\": \"a\", \"id\": \"me\"}}");
     check(wait_for(&seen.reports, 1));
     check_text(seen.last_report, "{\"power\": 1}");
-    bus_send_task(rig.bus, "a", 2, "ask", "s1", NULL, 0, "{\"kind\": \"something else\"}");
+    bus_send_task(rig.bus, "a", 2, 0, "ask", "s1", NULL, 0, "{\"kind\": \"something else\"}");
     check(wait_for(&seen.results, 2));
     check_text(seen.last_result, "{\"answer\": null}");
     rig_stop(&rig);
@@ -399,7 +419,7 @@ TEST(one_agent_speaks_for_many_hosts) {
     rig = rig_start(hosts, HOSTS);
     check_int((int64_t)bus_hosts(rig.bus, arena, &names), HOSTS);
     for (int i = 0; i < HOSTS; i++) {
-        bus_send_task(rig.bus, hosts[i].name, i + 1, "echo", "same", NULL, 0, NULL);
+        bus_send_task(rig.bus, hosts[i].name, i + 1, 0, "echo", "same", NULL, 0, NULL);
     }
     check(wait_for(&seen.results, HOSTS));
     check(wait_for(&seen.heartbeats, HOSTS / 10));
@@ -414,7 +434,7 @@ TEST(two_agents_live_in_one_process) {
     struct agent *agent = agent_for(&rig, &other, 1);
 
     check(wait_for(&seen.hellos, 2));
-    bus_send_task(rig.bus, "b", 1, "ask", "s1", NULL, 0, "{\"kind\": \"wanted\"}");
+    bus_send_task(rig.bus, "b", 1, 0, "ask", "s1", NULL, 0, "{\"kind\": \"wanted\"}");
     check(wait_for(&seen.results, 1));
     check_text(seen.last_result, "{\"answer\": {\"host\": \"b\", \"id\": \"me\"}}");
     check(agent_stop(agent, 5));
@@ -431,11 +451,11 @@ TEST(a_large_document_goes_through_and_a_too_large_one_is_refused) {
     memset(doc, 'x', size);
     doc[0] = doc[size - 1] = '"';
     doc[size] = 0;
-    check(bus_send_task(rig.bus, "a", 1, "deadline", "s1", NULL, 9, doc));
+    check(bus_send_task(rig.bus, "a", 1, 0, "deadline", "s1", NULL, 9, doc));
     check(wait_for(&seen.results, 1));
     memset(doc, 'x', size + 4000);
     doc[size + 4000] = 0;
-    check(!bus_send_task(rig.bus, "a", 2, "deadline", "s1", NULL, 9, doc));
+    check(!bus_send_task(rig.bus, "a", 2, 0, "deadline", "s1", NULL, 9, doc));
     free(doc);
     rig_stop(&rig);
 }
@@ -471,7 +491,7 @@ TEST(bad_bytes_end_the_connection_and_nothing_else) {
     check(hangs_up(&rig, "x", 1, FRAME_MAX + 1));
     check(!hangs_up(&rig, stranger, sizeof stranger - 1, sizeof stranger - 1));
     check_int(seen.results, 0);
-    bus_send_task(rig.bus, "a", 1, "echo", "s1", NULL, 0, NULL);
+    bus_send_task(rig.bus, "a", 1, 0, "echo", "s1", NULL, 0, NULL);
     check(wait_for(&seen.results, 1));
     rig_stop(&rig);
 }
@@ -501,7 +521,7 @@ TEST(forty_thousand_small_tasks_all_come_back) {
             sched_yield();
         }
         snprintf(id, sizeof id, "server-%d", i % 5000);
-        bus_send_task(rig.bus, "a", i + 1, "echo", id, "req-0f3c", 60, "{\"name\": \"a server\", \"vcpus\": 2}");
+        bus_send_task(rig.bus, "a", i + 1, 0, "echo", id, "req-0f3c", 60, "{\"name\": \"a server\", \"vcpus\": 2}");
     }
     check(wait_for(&seen.results, TASKS));
     printf("    %lld tasks a second\n", (long long)(TASKS * SECOND / (clock_monotonic() - start)));

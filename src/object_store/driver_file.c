@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Blobs as files: ROOT/blobs/abc/abc..., written as ROOT/blobs/new/abc... and renamed when they are durable. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "object_store/driver.h"
+
+enum { PATH_SIZE = 64, FOLDER_SIZE = 3, FLUSH_BYTES = 16 * 1024 * 1024 };
+
+struct blob {
+    int fd;
+    int64_t size, flushed;
+    char name[40];
+};
+
+static int root_fd = -1, new_fd = -1;
+
+static int open_folder(int at, const char *name) {
+    if (mkdirat(at, name, 0700) == 0) {
+        fsync(at);
+    } else if (errno != EEXIST) {
+        return -1;
+    }
+    return openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+static bool start(const char *root) {
+    int base = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    root_fd = base >= 0 ? open_folder(base, "blobs") : -1;
+    new_fd = root_fd >= 0 ? open_folder(root_fd, "new") : -1;
+    if (base >= 0) {
+        close(base);
+    }
+    return new_fd >= 0;
+}
+
+static const char *path_of(const char *name, char path[PATH_SIZE]) {
+    snprintf(path, PATH_SIZE, "%.*s/%.40s", FOLDER_SIZE, name, name);
+    return path;
+}
+
+static int folder_of(const char *name) {
+    char folder[FOLDER_SIZE + 1];
+
+    snprintf(folder, sizeof folder, "%s", name);
+    return open_folder(root_fd, folder);
+}
+
+static struct blob *blob_new(int fd, const char *name) {
+    struct blob *blob = fd >= 0 ? calloc(1, sizeof *blob) : NULL;
+
+    if (!blob) {
+        if (fd >= 0) {
+            close(fd);
+        }
+        return NULL;
+    }
+    blob->fd = fd;
+    snprintf(blob->name, sizeof blob->name, "%s", name);
+    return blob;
+}
+
+static struct blob *blob_create(const char *name) {
+    return blob_new(openat(new_fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600), name);
+}
+
+static bool blob_write(struct blob *blob, const void *bytes, size_t size) {
+    for (const char *at = bytes; size;) {
+        ssize_t written = write(blob->fd, at, size);
+
+        if (written < 0 && errno != EINTR) {
+            return false;
+        }
+        if (written > 0) {
+            at += written;
+            size -= (size_t)written;
+            blob->size += written;
+        }
+    }
+    /* The disk works while bytes still come, so that little is left to wait for at the end. */
+    if (blob->size - blob->flushed >= FLUSH_BYTES) {
+        sync_file_range(blob->fd, blob->flushed, blob->size - blob->flushed, SYNC_FILE_RANGE_WRITE);
+        blob->flushed = blob->size;
+    }
+    return true;
+}
+
+static void blob_close(struct blob *blob) {
+    close(blob->fd);
+    free(blob);
+}
+
+static void blob_discard(struct blob *blob) {
+    unlinkat(new_fd, blob->name, 0);
+    blob_close(blob);
+}
+
+static bool blob_commit(struct blob *blob) {
+    char path[PATH_SIZE];
+    int folder = folder_of(blob->name), error;
+    bool ok = folder >= 0 && fsync(blob->fd) == 0 &&
+              renameat(new_fd, blob->name, root_fd, path_of(blob->name, path)) == 0 && fsync(folder) == 0;
+
+    error = errno;
+    if (folder >= 0) {
+        close(folder);
+    }
+    if (ok) {
+        blob_close(blob);
+    } else {
+        unlinkat(root_fd, path_of(blob->name, path), 0);
+        blob_discard(blob);
+    }
+    errno = error;
+    return ok;
+}
+
+static struct blob *blob_open(const char *name) {
+    char path[PATH_SIZE];
+
+    return blob_new(openat(root_fd, path_of(name, path), O_RDONLY | O_CLOEXEC | O_NOFOLLOW), name);
+}
+
+static ssize_t blob_read(struct blob *blob, int64_t offset, void *bytes, size_t size) {
+    size_t got = 0;
+
+    while (got < size) {
+        ssize_t more = pread(blob->fd, (char *)bytes + got, size - got, offset + (int64_t)got);
+
+        if (more < 0 && errno != EINTR) {
+            return -1;
+        }
+        if (more == 0) {
+            break;
+        }
+        got += more > 0 ? (size_t)more : 0;
+    }
+    return (ssize_t)got;
+}
+
+static bool blob_link(const char *from, const char *to) {
+    char old[PATH_SIZE], new[PATH_SIZE];
+    int folder = folder_of(to);
+    bool ok = folder >= 0 && linkat(root_fd, path_of(from, old), root_fd, path_of(to, new), 0) == 0 && fsync(folder) == 0;
+
+    if (folder >= 0) {
+        close(folder);
+    }
+    return ok;
+}
+
+static bool blob_remove(const char *name) {
+    char path[PATH_SIZE];
+
+    return unlinkat(root_fd, path_of(name, path), 0) == 0 || errno == ENOENT;
+}
+
+static bool each_in(const char *folder, bool whole, void (*fn)(void *user, const char *name, int64_t age, bool whole),
+                    void *user) {
+    int fd = openat(root_fd, folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
+    struct dirent *entry;
+
+    if (!directory) {
+        if (fd >= 0) {
+            close(fd);
+        }
+        return false;
+    }
+    while ((entry = readdir(directory)) != NULL) {
+        struct stat status;
+
+        if (strlen(entry->d_name) == 32 && fstatat(fd, entry->d_name, &status, AT_SYMLINK_NOFOLLOW) == 0) {
+            /* A link is as new as its inode's last change. */
+            fn(user, entry->d_name, clock_now() / SECOND - status.st_ctim.tv_sec, whole);
+        }
+    }
+    closedir(directory);
+    return true;
+}
+
+static bool each(void (*fn)(void *user, const char *name, int64_t age, bool whole), void *user) {
+    int fd = openat(root_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
+    struct dirent *entry;
+    bool ok = directory && each_in("new", false, fn, user);
+
+    if (!directory && fd >= 0) {
+        close(fd);
+    }
+    while (ok && (entry = readdir(directory)) != NULL) {
+        ok = strlen(entry->d_name) != FOLDER_SIZE || strspn(entry->d_name, "0123456789abcdef") != FOLDER_SIZE ||
+             each_in(entry->d_name, true, fn, user);
+    }
+    if (directory) {
+        closedir(directory);
+    }
+    return ok;
+}
+
+const struct object_driver object_driver_file = {
+    .name = "file", .start = start, .create = blob_create, .write = blob_write, .commit = blob_commit,
+    .discard = blob_discard, .open = blob_open, .read = blob_read, .close = blob_close, .link = blob_link,
+    .remove = blob_remove, .each = each};

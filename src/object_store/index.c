@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The files of the index: schema, connections, statements. */
+#include "object_store/index.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/log.h"
+
+LOG_MODULE("object_store.index");
+
+struct store store;
+
+#define OBJECT_COLUMNS                                                                                                 \
+    "name, version, size, modified, expires, etag, type, kind, meta, place, data, sum"
+#define OBJECT_DEFINITION                                                                                              \
+    "container INTEGER NOT NULL, name TEXT NOT NULL, version INTEGER NOT NULL, size INTEGER NOT NULL,"                 \
+    " modified INTEGER NOT NULL, expires INTEGER NOT NULL, etag TEXT NOT NULL, type TEXT NOT NULL,"                    \
+    " kind INTEGER NOT NULL, meta BLOB, place TEXT, data INTEGER NOT NULL, sum INTEGER NOT NULL,"
+#define CONTAINER_COLUMNS                                                                                              \
+    "id, name, created, modified, objects, bytes, old_objects, old_bytes, policy, versions, meta"
+
+static const char schema[] =
+    "CREATE TABLE IF NOT EXISTS account (name TEXT PRIMARY KEY, created INTEGER NOT NULL, containers INTEGER NOT NULL,"
+    " objects INTEGER NOT NULL, bytes INTEGER NOT NULL, meta BLOB) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS container (id INTEGER PRIMARY KEY AUTOINCREMENT, account TEXT NOT NULL,"
+    " name TEXT NOT NULL, created INTEGER NOT NULL, modified INTEGER NOT NULL, objects INTEGER NOT NULL,"
+    " bytes INTEGER NOT NULL, old_objects INTEGER NOT NULL, old_bytes INTEGER NOT NULL, policy INTEGER NOT NULL,"
+    " versions INTEGER NOT NULL, meta BLOB, UNIQUE (account, name));"
+    "CREATE TABLE IF NOT EXISTS object (" OBJECT_DEFINITION " PRIMARY KEY (container, name)) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS version (" OBJECT_DEFINITION " PRIMARY KEY (container, name, version DESC)) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS data (id INTEGER PRIMARY KEY, bytes BLOB NOT NULL);"
+    "CREATE TABLE IF NOT EXISTS garbage (place TEXT PRIMARY KEY) WITHOUT ROWID;"
+    "CREATE INDEX IF NOT EXISTS object_expires ON object (expires) WHERE expires > 0;"
+    "CREATE INDEX IF NOT EXISTS object_place ON object (place) WHERE place IS NOT NULL;"
+    "CREATE INDEX IF NOT EXISTS version_place ON version (place) WHERE place IS NOT NULL;";
+
+static const char *const sql[STATEMENTS] = {
+    [S_BEGIN_READ] = "BEGIN",
+    [S_BEGIN_WRITE] = "BEGIN IMMEDIATE",
+    [S_COMMIT] = "COMMIT",
+    [S_ROLLBACK] = "ROLLBACK",
+    [S_ACCOUNT] = "SELECT created, containers, objects, bytes, meta FROM account WHERE name = ?",
+    [S_ACCOUNT_PUT] = "INSERT INTO account VALUES (?1, ?2, 0, 0, 0, ?3) ON CONFLICT (name) DO UPDATE SET created ="
+                      " CASE WHEN created = 0 THEN excluded.created ELSE created END, meta = excluded.meta",
+    [S_ACCOUNT_COUNT] = "INSERT INTO account VALUES (?1, 0, ?2, ?3, ?4, NULL) ON CONFLICT (name) DO UPDATE SET"
+                        " containers = containers + ?2, objects = objects + ?3, bytes = bytes + ?4",
+    [S_ACCOUNT_DELETE] = "DELETE FROM account WHERE name = ?",
+    [S_CONTAINER] = "SELECT " CONTAINER_COLUMNS " FROM container WHERE account = ? AND name = ?",
+    [S_CONTAINER_INSERT] = "INSERT INTO container (account, name, created, modified, objects, bytes, old_objects, old_bytes,"
+                           " policy, versions, meta) VALUES (?1, ?2, ?3, ?3, 0, 0, 0, 0, ?4, ?5, ?6)",
+    [S_CONTAINER_UPDATE] = "UPDATE container SET modified = ?2, versions = ?3, meta = ?4 WHERE id = ?1",
+    [S_CONTAINER_COUNT] = "UPDATE container SET objects = objects + ?2, bytes = bytes + ?3, old_objects = old_objects + ?4,"
+                          " old_bytes = old_bytes + ?5, modified = max(modified, ?6) WHERE id = ?1",
+    [S_CONTAINER_DELETE] = "DELETE FROM container WHERE id = ?",
+    [S_CONTAINER_USED] = "SELECT EXISTS (SELECT 1 FROM object WHERE container = ?1) OR"
+                         " EXISTS (SELECT 1 FROM version WHERE container = ?1)",
+    [S_OBJECT] = "SELECT " OBJECT_COLUMNS " FROM object WHERE container = ? AND name = ?",
+    [S_OBJECT_PUT] = "INSERT OR REPLACE INTO object VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    [S_OBJECT_DELETE] = "DELETE FROM object WHERE container = ? AND name = ?",
+    [S_OBJECT_UPDATE] = "UPDATE object SET modified = ?4, expires = ?5, type = ?6, meta = ?7"
+                        " WHERE container = ?1 AND name = ?2 AND ?3 = ?3",
+    [S_VERSION] = "SELECT " OBJECT_COLUMNS " FROM version WHERE container = ? AND name = ? AND version = ?",
+    [S_VERSION_NEWEST] = "SELECT " OBJECT_COLUMNS " FROM version WHERE container = ? AND name = ?"
+                         " ORDER BY version DESC LIMIT 1",
+    [S_VERSION_KEEP] = "INSERT OR REPLACE INTO version SELECT * FROM object WHERE container = ? AND name = ?",
+    [S_VERSION_MARKER] = "INSERT OR REPLACE INTO version VALUES (?1, ?2, ?3, 0, ?4, 0, '', 'application/x-deleted;swift_versions_deleted=1',"
+                         " 3, NULL, NULL, 0, 0)",
+    [S_VERSION_DELETE] = "DELETE FROM version WHERE container = ? AND name = ? AND version = ?",
+    [S_VERSION_UPDATE] = "UPDATE version SET modified = ?4, expires = ?5, type = ?6, meta = ?7"
+                         " WHERE container = ?1 AND name = ?2 AND version = ?3",
+    [S_VERSION_RESTORE] = "INSERT OR REPLACE INTO object SELECT * FROM version WHERE container = ? AND name = ? AND version = ?",
+    [S_DATA] = "SELECT bytes FROM data WHERE id = ?",
+    [S_DATA_PUT] = "INSERT INTO data (bytes) VALUES (?)",
+    [S_DATA_DELETE] = "DELETE FROM data WHERE id = ?",
+    [S_GARBAGE_PUT] = "INSERT OR IGNORE INTO garbage VALUES (?)",
+    [S_GARBAGE_DELETE] = "DELETE FROM garbage WHERE place = ?",
+    [S_GARBAGE_LIST] = "SELECT place FROM garbage LIMIT 1000",
+    [S_LIST_OBJECTS] = "SELECT " OBJECT_COLUMNS " FROM object WHERE container = ? AND name >= ? ORDER BY name",
+    [S_LIST_OBJECTS_BACK] = "SELECT " OBJECT_COLUMNS " FROM object WHERE container = ? AND name < ? ORDER BY name DESC",
+    [S_LIST_CONTAINERS] = "SELECT " CONTAINER_COLUMNS " FROM container WHERE account = ? AND name >= ? ORDER BY name",
+    [S_LIST_CONTAINERS_BACK] = "SELECT " CONTAINER_COLUMNS " FROM container WHERE account = ? AND name < ?"
+                               " ORDER BY name DESC",
+    [S_LIST_VERSIONS] = "SELECT " OBJECT_COLUMNS " FROM version WHERE container = ? AND name >= ?"
+                        " ORDER BY name, version DESC",
+    [S_EXPIRED] = "SELECT c.account, c.name, o.name FROM object o JOIN container c ON c.id = o.container"
+                  " WHERE o.expires > 0 AND o.expires <= ? LIMIT ?",
+    [S_ANY_CONTAINER] = "SELECT name FROM container WHERE account = ? LIMIT 1",
+    [S_ANY_OBJECT] = "SELECT name FROM object WHERE container = ? LIMIT 1",
+    [S_ANY_VERSION] = "SELECT name, version FROM version WHERE container = ? LIMIT 1",
+    [S_PLACE_USED] = "SELECT EXISTS (SELECT 1 FROM object WHERE place = ?1) OR"
+                     " EXISTS (SELECT 1 FROM version WHERE place = ?1)",
+};
+
+/* The hash that chooses a shard must be the same for ever. FNV-1a with a final mix. */
+static uint64_t hash_of(const char *account, const char *container) {
+    uint64_t hash = 0xcbf29ce484222325ULL;
+
+    for (int part = 0; part < 2; part++) {
+        for (const char *at = part ? container : account; at && *at; at++) {
+            hash = (hash ^ (unsigned char)*at) * 0x100000001b3ULL;
+        }
+        hash = (hash ^ 0xff) * 0x100000001b3ULL;
+    }
+    hash = (hash ^ hash >> 33) * 0xff51afd7ed558ccdULL;
+    return hash ^ hash >> 33;
+}
+
+struct shard *index_shard(const char *account, const char *container) {
+    return &store.shards[hash_of(account, container) % (unsigned)store.shard_count];
+}
+
+enum store_result index_error(struct index *index) {
+    int code = sqlite3_extended_errcode(index->handle);
+
+    if ((code & 0xff) == SQLITE_FULL || ((code & 0xff) == SQLITE_IOERR && sqlite3_system_errno(index->handle) == ENOSPC)) {
+        return STORE_FULL;
+    }
+    log_error("the index: %s (%d)", sqlite3_errmsg(index->handle), code);
+    return STORE_FAILED;
+}
+
+bool index_failed(struct index *index) {
+    int code = sqlite3_errcode(index->handle) & 0xff;
+
+    return code != SQLITE_OK && code != SQLITE_ROW && code != SQLITE_DONE;
+}
+
+sqlite3_stmt *index_statement(struct index *index, enum statement which) {
+    sqlite3_stmt **at = &index->statements[which];
+
+    if (!*at && sqlite3_prepare_v3(index->handle, sql[which], -1, SQLITE_PREPARE_PERSISTENT, at, NULL) != SQLITE_OK) {
+        log_error("the index: %s: %s", sql[which], sqlite3_errmsg(index->handle));
+        abort();        /* a statement of ours that is wrong, or no memory */
+    }
+    return *at;
+}
+
+bool index_run(struct index *index, sqlite3_stmt *statement) {
+    int code = sqlite3_step(statement);
+
+    sqlite3_reset(statement);
+    return code == SQLITE_DONE || code == SQLITE_ROW;
+}
+
+static void index_close(struct index *index) {
+    for (int i = 0; i < STATEMENTS; i++) {
+        sqlite3_finalize(index->statements[i]);
+    }
+    sqlite3_close(index->handle);
+    free(index);
+}
+
+struct index *index_connect(struct shard *shard) {
+    static const char settings[] = "PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+                                   "PRAGMA cache_size = -2048; PRAGMA mmap_size = 1073741824; PRAGMA temp_store = MEMORY;"
+                                   "PRAGMA wal_autocheckpoint = 4096; PRAGMA journal_size_limit = 134217728;"
+                                   "PRAGMA trusted_schema = OFF;";
+    struct index *index = calloc(1, sizeof *index);
+
+    if (!index) {
+        abort();
+    }
+    if (sqlite3_open_v2(shard->target, &index->handle,
+                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI, NULL) == SQLITE_OK) {
+        sqlite3_extended_result_codes(index->handle, 1);
+        sqlite3_busy_timeout(index->handle, 10000);
+        if (sqlite3_exec(index->handle, settings, NULL, NULL, NULL) == SQLITE_OK) {
+            return index;
+        }
+    }
+    index_error(index);
+    index_close(index);
+    return NULL;
+}
+
+struct index *index_reader(struct shard *shard) {
+    struct index *index;
+
+    pthread_mutex_lock(&shard->lock);
+    index = shard->readers;
+    if (index) {
+        shard->readers = index->next;
+    }
+    pthread_mutex_unlock(&shard->lock);
+    return index ? index : index_connect(shard);
+}
+
+void index_reader_release(struct shard *shard, struct index *index) {
+    pthread_mutex_lock(&shard->lock);
+    index->next = shard->readers;
+    shard->readers = index;
+    pthread_mutex_unlock(&shard->lock);
+}
+
+static bool open_shard(struct arena *arena, const char *root, bool memory, int number, const char **ret_error) {
+    struct shard *shard = &store.shards[number];
+
+    shard->number = number;
+    shard->last = &shard->first;
+    pthread_mutex_init(&shard->lock, NULL);
+    pthread_cond_init(&shard->work, NULL);
+    shard->target = memory ? arena_printf(store.arena, "file:/haneul-objects-%d?vfs=memdb", number)
+                           : arena_printf(store.arena, "%s/index-%02d.db", root, number);
+    shard->writer = index_connect(shard);
+    if (!shard->writer || sqlite3_exec(shard->writer->handle, schema, NULL, NULL, NULL) != SQLITE_OK) {
+        *ret_error = arena_printf(arena, "the index of objects %s cannot be opened: %s", shard->target,
+                                  shard->writer ? sqlite3_errmsg(shard->writer->handle) : "the log has the cause");
+        return false;
+    }
+    return true;
+}
+
+/* The number of shards is chosen when the store is made, and kept with it. */
+static int kept_shards(struct arena *arena, const char *root, int wanted) {
+    const char *path = arena_printf(arena, "%s/shards", root);
+    FILE *file = fopen(path, "re");
+    int kept = 0;
+
+    if (file) {
+        if (fscanf(file, "%d", &kept) != 1) {
+            kept = 0;
+        }
+        fclose(file);
+        return kept;
+    }
+    file = fopen(path, "wxe");
+    if (!file) {
+        return 0;
+    }
+    fprintf(file, "%d\n", wanted);
+    kept = fflush(file) == 0 && fsync(fileno(file)) == 0 ? wanted : 0;
+    fclose(file);
+    return kept;
+}
+
+bool index_open_all(struct arena *arena, const char *root, bool memory, int shards, const char **ret_error) {
+    shards = memory ? shards : kept_shards(arena, root, shards);
+    if (shards < 1 || shards > 256) {
+        *ret_error = arena_printf(arena, "%s/shards cannot be read or made, or is no number from 1 to 256", root);
+        return false;
+    }
+    store.arena = arena_new(0);
+    store.shards = arena_alloc(store.arena, (size_t)shards * sizeof *store.shards);
+    store.shard_count = shards;
+    for (int i = 0; i < shards; i++) {
+        if (!open_shard(arena, root, memory, i, ret_error)) {
+            return false;
+        }
+    }
+    return true;
+}

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The index: SQLite files, one a shard. A container and all its objects are in the shard that the hash of its name says, so
+ * that a change is one transaction of one file. What an account has is counted in each shard for the containers there; the
+ * sum is the account's. Its metadata are in the shard of its own name.
+ *
+ * Each shard has one writer (writer.c) and as many readers as ask at once. */
+#pragma once
+#include <pthread.h>
+#include <sqlite3.h>
+
+#include "base/arena.h"
+#include "object_store/driver.h"
+#include "object_store/store.h"
+
+enum statement {
+    S_BEGIN_READ, S_BEGIN_WRITE, S_COMMIT, S_ROLLBACK,
+    S_ACCOUNT, S_ACCOUNT_PUT, S_ACCOUNT_COUNT, S_ACCOUNT_DELETE,
+    S_CONTAINER, S_CONTAINER_INSERT, S_CONTAINER_UPDATE, S_CONTAINER_COUNT, S_CONTAINER_DELETE, S_CONTAINER_USED,
+    S_OBJECT, S_OBJECT_PUT, S_OBJECT_DELETE, S_OBJECT_UPDATE,
+    S_VERSION, S_VERSION_NEWEST, S_VERSION_KEEP, S_VERSION_MARKER, S_VERSION_DELETE, S_VERSION_UPDATE, S_VERSION_RESTORE,
+    S_DATA, S_DATA_PUT, S_DATA_DELETE, S_GARBAGE_PUT, S_GARBAGE_DELETE, S_GARBAGE_LIST,
+    S_LIST_OBJECTS, S_LIST_OBJECTS_BACK, S_LIST_CONTAINERS, S_LIST_CONTAINERS_BACK, S_LIST_VERSIONS,
+    S_EXPIRED, S_ANY_CONTAINER, S_ANY_OBJECT, S_ANY_VERSION, S_PLACE_USED,
+    STATEMENTS
+};
+
+/* A connection: one thread at a time. */
+struct index {
+    sqlite3 *handle;
+    sqlite3_stmt *statements[STATEMENTS];
+    struct index *next;
+};
+
+struct shard {
+    int number;
+    char *target;                   /* file, or name of a database in memory */
+    pthread_mutex_t lock;
+    pthread_cond_t work;
+    struct store_change *first, **last;
+    struct index *readers;          /* idle ones */
+    struct index *writer;
+    int64_t newest;                 /* the last version given */
+    const char *garbage[64];        /* blobs that the batch under way leaves, in its arena */
+    int garbage_count;
+};
+
+extern struct store {
+    struct arena *arena;            /* lives as long as the program */
+    struct shard *shards;
+    int shard_count;
+    const struct object_driver *driver;
+} store;
+
+/* index.c */
+bool index_open_all(struct arena *arena, const char *root, bool memory, int shards, const char **ret_error);
+struct shard *index_shard(const char *account, const char *container);      /* container null: the account's own */
+struct index *index_reader(struct shard *shard);        /* null: it cannot be opened (logged) */
+void index_reader_release(struct shard *shard, struct index *index);
+struct index *index_connect(struct shard *shard);
+/* The statement, ready to be bound and stepped; it must be reset. */
+sqlite3_stmt *index_statement(struct index *index, enum statement which);
+bool index_run(struct index *index, sqlite3_stmt *statement);       /* steps to the end and resets; false after an error */
+bool index_failed(struct index *index);                 /* the last statement ended with an error */
+enum store_result index_error(struct index *index);     /* which; logs it */
+
+/* rows.c: rows as structs. Texts are copied to the arena, or (null) point into the statement. */
+void index_bind_text(sqlite3_stmt *statement, int at, const char *text);
+struct store_meta index_unpack(struct arena *arena, const void *bytes, size_t size);
+void index_bind_meta(sqlite3_stmt *statement, int at, struct arena *arena, const struct store_meta *meta);
+void index_read_object(struct arena *arena, sqlite3_stmt *row, struct store_object *ret);
+void index_read_container(struct arena *arena, sqlite3_stmt *row, struct store_container *ret);
+/* True when it is there. */
+bool index_find_container(struct index *index, struct arena *arena, const char *account, const char *container,
+                          struct store_container *ret);
+bool index_find_object(struct index *index, struct arena *arena, int64_t container, const char *name, int64_t version,
+                       struct store_object *ret);
+
+/* writer.c */
+bool writers_start(void);
+/* Gives the change to the shard's writer, and waits unless it has 'done'. */
+enum store_result writer_submit(struct shard *shard, struct store_change *change,
+                                enum store_result (*apply)(struct shard *shard, struct store_change *change));
+/* The blob is removed once the batch is durable. */
+bool writer_garbage(struct shard *shard, const char *place);
+int64_t writer_version(struct shard *shard);            /* a time that no other has in this shard */
+
+/* bytes.c: what a change needs of its upload. */
+struct upload_bytes {
+    const char *place;              /* blob; null: */
+    const void *bytes;              /* in memory */
+    uint32_t sum;
+};
+struct upload_bytes upload_bytes(const struct store_upload *upload);
+void upload_taken(struct store_upload *upload);         /* the blob belongs to the index now */

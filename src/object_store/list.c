@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Walks over names: several ordered cursors (the shards of an account; current objects and old versions) merged into one
+ * order. Names that share what stands before a delimiter are stepped over by seeking behind them, never by reading them. */
+#include <string.h>
+
+#include "base/clock.h"
+#include "object_store/index.h"
+
+enum { MAX_CURSORS = 256 };
+
+struct cursor {
+    struct shard *shard;
+    struct index *index;
+    sqlite3_stmt *rows;
+    int64_t container;              /* of objects */
+    const char *name;               /* of the row it stands on; null: at its end */
+    size_t size;
+};
+
+struct walk {
+    const struct store_list *list;
+    struct arena *arena;
+    struct cursor cursors[MAX_CURSORS];
+    int count;
+    char *bound;                    /* room for a name to seek to */
+    size_t bound_room;
+    bool failed;
+};
+
+static bool is_objects(const struct store_list *list) {
+    return list->container != NULL;
+}
+
+static void step(struct walk *walk, struct cursor *cursor) {
+    if (sqlite3_step(cursor->rows) != SQLITE_ROW) {
+        cursor->name = NULL;
+        walk->failed = walk->failed || index_failed(cursor->index);
+        return;
+    }
+    cursor->name = (const char *)sqlite3_column_text(cursor->rows, is_objects(walk->list) ? 0 : 1);
+    cursor->size = (size_t)sqlite3_column_bytes(cursor->rows, is_objects(walk->list) ? 0 : 1);
+}
+
+/* Places a cursor at the first name >= 'size' bytes of 'bound' (backwards: the last one below). */
+static void seek(struct walk *walk, struct cursor *cursor, const char *bound, size_t size) {
+    sqlite3_reset(cursor->rows);
+    if (is_objects(walk->list)) {
+        sqlite3_bind_int64(cursor->rows, 1, cursor->container);
+    } else {
+        index_bind_text(cursor->rows, 1, walk->list->account);
+    }
+    sqlite3_bind_text(cursor->rows, 2, bound, (int)size, SQLITE_TRANSIENT);
+    step(walk, cursor);
+}
+
+static void seek_all(struct walk *walk, const char *bound, size_t size) {
+    for (int i = 0; i < walk->count; i++) {
+        seek(walk, &walk->cursors[i], bound, size);
+    }
+}
+
+static int compare(const char *a, size_t a_size, const char *b, size_t b_size) {
+    int order = memcmp(a, b, a_size < b_size ? a_size : b_size);
+
+    return order ? order : a_size < b_size ? -1 : a_size > b_size;
+}
+
+/* The cursor whose name comes next; of equal names the first cursor's. */
+static struct cursor *next_cursor(struct walk *walk) {
+    struct cursor *best = NULL;
+
+    for (int i = 0; i < walk->count; i++) {
+        struct cursor *cursor = &walk->cursors[i];
+
+        if (cursor->name) {
+            int order = best ? compare(cursor->name, cursor->size, best->name, best->size) : -1;
+
+            if (!best || (walk->list->reverse ? order > 0 : order < 0)) {
+                best = cursor;
+            }
+        }
+    }
+    return best;
+}
+
+/* The first bytes that sort behind everything that begins with 'text'; 0 bytes: nothing does. */
+static size_t behind(struct walk *walk, const char *text, size_t size) {
+    if (walk->bound_room < size + 1) {
+        walk->bound_room = size * 2 + 64;
+        walk->bound = arena_alloc(walk->arena, walk->bound_room);
+    }
+    memcpy(walk->bound, text, size);
+    while (size && (unsigned char)walk->bound[size - 1] == 0xff) {
+        size--;
+    }
+    if (size) {
+        walk->bound[size - 1]++;
+    }
+    return size;
+}
+
+static const char *greater(const char *a, const char *b) {
+    return !a || !*a ? b : !b || !*b ? a : strcmp(a, b) > 0 ? a : b;
+}
+
+/* Forwards: behind the marker, and not before the prefix. */
+static void begin_forwards(struct walk *walk) {
+    const struct store_list *list = walk->list;
+    const char *from = greater(list->marker, list->prefix);
+
+    from = from ? from : "";
+    /* Names behind the marker are those >= the marker with a NUL. Old versions of the marker's own name may follow it. */
+    seek_all(walk, from, strlen(from) + (list->marker && from == list->marker && !list->marker_version));
+}
+
+/* Backwards: below the marker, and not behind what has the prefix. */
+static void begin_backwards(struct walk *walk) {
+    const struct store_list *list = walk->list;
+    size_t size = list->prefix && *list->prefix ? behind(walk, list->prefix, strlen(list->prefix)) : 0;
+    const char *marker = list->marker && *list->marker ? list->marker : NULL;
+    static const char last[] = "\xff\xff\xff\xff";
+
+    if (marker && (!size || compare(marker, strlen(marker), walk->bound, size) < 0)) {
+        seek_all(walk, marker, strlen(marker));
+    } else if (size) {
+        seek_all(walk, walk->bound, size);
+    } else {
+        seek_all(walk, last, 4);
+    }
+}
+
+static bool is_over(const struct store_list *list, const struct cursor *at) {
+    const char *end = list->end_marker && *list->end_marker ? list->end_marker : NULL;
+    size_t prefix = list->prefix ? strlen(list->prefix) : 0;
+    int order = end ? compare(at->name, at->size, end, strlen(end)) : 0;
+
+    return (end && (list->reverse ? order <= 0 : order >= 0)) || at->size < prefix ||
+           (prefix && memcmp(at->name, list->prefix, prefix) != 0);
+}
+
+/* Bytes of the name up to and with the delimiter behind the prefix; 0: it has none. */
+static size_t common_size(const struct store_list *list, const struct cursor *at) {
+    size_t prefix = list->prefix ? strlen(list->prefix) : 0, size = list->delimiter ? strlen(list->delimiter) : 0;
+    const char *found = size ? memmem(at->name + prefix, at->size - prefix, list->delimiter, size) : NULL;
+
+    return found ? (size_t)(found - at->name) + size : 0;
+}
+
+/* Tells of the shared name and seeks behind it. 1: told, 0: it is the marker itself, -1: the walk ends. */
+static int tell_common(struct walk *walk, const struct cursor *at, size_t size) {
+    const struct store_list *list = walk->list;
+    char *name = arena_text_size(walk->arena, at->name, size);
+    bool told = !list->marker || strcmp(list->marker, name) != 0;
+
+    if (told && !list->on_common(list->user, name)) {
+        return -1;
+    }
+    if (list->reverse) {
+        seek_all(walk, name, size);
+    } else {
+        size = behind(walk, name, size);
+        if (!size) {
+            return -1;
+        }
+        seek_all(walk, walk->bound, size);
+    }
+    return told;
+}
+
+static bool is_before_marker(const struct store_list *list, const struct cursor *at, const struct store_object *object) {
+    return list->marker_version && list->marker && !strcmp(at->name, list->marker) &&
+           (object->current || object->version >= list->marker_version);
+}
+
+/* 1: told, 0: passed over, -1: the walk ends. */
+static int tell_row(struct walk *walk, struct cursor *at) {
+    const struct store_list *list = walk->list;
+    int told = 1;
+
+    if (is_objects(list)) {
+        struct store_object object;
+
+        index_read_object(NULL, at->rows, &object);
+        object.current = at == walk->cursors;
+        if (sqlite3_column_bytes(at->rows, 8)) {
+            object.meta = index_unpack(walk->arena, sqlite3_column_blob(at->rows, 8),
+                                       (size_t)sqlite3_column_bytes(at->rows, 8));
+        }
+        if (list->versions && is_before_marker(list, at, &object)) {
+            told = 0;
+        } else if (object.expires && !list->versions && object.expires <= clock_now() / SECOND) {
+            told = 0;
+        } else if (!list->on_object(list->user, &object)) {
+            told = -1;
+        }
+    } else {
+        struct store_container container;
+
+        index_read_container(NULL, at->rows, &container);
+        told = list->on_container(list->user, &container) ? 1 : -1;
+    }
+    if (told >= 0) {
+        step(walk, at);
+    }
+    return told;
+}
+
+static bool run(struct walk *walk) {
+    const struct store_list *list = walk->list;
+    struct cursor *at;
+    int64_t count = 0;
+
+    if (list->reverse) {
+        begin_backwards(walk);
+    } else {
+        begin_forwards(walk);
+    }
+    while ((at = next_cursor(walk)) != NULL && !is_over(list, at)) {
+        size_t common = common_size(list, at);
+        int told;
+
+        if (count == list->limit) {
+            return true;
+        }
+        told = common ? tell_common(walk, at, common) : tell_row(walk, at);
+        if (told < 0) {
+            return false;
+        }
+        count += told;
+    }
+    return false;
+}
+
+static bool add_cursor(struct walk *walk, struct shard *shard, enum statement which, int64_t container) {
+    struct cursor *cursor = &walk->cursors[walk->count];
+
+    /* The cursors of one container share a connection and its snapshot. */
+    cursor->index = container && walk->count ? walk->cursors[0].index : index_reader(shard);
+    if (!cursor->index) {
+        return false;
+    }
+    cursor->shard = shard;
+    cursor->container = container;
+    cursor->rows = index_statement(cursor->index, which);
+    walk->count++;
+    return true;
+}
+
+static void end(struct walk *walk) {
+    for (int i = 0; i < walk->count; i++) {
+        sqlite3_reset(walk->cursors[i].rows);
+    }
+    for (int i = 0; i < walk->count; i++) {
+        struct cursor *cursor = &walk->cursors[i];
+
+        if (!i || cursor->index != walk->cursors[0].index) {
+            if (!sqlite3_get_autocommit(cursor->index->handle)) {
+                index_run(cursor->index, index_statement(cursor->index, S_COMMIT));
+            }
+            index_reader_release(cursor->shard, cursor->index);
+        }
+    }
+}
+
+static enum store_result open_objects(struct walk *walk) {
+    const struct store_list *list = walk->list;
+    struct shard *shard = index_shard(list->account, list->container);
+    struct store_container container;
+    struct index *index;
+
+    if (!add_cursor(walk, shard, list->reverse ? S_LIST_OBJECTS_BACK : S_LIST_OBJECTS, 0)) {
+        return STORE_FAILED;
+    }
+    index = walk->cursors[0].index;
+    index_run(index, index_statement(index, S_BEGIN_READ));
+    if (!index_find_container(index, walk->arena, list->account, list->container, &container)) {
+        return index_failed(index) ? index_error(index) : STORE_NO_CONTAINER;
+    }
+    walk->cursors[0].container = container.id;
+    return !list->versions || add_cursor(walk, shard, S_LIST_VERSIONS, container.id) ? STORE_OK : STORE_FAILED;
+}
+
+static enum store_result open_containers(struct walk *walk) {
+    for (int i = 0; i < store.shard_count; i++) {
+        if (!add_cursor(walk, &store.shards[i], walk->list->reverse ? S_LIST_CONTAINERS_BACK : S_LIST_CONTAINERS, 0)) {
+            return STORE_FAILED;
+        }
+    }
+    return STORE_OK;
+}
+
+enum store_result store_list(struct arena *arena, const struct store_list *list, bool *ret_more) {
+    struct walk *walk = ARENA_NEW(arena, struct walk);
+    enum store_result result;
+    bool more = false;
+
+    walk->list = list;
+    walk->arena = arena;
+    result = is_objects(list) ? open_objects(walk) : open_containers(walk);
+    if (result == STORE_OK) {
+        more = run(walk);
+        result = walk->failed ? STORE_FAILED : STORE_OK;
+    }
+    end(walk);
+    if (ret_more) {
+        *ret_more = more;
+    }
+    return result;
+}

@@ -1,0 +1,7 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * What the others may call of the object store. */
+#pragma once
+#include "rest/service.h"
+
+extern const struct service object_store;           /* Swift's API, below /object-store */
+extern const struct service object_store_root;      /* what Swift's clients look for at the root: /info, /healthcheck, ... */

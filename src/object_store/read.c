@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Opening the store, and reading what is in it. */
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/clock.h"
+#include "base/conf.h"
+#include "base/log.h"
+#include "object_store/crc32c.h"
+#include "object_store/index.h"
+
+LOG_MODULE("object_store.read");
+
+enum { DEFAULT_SHARDS = 8 };
+
+bool store_start(struct arena *arena, const struct conf *conf, const char *root, const char **ret_error) {
+    const char *driver = conf_text(conf, "object_store", "driver", "file");
+    bool fake = !strcmp(driver, "fake");
+
+    if (!fake && strcmp(driver, "file") != 0) {
+        *ret_error = arena_printf(arena, "[object_store] driver must be file or fake, not %s", driver);
+        return false;
+    }
+    if (!fake && mkdir(root, 0700) && errno != EEXIST) {
+        *ret_error = arena_printf(arena, "%s cannot be made: %s", root, strerror(errno));
+        return false;
+    }
+    store.driver = fake ? &object_driver_fake : &object_driver_file;
+    if (!store.driver->start(root)) {
+        *ret_error = arena_printf(arena, "the blobs below %s cannot be opened: %s", root, strerror(errno));
+        return false;
+    }
+    *ret_error = "the writers of the object store cannot be started";
+    return index_open_all(arena, root, fake, (int)conf_int(conf, "object_store", "shards", DEFAULT_SHARDS), ret_error) &&
+           writers_start();
+}
+
+/* ---- one snapshot ---- */
+
+static bool begin(struct index *index) {
+    return index_run(index, index_statement(index, S_BEGIN_READ));
+}
+
+static void end(struct index *index) {
+    index_run(index, index_statement(index, S_COMMIT));
+}
+
+/* Adds what one shard has of the account. */
+static bool add_account(struct index *index, struct arena *arena, const char *account, struct store_account *sum) {
+    sqlite3_stmt *find = index_statement(index, S_ACCOUNT);
+
+    index_bind_text(find, 1, account);
+    if (sqlite3_step(find) == SQLITE_ROW) {
+        int64_t created = sqlite3_column_int64(find, 0);
+
+        sum->exists = true;
+        sum->created = created ? created : sum->created;
+        sum->containers += sqlite3_column_int64(find, 1);
+        sum->objects += sqlite3_column_int64(find, 2);
+        sum->bytes += sqlite3_column_int64(find, 3);
+        if (sqlite3_column_bytes(find, 4)) {
+            sum->meta = index_unpack(arena, sqlite3_column_blob(find, 4), (size_t)sqlite3_column_bytes(find, 4));
+        }
+    }
+    sqlite3_reset(find);
+    return !index_failed(index);
+}
+
+static enum store_result find_account(struct arena *arena, const char *account, bool counts, struct store_account *ret) {
+    struct shard *home = index_shard(account, NULL);
+
+    for (struct shard *shard = counts ? store.shards : home; shard < store.shards + store.shard_count; shard++) {
+        struct index *index = index_reader(shard);
+        enum store_result result;
+
+        if (!index) {
+            return STORE_FAILED;
+        }
+        result = add_account(index, arena, account, ret) ? STORE_OK : index_error(index);
+        index_reader_release(shard, index);
+        if (!counts) {
+            return result;
+        }
+        if (result != STORE_OK) {
+            return result;
+        }
+    }
+    return STORE_OK;
+}
+
+static bool read_data(struct index *index, struct arena *arena, struct store_found *found) {
+    sqlite3_stmt *find = index_statement(index, S_DATA);
+    const struct store_object *object = &found->object;
+    bool there;
+
+    sqlite3_bind_int64(find, 1, object->data);
+    there = sqlite3_step(find) == SQLITE_ROW;
+    if (there) {
+        const void *bytes = sqlite3_column_blob(find, 0);
+        size_t size = (size_t)sqlite3_column_bytes(find, 0);
+        char *copy = arena_text_size(arena, bytes, size);
+
+        found->bytes = copy;
+        found->damaged = crc32c(0, copy, size) != object->sum;
+    }
+    sqlite3_reset(find);
+    return there || !index_failed(index);
+}
+
+static enum store_result find_in_container(struct index *index, struct arena *arena, const struct store_find *find,
+                                           struct store_found *ret) {
+    if (!index_find_container(index, arena, find->account, find->container, &ret->container)) {
+        return index_failed(index) ? index_error(index) : STORE_NO_CONTAINER;
+    }
+    if (!find->name) {
+        return STORE_OK;
+    }
+    if (!index_find_object(index, arena, ret->container.id, find->name, find->version, &ret->object)) {
+        return index_failed(index) ? index_error(index) : STORE_MISSING;
+    }
+    if (!find->want_expired && ret->object.expires && ret->object.expires <= clock_now() / SECOND) {
+        return STORE_MISSING;
+    }
+    if (find->want_bytes && !ret->object.place) {
+        ret->bytes = "";
+        if (ret->object.data && !read_data(index, arena, ret)) {
+            return index_error(index);
+        }
+        if (ret->damaged) {
+            log_error("%s/%s/%s: its bytes are not what was written", find->account, find->container, find->name);
+        }
+    }
+    return STORE_OK;
+}
+
+enum store_result store_find(struct arena *arena, const struct store_find *find, struct store_found *ret) {
+    struct shard *shard;
+    struct index *index;
+    enum store_result result = STORE_OK;
+
+    *ret = (struct store_found){0};
+    if (find->want_account) {
+        result = find_account(arena, find->account, find->want_account == ACCOUNT_ALL, &ret->account);
+    }
+    if (result != STORE_OK || !find->container) {
+        return result;
+    }
+    shard = index_shard(find->account, find->container);
+    index = index_reader(shard);
+    if (!index) {
+        return STORE_FAILED;
+    }
+    result = begin(index) ? find_in_container(index, arena, find, ret) : index_error(index);
+    end(index);
+    index_reader_release(shard, index);
+    return result;
+}
+
+bool store_each_expired(struct arena *arena, int64_t now, int64_t limit,
+                        void (*fn)(void *user, const char *account, const char *container, const char *name), void *user) {
+    for (int i = 0; i < store.shard_count; i++) {
+        struct index *index = index_reader(&store.shards[i]);
+        sqlite3_stmt *list;
+
+        if (!index) {
+            return false;
+        }
+        list = index_statement(index, S_EXPIRED);
+        sqlite3_bind_int64(list, 1, now);
+        sqlite3_bind_int64(list, 2, limit);
+        while (sqlite3_step(list) == SQLITE_ROW) {
+            fn(user, (const char *)sqlite3_column_text(list, 0), (const char *)sqlite3_column_text(list, 1),
+               (const char *)sqlite3_column_text(list, 2));
+        }
+        sqlite3_reset(list);
+        index_reader_release(&store.shards[i], index);
+    }
+    return true;
+}

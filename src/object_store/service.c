@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The object store's entries in the table of services. */
+#include "object_store/object_store.h"
+#include "object_store/swift_parts.h"
+#include "object_store/types.h"
+#include "rest/cloud.h"
+
+#define DECLARE "rest/declare_hooks.h"
+#include "defs_object_store.h"
+#undef DECLARE
+#define DECLARE "rest/declare_tables.h"
+#include "defs_object_store.h"
+#undef DECLARE
+
+static const struct resource *const resources[] = {&resource_swift_api, NULL};
+static const struct resource *const root_resources[] = {&resource_swift_root, NULL};
+
+static const struct api_style style = {.time = TIME_Z, .write_error = error_plain};
+
+static bool bootstrap(struct call *call) {
+    const char *error = NULL;
+
+    if (!store_start(call->arena, cloud.conf, arena_printf(call->arena, "%s/objects", cloud.data), &error)) {
+        return fail(call, 500, "%s", error);
+    }
+    swift_prepare(&resource_swift_api);
+    return true;
+}
+
+const struct service object_store = {
+    .type = "object-store",
+    .folder = "object_store",
+    .name = "swift",
+    .description = "Objects",
+    .prefix = "/object-store",
+    .endpoint = "/object-store/v1/AUTH_$(project_id)s",
+    .style = &style,
+    .resources = resources,
+    .bootstrap = bootstrap,
+    .take = swift_take,
+    .answer = swift_answer,
+};
+
+const struct service object_store_root = {
+    .type = "object-store-root",
+    .folder = "object_store",
+    .name = "swift",
+    .prefix = "",
+    .style = &style,
+    .resources = root_resources,
+};

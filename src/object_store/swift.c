@@ -1,0 +1,329 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The way of a request of Swift's API: path, caller, rights, operation, answer. */
+#include "object_store/swift.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/conf.h"
+#include "base/id.h"
+#include "base/clock.h"
+#include "object_store/swift_parts.h"
+#include "rest/cloud.h"
+#include "rest/dispatch.h"
+
+#define METHODS HTTP_OTHER
+
+enum { SMALL_BODY = 1024 * 1024 };
+
+/* The declared operations by depth and method. */
+static const struct operation *operations[DEPTH_OBJECT + 1][METHODS];
+
+void swift_prepare(const struct resource *resource) {
+    for (size_t i = 0; i < resource->runtime->operation_count; i++) {
+        const struct operation *op = &resource->runtime->operations[i];
+        int depth = 0;
+
+        for (const char *at = op->path; *at; at++) {
+            depth += *at == '{';
+        }
+        operations[depth][op->method] = op;
+    }
+}
+
+int64_t swift_setting(const char *name, int64_t otherwise) {
+    return conf_int(cloud.conf, "object_store", name, otherwise);
+}
+
+const char *swift_request_header(const struct swift *sw, const char *name) {
+    return http_header(sw->http, name);
+}
+
+const char *swift_argument(const struct swift *sw, const char *name) {
+    return *sw->http->query ? http_argument(sw->http, name) : NULL;
+}
+
+/* ---- the path ---- */
+
+/* One segment at *at, decoded; *at moves behind the slash that ends it, or is null at the path's end. */
+static const char *segment(struct arena *arena, const char **at) {
+    size_t size = strcspn(*at, "/");
+    const char *text = http_decode(arena, *at, size, false);
+
+    *at = (*at)[size] ? *at + size + 1 : NULL;
+    return text;
+}
+
+static bool read_path(struct swift *sw) {
+    const char *at = sw->http->raw_path + strlen(sw->call->service->prefix);
+
+    if (!strncmp(at, "/v1/", 4)) {
+        at += 4;
+    } else if (!strncmp(at, "/v1.0/", 6)) {
+        at += 6;
+    } else {
+        return swift_status(sw, 404), false;
+    }
+    sw->account = segment(sw->arena, &at);
+    sw->depth = DEPTH_ACCOUNT;
+    if (at && *at) {
+        sw->container = segment(sw->arena, &at);
+        sw->depth = DEPTH_CONTAINER;
+        if (at && *at) {
+            sw->object = http_decode(sw->arena, at, strlen(at), false);
+            sw->depth = DEPTH_OBJECT;
+        }
+    }
+    if (!*sw->account || (sw->container && (!*sw->container || strchr(sw->container, '/'))) || strchr(sw->account, '/')) {
+        return swift_error(sw, 412, "The path names no account and container."), false;
+    }
+    if (strlen(sw->account) > MAX_ACCOUNT_NAME) {
+        return swift_error(sw, 400, "Account name length of %zu longer than %d", strlen(sw->account), MAX_ACCOUNT_NAME), false;
+    }
+    if (sw->container && strlen(sw->container) > MAX_CONTAINER_NAME) {
+        return swift_error(sw, 400, "Container name length of %zu longer than %d", strlen(sw->container),
+                           MAX_CONTAINER_NAME), false;
+    }
+    if (sw->object && strlen(sw->object) > MAX_OBJECT_NAME) {
+        return swift_error(sw, 400, "Object name length of %zu longer than %d", strlen(sw->object), MAX_OBJECT_NAME), false;
+    }
+    return true;
+}
+
+/* ---- what is there ---- */
+
+static bool reads(const struct swift *sw) {
+    return sw->http->method == HTTP_GET || sw->http->method == HTTP_HEAD;
+}
+
+/* The operation needs to know the object, beside the container. */
+static bool names_object(enum http_method method) {
+    return method == HTTP_GET || method == HTTP_HEAD || method == HTTP_COPY || method == HTTP_POST;
+}
+
+static void look(struct swift *sw) {
+    struct store_find find = {.account = sw->account, .container = sw->container, .version = sw->version,
+                              .name = names_object(sw->http->method) ? sw->object : NULL,
+                              .want_bytes = sw->http->method == HTTP_GET};
+
+    if (sw->depth == DEPTH_ACCOUNT) {
+        find.want_account = ACCOUNT_ALL;
+    } else if (sw->http->method == HTTP_PUT) {
+        find.want_account = ACCOUNT_META;       /* its quotas */
+    }
+    sw->looked = store_find(sw->arena, &find, &sw->found);
+}
+
+/* ?version-id=null, a timestamp, or nothing. */
+static bool read_version(struct swift *sw) {
+    const char *text = swift_argument(sw, "version-id");
+    char *end;
+    double seconds;
+
+    sw->version = STORE_CURRENT;
+    if (!text || sw->depth != DEPTH_OBJECT) {
+        return true;
+    }
+    if (!strcmp(text, "null")) {
+        sw->version = 0;
+        return true;
+    }
+    seconds = strtod(text, &end);
+    if (end == text || *end || seconds <= 0 || seconds > 1e11) {
+        return swift_error(sw, 400, "Invalid version_id parameter"), false;
+    }
+    sw->version = swift_version_of(text);
+    return true;
+}
+
+/* ---- taking a request ---- */
+
+static struct swift *swift_new(struct call *call) {
+    struct swift *sw = ARENA_NEW(call->arena, struct swift);
+
+    call->input = sw;
+    sw->call = call;
+    sw->http = call->http;
+    sw->arena = call->arena;
+    sw->trans_id = arena_printf(sw->arena, "tx%.21s-%010llx", id_hex(sw->arena), (long long)(clock_now() / SECOND));
+    call->request_id = sw->trans_id;
+    return sw;
+}
+
+/* ---- what is no plain operation ---- */
+
+struct special {
+    bool (*begin)(struct swift *sw);    /* false: answered */
+    bool (*run)(struct swift *sw);
+    bool stream;                        /* the body goes to a sink */
+    bool put;                           /* an object's PUT in other ways */
+    bool signature;                     /* brings its own right */
+};
+
+static bool begin_worker(struct swift *sw) {
+    sw->http->on_worker = true;
+    return true;
+}
+
+static bool is_form(const struct swift *sw) {
+    const char *type = swift_request_header(sw, "Content-Type");
+
+    return sw->http->method == HTTP_POST && sw->depth >= DEPTH_CONTAINER && type &&
+           !strncasecmp(type, "multipart/form-data", 19);
+}
+
+static bool manifest_is(const struct swift *sw, const char *what) {
+    const char *value = swift_argument(sw, "multipart-manifest");
+
+    return sw->depth == DEPTH_OBJECT && value && !strcmp(value, what);
+}
+
+static const struct special *find_special(const struct swift *sw) {
+    static const struct special archive = {swift_archive_begin, swift_archive, .stream = true};
+    static const struct special bulk_delete = {swift_bulk_delete_begin, swift_bulk_delete};
+    static const struct special form = {swift_formpost_begin, swift_formpost, .stream = true, .signature = true};
+    static const struct special manifest = {swift_slo_begin, swift_slo_put, .put = true};
+    static const struct special manifest_delete = {begin_worker, swift_slo_delete};
+    static const struct special old_delete = {begin_worker, swift_delete_old};
+    enum http_method method = sw->http->method;
+
+    if (method == HTTP_PUT) {
+        return swift_argument(sw, "extract-archive") ? &archive : manifest_is(sw, "put") ? &manifest : NULL;
+    }
+    if ((method == HTTP_POST || method == HTTP_DELETE) && swift_argument(sw, "bulk-delete")) {
+        return &bulk_delete;
+    }
+    if (is_form(sw)) {
+        return &form;
+    }
+    if (method == HTTP_DELETE && manifest_is(sw, "delete")) {
+        return &manifest_delete;
+    }
+    return method == HTTP_DELETE && swift_keeps_old(sw) && sw->version == STORE_CURRENT ? &old_delete : NULL;
+}
+
+static enum http_body refuse(struct swift *sw) {
+    sw->over = true;
+    return HTTP_IGNORE;
+}
+
+static const struct operation *choose(struct swift *sw) {
+    const struct operation *op = sw->http->method < METHODS ? operations[sw->depth][sw->http->method] : NULL;
+
+    if (!op) {
+        swift_status(sw, 405);
+    }
+    return op;
+}
+
+/* By signature, or by who calls. */
+static bool permitted(struct swift *sw, const struct special *special) {
+    if (special && special->signature) {
+        return true;
+    }
+    if (swift_argument(sw, "temp_url_sig") || swift_argument(sw, "temp_url_expires")) {
+        return swift_tempurl(sw);
+    }
+    /* Bulk operations ask for each object, a preflight tells nothing secret. */
+    sw->allowed = sw->http->method == HTTP_OPTIONS ||
+                  (special && (special->run == swift_archive || special->run == swift_bulk_delete));
+    return swift_authorize(sw);
+}
+
+static enum http_body take_special(struct swift *sw, const struct special *special) {
+    sw->special = special->run;
+    if ((special->put && !swift_put_begin(sw)) || !special->begin(sw)) {
+        return refuse(sw);
+    }
+    if (special->put) {
+        sw->upload = NULL;
+        sw->http->sink = NULL;
+    }
+    return special->stream ? HTTP_STREAM : HTTP_BUFFER;
+}
+
+enum http_body swift_take(struct call *call) {
+    struct swift *sw = swift_new(call);
+    struct http_request *http = call->http;
+    const struct special *special;
+
+    if (!read_path(sw) || !(call->operation = choose(sw)) || !read_version(sw)) {
+        return refuse(sw);
+    }
+    look(sw);
+    if (sw->looked == STORE_FAILED) {
+        swift_failed(sw, sw->looked);
+        return refuse(sw);
+    }
+    special = find_special(sw);
+    if (!permitted(sw, special)) {
+        return refuse(sw);
+    }
+    sw->change = (struct store_change){.arena = sw->arena, .account = sw->account, .container = sw->container,
+                                       .name = sw->object, .version = sw->version, .policy = -1};
+    http->max_body = SMALL_BODY;
+    if (special) {
+        return take_special(sw, special);
+    }
+    if (call->operation->flags & OP_STREAM) {
+        return swift_put_begin(sw) ? sw->upload ? HTTP_STREAM : HTTP_BUFFER : refuse(sw);
+    }
+    http->on_worker = call->operation->flags & OP_BLOCKING;
+    return HTTP_BUFFER;
+}
+
+static void run(struct swift *sw) {
+    if (sw->special) {
+        sw->special(sw);
+    } else if (!reads(sw) || !swift_web(sw)) {
+        sw->call->operation->run(sw->call);
+    }
+}
+
+bool swift_options(struct call *call) {
+    return swift_cors_preflight(swift_of(call));
+}
+
+void swift_answer(struct call *call) {
+    struct swift *sw = swift_of(call);
+
+    if (!sw->over) {
+        run(sw);
+    }
+    if (!call->http->later) {
+        swift_common_headers(sw);
+    }
+}
+
+/* ---- changes ---- */
+
+static void changed(struct store_change *change) {
+    struct swift *sw = change->user;
+
+    http_answered(sw->http);
+}
+
+static void hand_over(struct http_request *http) {
+    struct swift *sw = swift_of(dispatch_call(http));
+
+    sw->operation(&sw->change);
+}
+
+static void finish(struct http_request *http) {
+    struct swift *sw = swift_of(dispatch_call(http));
+
+    sw->finish(sw);
+    swift_common_headers(sw);
+}
+
+bool swift_change(struct swift *sw, enum store_result (*operation)(struct store_change *change),
+                  void (*finish_it)(struct swift *sw)) {
+    sw->change.done = changed;
+    sw->change.user = sw;
+    sw->operation = operation;
+    sw->finish = finish_it;
+    sw->http->later = hand_over;
+    sw->http->finish = finish;
+    return true;
+}

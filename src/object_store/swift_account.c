@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Accounts. An account that nobody made yet reads as empty; it is made by what is written to it. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "object_store/swift_parts.h"
+
+static void write_account(struct swift *sw) {
+    const struct store_account *account = &sw->found.account;
+    const char *acl = store_meta_get(&account->meta, "sys-acl");
+
+    swift_header(sw, "X-Account-Container-Count", "%" PRId64, account->containers);
+    swift_header(sw, "X-Account-Object-Count", "%" PRId64, account->objects);
+    swift_header(sw, "X-Account-Bytes-Used", "%" PRId64, account->bytes);
+    if (account->containers) {
+        swift_header(sw, "X-Account-Storage-Policy-" SWIFT_POLICY "-Container-Count", "%" PRId64, account->containers);
+        swift_header(sw, "X-Account-Storage-Policy-" SWIFT_POLICY "-Object-Count", "%" PRId64, account->objects);
+        swift_header(sw, "X-Account-Storage-Policy-" SWIFT_POLICY "-Bytes-Used", "%" PRId64, account->bytes);
+    }
+    swift_header(sw, "X-Timestamp", "%s", swift_timestamp(sw->arena, account->created ? account->created : clock_now()));
+    swift_header(sw, "Accept-Ranges", "bytes");
+    swift_write_meta(sw, "account", &account->meta);
+    if (acl && sw->owner) {
+        swift_header(sw, "X-Account-Access-Control", "%s", acl);
+    }
+}
+
+bool swift_account_head(struct call *call) {
+    struct swift *sw = swift_of(call);
+
+    write_account(sw);
+    swift_header(sw, "Content-Type", "text/plain; charset=utf-8");
+    return swift_status(sw, 204);
+}
+
+bool swift_account_get(struct call *call) {
+    struct swift *sw = swift_of(call);
+
+    write_account(sw);
+    return swift_list_containers(sw);
+}
+
+/* ---- changing ---- */
+
+static bool read_account_headers(struct swift *sw) {
+    const char *acl = swift_request_header(sw, "X-Account-Access-Control");
+    struct store_meta *set = &sw->change.set;
+
+    if (!swift_read_meta(sw, "account", set)) {
+        return false;
+    }
+    for (size_t i = 0; i < set->count; i++) {
+        if (!strncmp(set->at[i].name, "meta-quota-", 11) && !sw->reseller) {
+            return swift_status(sw, 403), false;
+        }
+    }
+    if (acl && *acl && !swift_account_acl_valid(sw->arena, acl)) {
+        return swift_error(sw, 400, "X-Account-Access-Control must be a JSON object with lists \"admin\", \"read-write\" and"
+                                    " \"read-only\" of texts."), false;
+    }
+    if (acl) {
+        store_meta_set(sw->arena, set, "sys-acl", *acl ? acl : NULL);
+    }
+    return true;
+}
+
+static void changed(struct swift *sw) {
+    if (sw->change.result == STORE_OK) {
+        swift_status(sw, sw->http->method == HTTP_PUT ? sw->found.account.exists ? 202 : 201 : 204);
+    } else {
+        swift_failed(sw, sw->change.result);
+    }
+}
+
+static bool change_account(struct swift *sw) {
+    return !read_account_headers(sw) || swift_change(sw, store_put_account, changed);
+}
+
+bool swift_account_put(struct call *call) {
+    return change_account(swift_of(call));
+}
+
+bool swift_account_post(struct call *call) {
+    return change_account(swift_of(call));
+}
+
+bool swift_account_delete(struct call *call) {
+    struct swift *sw = swift_of(call);
+    enum store_result result;
+
+    if (!sw->found.account.exists) {
+        return swift_status(sw, 404);
+    }
+    result = store_delete_account(&sw->change);
+    return result == STORE_OK ? swift_status(sw, 204) : swift_failed(sw, result);
+}

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Sending what objects hold: pieces one after the other, whole or by ranges, and the conditions before it. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "base/id.h"
+#include "object_store/swift_parts.h"
+
+enum { MAX_RANGES = 50 };
+
+/* ---- conditions ---- */
+
+/* A date of HTTP as microseconds; -1: it is none. */
+static int64_t date_of(const char *text) {
+    static const char *const forms[] = {"%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %d %H:%M:%S %Y"};
+
+    for (int i = 0; i < 3; i++) {
+        struct tm tm = {0};
+        const char *end = strptime(text, forms[i], &tm);
+
+        if (end && !*end) {
+            return (int64_t)timegm(&tm) * SECOND;
+        }
+    }
+    return -1;
+}
+
+/* True when the list of tags has this one (or is "*"). */
+static bool tag_listed(const char *list, const char *etag) {
+    size_t size = strlen(etag);
+
+    while (*list) {
+        size_t item;
+
+        list += strspn(list, ", \t");
+        item = strcspn(list, ",");
+        if (item >= 1 && *list == '*') {
+            return true;
+        }
+        if (!strncmp(list, "W/", 2)) {
+            list += 2;
+            item -= 2;
+        }
+        if (*list == '"' && *etag != '"') {
+            list++;
+            item--;
+        }
+        if (item >= size && !strncmp(list, etag, size) && (item == size || strchr("\" \t", list[size]))) {
+            return true;
+        }
+        list += item;
+    }
+    return false;
+}
+
+static bool not_modified(struct swift *sw, const char *etag, int64_t modified) {
+    swift_header(sw, "ETag", "%s", etag);
+    swift_last_modified(sw, modified);
+    return swift_status(sw, 304), false;
+}
+
+bool swift_conditions(struct swift *sw, const char *etag, int64_t modified) {
+    const char *match = swift_request_header(sw, "If-Match"), *none = swift_request_header(sw, "If-None-Match");
+    const char *since = swift_request_header(sw, "If-Modified-Since");
+    const char *unless = swift_request_header(sw, "If-Unmodified-Since");
+    int64_t second = (modified + SECOND - 1) / SECOND * SECOND, date;
+
+    if (match && !tag_listed(match, etag)) {
+        return swift_status(sw, 412), false;
+    }
+    if (none && tag_listed(none, etag)) {
+        return not_modified(sw, etag, modified);
+    }
+    date = since ? date_of(since) : -1;
+    if (date >= 0 && !none && second <= date) {
+        return not_modified(sw, etag, modified);
+    }
+    date = unless ? date_of(unless) : -1;
+    if (date >= 0 && second > date) {
+        return swift_status(sw, 412), false;
+    }
+    return true;
+}
+
+/* ---- streaming pieces ---- */
+
+struct stream {
+    struct swift_piece *pieces;
+    size_t count, at;
+    int64_t given;                  /* of the piece */
+    struct store_reader *reader;    /* of the piece, once it was begun */
+};
+
+static void stream_end(void *user) {
+    struct stream *stream = user;
+
+    store_reader_close(stream->reader);
+    stream->reader = NULL;
+}
+
+static ssize_t read_piece(struct stream *stream, const struct swift_piece *piece, char *bytes, size_t size) {
+    if (piece->text) {
+        size = piece->size - stream->given < (int64_t)size ? (size_t)(piece->size - stream->given) : size;
+        memcpy(bytes, piece->text + piece->first + stream->given, size);
+        return (ssize_t)size;
+    }
+    if (!stream->reader) {
+        stream->reader = store_reader_open(piece->account, piece->container, piece->object, piece->first, piece->size);
+    }
+    return stream->reader ? store_reader_read(stream->reader, bytes, size) : -1;
+}
+
+static ssize_t stream_read(void *user, uint64_t position, char *bytes, size_t size) {
+    struct stream *stream = user;
+
+    while (stream->at < stream->count) {
+        const struct swift_piece *piece = &stream->pieces[stream->at];
+        ssize_t got = stream->given < piece->size ? read_piece(stream, piece, bytes, size) : 0;
+
+        if (got < 0 || (!got && stream->given < piece->size)) {
+            return -1;
+        }
+        if (got) {
+            stream->given += got;
+            return got;
+        }
+        stream_end(stream);
+        stream->at++;
+        stream->given = 0;
+    }
+    return 0;
+}
+
+static void add_text(struct swift *sw, struct stream *stream, const char *text) {
+    stream->pieces = arena_grow(sw->arena, stream->pieces, stream->count, sizeof *stream->pieces);
+    stream->pieces[stream->count++] = (struct swift_piece){.text = text, .size = (int64_t)strlen(text)};
+}
+
+/* Adds what the range takes of the pieces. */
+static void add_range(struct swift *sw, struct stream *stream, const struct swift_piece *pieces, size_t count,
+                      struct http_range range) {
+    for (size_t i = 0; i < count && range.size > 0; i++) {
+        struct swift_piece piece = pieces[i];
+
+        if (range.first >= piece.size) {
+            range.first -= piece.size;
+            continue;
+        }
+        piece.first += range.first;
+        piece.size -= range.first;
+        piece.size = piece.size < range.size ? piece.size : range.size;
+        range.first = 0;
+        range.size -= piece.size;
+        stream->pieces = arena_grow(sw->arena, stream->pieces, stream->count, sizeof *stream->pieces);
+        stream->pieces[stream->count++] = piece;
+    }
+}
+
+static void respond_stream(struct swift *sw, struct stream *stream, int64_t size) {
+    struct http_request *http = sw->http;
+
+    if (http->method == HTTP_HEAD || !size) {
+        http->response.stream_size = size;
+        return;
+    }
+    http->response.stream = stream_read;
+    http->response.stream_end = stream_end;
+    http->response.stream_user = stream;
+    http->response.stream_size = size;
+}
+
+static const char *content_range(struct swift *sw, struct http_range range, int64_t size) {
+    return arena_printf(sw->arena, "bytes %" PRId64 "-%" PRId64 "/%" PRId64, range.first, range.first + range.size - 1, size);
+}
+
+static void respond_parts(struct swift *sw, struct stream *stream, const struct swift_piece *pieces, size_t count,
+                          int64_t size, const char *type, const struct http_range *ranges, int range_count) {
+    const char *boundary = id_hex(sw->arena);
+    int64_t total = 0;
+
+    for (int i = 0; i < range_count; i++) {
+        add_text(sw, stream, arena_printf(sw->arena, "%s--%s\r\nContent-Type: %s\r\nContent-Range: %s\r\n\r\n",
+                                          i ? "\r\n" : "", boundary, type, content_range(sw, ranges[i], size)));
+        add_range(sw, stream, pieces, count, ranges[i]);
+    }
+    add_text(sw, stream, arena_printf(sw->arena, "\r\n--%s--", boundary));
+    for (size_t i = 0; i < stream->count; i++) {
+        total += stream->pieces[i].size;
+    }
+    swift_header(sw, "Content-Type", "multipart/byteranges;boundary=%s", boundary);
+    sw->http->response.status = 206;
+    respond_stream(sw, stream, total);
+}
+
+bool swift_respond_pieces(struct swift *sw, const struct swift_piece *pieces, size_t count, int64_t size,
+                          const char *content_type) {
+    struct stream *stream = ARENA_NEW(sw->arena, struct stream);
+    struct http_range ranges[MAX_RANGES];
+    int range_count = swift_request_header(sw, "Range") ? http_ranges(sw->http, size, ranges, MAX_RANGES) : 0;
+
+    if (range_count < 0) {
+        swift_header(sw, "Content-Range", "bytes */%" PRId64, size);
+        return swift_status(sw, 416);
+    }
+    if (range_count > 1) {
+        respond_parts(sw, stream, pieces, count, size, content_type, ranges, range_count);
+        return true;
+    }
+    swift_header(sw, "Content-Type", "%s", content_type);
+    if (range_count) {
+        swift_header(sw, "Content-Range", "%s", content_range(sw, ranges[0], size));
+    } else {
+        ranges[0] = (struct http_range){0, size};
+    }
+    add_range(sw, stream, pieces, count, ranges[0]);
+    sw->http->response.status = range_count ? 206 : 200;
+    respond_stream(sw, stream, ranges[0].size);
+    return true;
+}

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Copying: COPY with Destination, and PUT with X-Copy-From. Bytes are shared where the driver can, and copied else. */
+#include <inttypes.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/clock.h"
+#include "object_store/swift_parts.h"
+
+/* Splits "/container/object", as it stands (escaped) in a header. */
+static bool split(struct swift *sw, const char *header, const char *text, const char **container, const char **object) {
+    const char *slash;
+
+    text += *text == '/';
+    slash = strchr(text, '/');
+    *container = slash && slash > text ? http_decode(sw->arena, text, (size_t)(slash - text), false) : NULL;
+    *object = slash && slash[1] ? http_decode(sw->arena, slash + 1, strlen(slash + 1), false) : NULL;
+    if (*container && *object && !strchr(*container, '/') && strlen(*object) <= MAX_OBJECT_NAME &&
+        strlen(*container) <= MAX_CONTAINER_NAME) {
+        return true;
+    }
+    return swift_error(sw, 412, "%s must be of the form <container name>/<object name>", header), false;
+}
+
+/* The destination keeps the source's metadata but where the request says something else. */
+static void merge_meta(struct swift *sw, const struct store_object *source) {
+    const char *fresh = swift_request_header(sw, "X-Fresh-Metadata");
+    struct store_meta *meta = &sw->change.object.meta, given = *meta;
+
+    if (fresh && !strcasecmp(fresh, "true")) {
+        return;
+    }
+    *meta = (struct store_meta){0};
+    for (size_t i = 0; i < source->meta.count; i++) {
+        store_meta_set(sw->arena, meta, source->meta.at[i].name, source->meta.at[i].value);
+    }
+    for (size_t i = 0; i < given.count; i++) {
+        store_meta_set(sw->arena, meta, given.at[i].name, given.at[i].value);
+    }
+    if (!sw->change.object.expires && !swift_request_header(sw, "X-Delete-At")) {
+        sw->change.object.expires = source->expires;
+    }
+}
+
+static void copied(struct swift *sw) {
+    const struct store_found *source = sw->extra;
+    struct buf path = {0};
+    char time[TIME_TEXT_SIZE];
+
+    if (sw->change.result != STORE_CREATED) {
+        swift_failed(sw, sw->change.result);
+        return;
+    }
+    http_encode(&path, arena_printf(sw->arena, "%s/%s", source->container.name, source->object.name), "/");
+    swift_header(sw, "X-Copied-From", "%s", path.at);
+    buf_release(&path);
+    http_respond_header(sw->http, "X-Copied-From-Last-Modified",
+                        time_print((source->object.modified + SECOND - 1) / SECOND * SECOND, TIME_HTTP, time));
+    swift_header(sw, "ETag", "%s", sw->change.object.etag ? sw->change.object.etag : sw->upload->etag);
+    swift_last_modified(sw, sw->change.modified);
+    swift_write_meta(sw, "object", &sw->change.object.meta);
+    if (sw->change.made_version) {
+        swift_header(sw, "X-Object-Version-Id", "%s", swift_version_text(sw->arena, sw->change.made_version));
+    }
+    swift_status(sw, 201);
+}
+
+/* Large objects become one object, unless the manifest itself is asked for. */
+static bool is_flattened(const struct swift *sw, const struct store_object *object) {
+    const char *how = swift_argument(sw, "multipart-manifest");
+
+    return swift_is_large(object) && !(how && !strcmp(how, "get"));
+}
+
+static bool flatten(struct swift *sw, const char *account, const struct store_found *source) {
+    static const char *const dropped[] = {"sys-slo-etag", "sys-slo-size", "x-object-manifest"};
+    struct swift_pieces pieces;
+
+    if (!swift_gather(sw, account, source, &pieces)) {
+        return false;
+    }
+    if (pieces.size > MAX_FILE_SIZE) {
+        return swift_status(sw, 413), false;
+    }
+    for (int i = 0; i < 3; i++) {
+        store_meta_set(sw->arena, &sw->change.object.meta, dropped[i], swift_request_header(sw, dropped[i]));
+    }
+    sw->upload = swift_flatten(sw, &pieces);
+    return true;
+}
+
+static bool copy(struct swift *sw, const char *account, struct store_found *source) {
+    const struct store_object *object = &source->object;
+    const char *how = swift_argument(sw, "symlink");
+
+    if (object->kind == STORE_LINK && !(how && !strcmp(how, "get")) && !swift_symlink_follow(sw, &account, source)) {
+        return true;
+    }
+    if (!swift_conditions(sw, object->etag, object->modified)) {
+        return true;
+    }
+    if (object->size > MAX_FILE_SIZE) {
+        return swift_status(sw, 413);
+    }
+    merge_meta(sw, object);
+    if (!swift_request_header(sw, "Content-Type")) {
+        sw->change.object.type = object->type;
+    }
+    if (is_flattened(sw, object)) {
+        if (!flatten(sw, account, source)) {
+            return true;
+        }
+    } else {
+        sw->change.object.kind = object->kind;
+        sw->change.object.etag = object->kind != STORE_DATA ? object->etag : NULL;
+        sw->upload = store_upload_copy(sw->arena, account, source->container.name, object);
+    }
+    if (sw->upload->failed != STORE_OK) {
+        return swift_failed(sw, sw->upload->failed);
+    }
+    if (swift_keeps_old(sw) && !swift_keep_old(sw)) {
+        return true;
+    }
+    sw->extra = source;
+    sw->change.upload = sw->upload;
+    return swift_change(sw, store_put_object, copied);
+}
+
+bool swift_copy_here(struct swift *sw) {
+    const char *account = swift_request_header(sw, "X-Copy-From-Account"), *container, *object;
+    struct store_found *source = ARENA_NEW(sw->arena, struct store_found);
+    struct store_find find = {.version = STORE_CURRENT};
+    enum store_result result;
+
+    if (sw->http->body.size) {
+        return swift_error(sw, 400, "Copy requests require a zero byte body");
+    }
+    if (!split(sw, "X-Copy-From", swift_request_header(sw, "X-Copy-From"), &container, &object)) {
+        return true;
+    }
+    find.account = account && *account ? account : sw->account;
+    find.container = container;
+    find.name = object;
+    if (swift_argument(sw, "version-id")) {
+        find.version = sw->version;
+    }
+    result = store_find(sw->arena, &find, source);
+    if (result == STORE_FAILED) {
+        return swift_failed(sw, result);
+    }
+    if (!swift_may(sw, find.account, &source->container, false)) {
+        return swift_denied(sw);
+    }
+    return result == STORE_OK ? copy(sw, find.account, source) : swift_failed(sw, result);
+}
+
+/* COPY is the PUT that its Destination names. */
+bool swift_object_copy(struct call *call) {
+    struct swift *sw = swift_of(call);
+    struct store_found *source = ARENA_NEW(sw->arena, struct store_found), target;
+    const char *to = swift_request_header(sw, "Destination"), *account = swift_request_header(sw, "Destination-Account");
+    const char *from = sw->account;
+    struct store_find find = {0};
+    enum store_result result;
+
+    if (!to) {
+        return swift_error(sw, 412, "Destination header required");
+    }
+    if (sw->looked != STORE_OK) {
+        return swift_failed(sw, sw->looked);
+    }
+    *source = sw->found;
+    find.account = account && *account ? account : sw->account;
+    if (!split(sw, "Destination", to, &find.container, &sw->change.name)) {
+        return true;
+    }
+    result = store_find(sw->arena, &find, &target);
+    if (result == STORE_FAILED || !swift_may(sw, find.account, &target.container, true)) {
+        return result == STORE_FAILED ? swift_failed(sw, result) : swift_denied(sw);
+    }
+    if (result != STORE_OK) {
+        return swift_failed(sw, result);
+    }
+    sw->account = sw->change.account = find.account;
+    sw->container = sw->change.container = find.container;
+    sw->object = sw->change.name;
+    sw->found.container = target.container;
+    swift_read_quotas(sw);
+    return !swift_read_object_headers(sw, false) || copy(sw, from, source);
+}

@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Listings of accounts and containers as text, JSON or XML. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "object_store/swift_parts.h"
+
+enum format { PLAIN, JSON, XML };
+
+static const char *const types[] = {"text/plain; charset=utf-8", "application/json; charset=utf-8",
+                                    "application/xml; charset=utf-8"};
+
+struct listing {
+    struct swift *sw;
+    enum format format;
+    struct json_out out;
+    const char *path;               /* ?path=: what is shown lies right below it */
+    size_t count;
+};
+
+/* ---- which form ---- */
+
+static int format_of(const char *type, size_t size) {
+    static const struct {
+        const char *name;
+        int format;
+    } known[] = {{"text/plain", PLAIN}, {"application/json", JSON}, {"application/xml", XML}, {"text/xml", XML},
+                 {"*/*", PLAIN}, {"text/*", PLAIN}, {"application/*", JSON}};
+
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
+        if (strlen(known[i].name) == size && !strncasecmp(type, known[i].name, size)) {
+            return known[i].format;
+        }
+    }
+    return -1;
+}
+
+/* The best of an Accept header: the highest q, of those the first. -1: none of ours. */
+static int format_accepted(const char *accept) {
+    double best_q = 0;
+    int best = -1;
+
+    while (*accept) {
+        size_t item = strcspn(accept, ","), skip = strspn(accept, " \t"), type;
+        const char *q;
+        double weight = 1;
+        int format;
+
+        type = strcspn(accept + skip, ";, \t");
+        q = memmem(accept, item, "q=", 2);
+        weight = q ? strtod(q + 2, NULL) : 1;
+        format = format_of(accept + skip, type);
+        if (format >= 0 && weight > best_q) {
+            best_q = weight;
+            best = format;
+        }
+        accept += item + (accept[item] == ',');
+    }
+    return best;
+}
+
+static bool choose_format(struct swift *sw, enum format *ret) {
+    const char *format = swift_argument(sw, "format"), *accept = swift_request_header(sw, "Accept");
+    int chosen = PLAIN;
+
+    if (format) {
+        chosen = !strcasecmp(format, "json") ? JSON : !strcasecmp(format, "xml") ? XML : PLAIN;
+    } else if (accept && *accept) {
+        chosen = format_accepted(accept);
+        if (chosen < 0) {
+            return swift_error(sw, 406, "A listing is text/plain, application/json or application/xml."), false;
+        }
+    }
+    *ret = (enum format)chosen;
+    return true;
+}
+
+/* ---- writing ---- */
+
+static void xml_text(struct buf *out, const char *text) {
+    for (; *text; text++) {
+        switch (*text) {
+        case '&': BUF_LITERAL(out, "&amp;"); break;
+        case '<': BUF_LITERAL(out, "&lt;"); break;
+        case '>': BUF_LITERAL(out, "&gt;"); break;
+        case '"': BUF_LITERAL(out, "&quot;"); break;
+        case '\'': BUF_LITERAL(out, "&apos;"); break;
+        default:
+            /* Control characters have no place in XML 1.0. */
+            buf_char(out, (unsigned char)*text < 0x20 && !strchr("\t\n\r", *text) ? '?' : *text);
+        }
+    }
+}
+
+static void xml_member(struct buf *out, const char *name, const char *text) {
+    buf_printf(out, "<%s>", name);
+    xml_text(out, text);
+    buf_printf(out, "</%s>", name);
+}
+
+static const char *time_of(int64_t time, char *text) {
+    return time_print(time, TIME_MICRO, text);
+}
+
+static bool add_container(void *user, const struct store_container *container) {
+    struct listing *listing = user;
+    struct json_out *out = &listing->out;
+    char modified[TIME_TEXT_SIZE];
+
+    listing->count++;
+    time_of(container->modified, modified);
+    if (listing->format == PLAIN) {
+        buf_printf(out->buf, "%s\n", container->name);
+    } else if (listing->format == JSON) {
+        json_map(out);
+        json_put_text(out, "name", container->name);
+        json_put_int(out, "count", container->objects);
+        json_put_int(out, "bytes", container->bytes + container->old_bytes);
+        json_put_text(out, "last_modified", modified);
+        json_map_end(out);
+    } else {
+        BUF_LITERAL(out->buf, "<container>");
+        xml_member(out->buf, "name", container->name);
+        buf_printf(out->buf, "<count>%" PRId64 "</count><bytes>%" PRId64 "</bytes>", container->objects,
+                   container->bytes + container->old_bytes);
+        xml_member(out->buf, "last_modified", modified);
+        BUF_LITERAL(out->buf, "</container>");
+    }
+    return true;
+}
+
+/* The size and the tag of what a GET gives, where the bytes of the object are a list of segments. */
+static int64_t shown_size(const struct store_object *object) {
+    const char *size = store_meta_get(&object->meta, "sys-slo-size");
+
+    return size ? strtoll(size, NULL, 10) : object->size;
+}
+
+static void json_object(struct listing *listing, const struct store_object *object, const char *modified) {
+    struct json_out *out = &listing->out;
+    const char *slo = store_meta_get(&object->meta, "sys-slo-etag");
+    const char *link = store_meta_get(&object->meta, "sys-symlink");
+
+    json_map(out);
+    json_put_text(out, "name", object->name);
+    json_put_text(out, "hash", object->kind == STORE_MARKER ? "" : object->etag);
+    json_put_int(out, "bytes", shown_size(object));
+    json_put_text(out, "content_type", object->type);
+    json_put_text(out, "last_modified", modified);
+    if (slo) {
+        json_put_text(out, "slo_etag", arena_printf(listing->sw->arena, "\"%s\"", slo));
+    }
+    if (link) {
+        struct buf path = {0};
+
+        http_encode(&path, link, "/");
+        json_put_text(out, "symlink_path", arena_printf(listing->sw->arena, "/v1/%s", path.at));
+        buf_release(&path);
+    }
+    if (listing->sw->found.container.versions != VERSIONS_OFF && swift_argument(listing->sw, "versions")) {
+        json_put_text(out, "version_id", swift_version_text(listing->sw->arena, object->version));
+        json_put_bool(out, "is_latest", object->current);
+    }
+    json_map_end(out);
+}
+
+static bool add_object(void *user, const struct store_object *object) {
+    struct listing *listing = user;
+    struct buf *out = listing->out.buf;
+    char modified[TIME_TEXT_SIZE];
+
+    if (listing->path && !strcmp(object->name, listing->path)) {
+        return true;
+    }
+    listing->count++;
+    if (listing->format == PLAIN) {
+        buf_text(out, object->name);
+        buf_char(out, '\n');
+        return true;
+    }
+    time_of(object->modified, modified);
+    if (listing->format == JSON) {
+        json_object(listing, object, modified);
+    } else {
+        BUF_LITERAL(out, "<object>");
+        xml_member(out, "name", object->name);
+        xml_member(out, "hash", object->etag);
+        buf_printf(out, "<bytes>%" PRId64 "</bytes>", shown_size(object));
+        xml_member(out, "content_type", object->type);
+        xml_member(out, "last_modified", modified);
+        BUF_LITERAL(out, "</object>");
+    }
+    return true;
+}
+
+static bool add_common(void *user, const char *name) {
+    struct listing *listing = user;
+    struct json_out *out = &listing->out;
+
+    if (listing->path) {
+        return true;
+    }
+    listing->count++;
+    if (listing->format == PLAIN) {
+        buf_printf(out->buf, "%s\n", name);
+    } else if (listing->format == JSON) {
+        json_map(out);
+        json_put_text(out, "subdir", name);
+        json_map_end(out);
+    } else {
+        BUF_LITERAL(out->buf, "<subdir name=\"");
+        xml_text(out->buf, name);
+        BUF_LITERAL(out->buf, "\">");
+        xml_member(out->buf, "name", name);
+        BUF_LITERAL(out->buf, "</subdir>");
+    }
+    return true;
+}
+
+/* ---- the walk ---- */
+
+static bool read_limit(struct swift *sw, int64_t *ret) {
+    const char *text = swift_argument(sw, "limit");
+
+    *ret = LISTING_LIMIT;
+    if (text && *text && strspn(text, "0123456789") == strlen(text)) {
+        *ret = strlen(text) > 9 ? INT64_MAX : strtoll(text, NULL, 10);
+    }
+    return *ret <= LISTING_LIMIT || (swift_error(sw, 412, "Maximum limit is %d", LISTING_LIMIT), false);
+}
+
+static bool is_true(const char *text) {
+    return text && (!strcasecmp(text, "true") || !strcmp(text, "1") || !strcasecmp(text, "yes") || !strcasecmp(text, "on") ||
+                    !strcasecmp(text, "t") || !strcasecmp(text, "y"));
+}
+
+static void read_path(struct listing *listing, struct store_list *list) {
+    struct swift *sw = listing->sw;
+    const char *path = swift_argument(sw, "path");
+
+    if (path && sw->depth == DEPTH_CONTAINER) {
+        size_t size = strlen(path);
+
+        while (size && path[size - 1] == '/') {
+            size--;
+        }
+        listing->path = list->prefix = size ? arena_printf(sw->arena, "%.*s/", (int)size, path) : "";
+        list->delimiter = "/";
+    }
+}
+
+static void begin(struct listing *listing) {
+    struct buf *out = listing->out.buf;
+
+    if (listing->format == JSON) {
+        json_list(&listing->out);
+    } else if (listing->format == XML) {
+        bool account = listing->sw->depth == DEPTH_ACCOUNT;
+
+        buf_printf(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<%s name=\"", account ? "account" : "container");
+        xml_text(out, account ? listing->sw->account : listing->sw->container);
+        BUF_LITERAL(out, "\">");
+    }
+}
+
+static void end(struct listing *listing) {
+    struct http_request *http = listing->sw->http;
+
+    if (listing->format == JSON) {
+        json_list_end(&listing->out);
+    } else if (listing->format == XML) {
+        buf_printf(listing->out.buf, "</%s>", listing->sw->depth == DEPTH_ACCOUNT ? "account" : "container");
+    }
+    http->response.status = listing->format == PLAIN && !listing->count ? 204 : 200;
+    http_respond_header(http, "Content-Type", types[listing->format]);
+    http_respond_header(http, "Vary", "Accept");
+}
+
+static bool list(struct swift *sw) {
+    struct listing listing = {.sw = sw, .out = {.buf = &sw->http->response.body}};
+    struct store_list walk = {.account = sw->account, .container = sw->container, .prefix = swift_argument(sw, "prefix"),
+                              .marker = swift_argument(sw, "marker"), .end_marker = swift_argument(sw, "end_marker"),
+                              .delimiter = swift_argument(sw, "delimiter"), .reverse = is_true(swift_argument(sw, "reverse")),
+                              .on_object = add_object, .on_container = add_container, .on_common = add_common,
+                              .user = &listing};
+    const char *version = swift_argument(sw, "version_marker");
+    enum store_result result;
+
+    if (!choose_format(sw, &listing.format) || !read_limit(sw, &walk.limit)) {
+        return true;
+    }
+    read_path(&listing, &walk);
+    walk.versions = sw->depth == DEPTH_CONTAINER && swift_argument(sw, "versions") && sw->owner;
+    walk.marker_version = version ? swift_version_of(version) : 0;
+    begin(&listing);
+    result = store_list(sw->arena, &walk, NULL);
+    if (result != STORE_OK) {
+        return swift_failed(sw, result);
+    }
+    end(&listing);
+    return true;
+}
+
+bool swift_list_objects(struct swift *sw) {
+    return list(sw);
+}
+
+bool swift_list_containers(struct swift *sw) {
+    return list(sw);
+}

@@ -1,0 +1,343 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Objects: upload, download, metadata, deletion. */
+#include <ctype.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/clock.h"
+#include "object_store/swift_parts.h"
+#include "rest/dispatch.h"
+
+/* Headers that an object keeps and gives back, beside X-Object-Meta-*. */
+static const char *const kept[] = {"Content-Encoding", "Content-Disposition", "Content-Language", "Cache-Control",
+                                   "Expires", "X-Robots-Tag", "X-Object-Manifest"};
+enum { KEPT = sizeof kept / sizeof *kept };
+
+const char *swift_guess_type(const char *name) {
+    static const char *const types[][2] = {
+        {".html", "text/html"}, {".htm", "text/html"}, {".txt", "text/plain"}, {".css", "text/css"}, {".csv", "text/csv"},
+        {".js", "text/javascript"}, {".json", "application/json"}, {".xml", "text/xml"}, {".png", "image/png"},
+        {".jpg", "image/jpeg"}, {".jpeg", "image/jpeg"}, {".gif", "image/gif"}, {".svg", "image/svg+xml"},
+        {".ico", "image/vnd.microsoft.icon"}, {".pdf", "application/pdf"}, {".zip", "application/zip"},
+        {".tar", "application/x-tar"}, {".mp3", "audio/mpeg"}, {".mp4", "video/mp4"}, {".py", "text/x-python"},
+        {".c", "text/x-c"}, {".bin", "application/octet-stream"}};
+    const char *dot = strrchr(name, '.');
+
+    for (size_t i = 0; dot && i < sizeof types / sizeof *types; i++) {
+        if (!strcasecmp(dot, types[i][0])) {
+            return types[i][1];
+        }
+    }
+    return "application/octet-stream";
+}
+
+/* ---- headers of PUT and POST ---- */
+
+static bool is_number(const char *text) {
+    return *text && strspn(text + (*text == '-'), "0123456789") == strlen(text + (*text == '-')) && strlen(text) < 18;
+}
+
+/* X-Delete-At and X-Delete-After as seconds since 1970; 0: never. */
+static bool read_expiry(struct swift *sw, int64_t *ret) {
+    const char *at = swift_request_header(sw, "X-Delete-At"), *after = swift_request_header(sw, "X-Delete-After");
+    int64_t now = clock_now() / SECOND;
+
+    *ret = 0;
+    if (after) {
+        if (!is_number(after)) {
+            return swift_error(sw, 400, "Non-integer X-Delete-After"), false;
+        }
+        *ret = now + strtoll(after, NULL, 10);
+        return *ret > now || (swift_error(sw, 400, "X-Delete-After in past"), false);
+    }
+    if (!at || (!*at && sw->http->method == HTTP_POST)) {
+        return true;
+    }
+    if (!is_number(at)) {
+        return swift_error(sw, 400, "Non-integer X-Delete-At"), false;
+    }
+    *ret = strtoll(at, NULL, 10);
+    return *ret > now || (swift_error(sw, 400, "X-Delete-At in past"), false);
+}
+
+static bool read_type(struct swift *sw, bool post) {
+    const char *type = swift_request_header(sw, "Content-Type"), *detect = swift_request_header(sw, "X-Detect-Content-Type");
+
+    if (detect && !strcasecmp(detect, "true")) {
+        type = NULL;
+    }
+    if (post) {
+        sw->change.object.type = type && *type ? type : NULL;
+    } else {
+        sw->change.object.type = type && *type ? type : swift_guess_type(sw->object);
+    }
+    return true;
+}
+
+bool swift_read_object_headers(struct swift *sw, bool post) {
+    struct store_meta *meta = post ? &sw->change.set : &sw->change.object.meta;
+
+    if (!swift_read_meta(sw, "object", meta) || !read_expiry(sw, &sw->change.object.expires) || !read_type(sw, post)) {
+        return false;
+    }
+    for (int i = 0; i < KEPT; i++) {
+        const char *value = swift_request_header(sw, kept[i]);
+        char *name = arena_text(sw->arena, kept[i]);
+
+        if (value && *value) {
+            for (char *at = name; *at; at++) {
+                *at = (char)tolower((unsigned char)*at);
+            }
+            store_meta_set(sw->arena, meta, name, value);
+        }
+    }
+    return true;
+}
+
+static const char *meta_of(const struct store_meta *meta, const char *header) {
+    for (size_t i = 0; i < meta->count; i++) {
+        if (!strcasecmp(meta->at[i].name, header)) {
+            return meta->at[i].value;
+        }
+    }
+    return NULL;
+}
+
+void swift_write_object_headers(struct swift *sw, const struct store_object *object) {
+    swift_last_modified(sw, object->modified);
+    swift_header(sw, "X-Timestamp", "%s", swift_timestamp(sw->arena, object->modified));
+    swift_header(sw, "Accept-Ranges", "bytes");
+    if (object->expires) {
+        swift_header(sw, "X-Delete-At", "%" PRId64, object->expires);
+    }
+    if (sw->found.container.versions != VERSIONS_OFF) {
+        swift_header(sw, "X-Object-Version-Id", "%s", swift_version_text(sw->arena, object->version));
+    }
+    swift_write_meta(sw, "object", &object->meta);
+    for (int i = 0; i < KEPT && object->meta.count; i++) {
+        const char *value = meta_of(&object->meta, kept[i]);
+        bool replaced = sw->temporary && (!strcmp(kept[i], "Content-Disposition") || !strcmp(kept[i], "Expires"));
+
+        if (value && !replaced) {
+            swift_header(sw, kept[i], "%s", value);
+        }
+    }
+    if (sw->temporary) {
+        swift_tempurl_headers(sw, meta_of(&object->meta, "Content-Disposition"));
+    }
+}
+
+/* ---- PUT ---- */
+
+static bool sink(struct http_request *http, const void *bytes, size_t size) {
+    struct swift *sw = swift_of(dispatch_call(http));
+
+    return sw->upload->size + (int64_t)size <= MAX_FILE_SIZE && store_upload_add(sw->upload, bytes, size);
+}
+
+/* Quotas that the container's and the account's owner or reseller set. */
+void swift_read_quotas(struct swift *sw) {
+    const char *bytes = store_meta_get(&sw->found.container.meta, "meta-quota-bytes");
+    const char *count = store_meta_get(&sw->found.container.meta, "meta-quota-count");
+    const char *account = store_meta_get(&sw->found.account.meta, "meta-quota-bytes");
+    const char *objects = store_meta_get(&sw->found.account.meta, "meta-quota-count");
+
+    /* A quota of 0 takes nothing; in a change, 0 means that there is none. */
+    sw->change.quota_bytes = bytes ? strtoll(bytes, NULL, 10) + 1 : 0;
+    sw->change.quota_objects = count ? strtoll(count, NULL, 10) + 1 : 0;
+    sw->change.account_bytes = account && !sw->reseller ? strtoll(account, NULL, 10) + 1 : 0;
+    sw->change.account_objects = objects && !sw->reseller ? strtoll(objects, NULL, 10) + 1 : 0;
+}
+
+static bool check_length(struct swift *sw) {
+    int64_t length = sw->http->content_length;
+
+    if (length < 0 && !swift_request_header(sw, "Transfer-Encoding")) {
+        return swift_status(sw, 411), false;
+    }
+    if (length > MAX_FILE_SIZE) {
+        return swift_error(sw, 413, "An object has at most %lld bytes.", MAX_FILE_SIZE), false;
+    }
+    if (sw->change.quota_bytes && length >= sw->change.quota_bytes) {
+        return swift_failed(sw, STORE_OVER_QUOTA), false;
+    }
+    return true;
+}
+
+bool swift_put_begin(struct swift *sw) {
+    const char *none = swift_request_header(sw, "If-None-Match");
+    struct http_request *http = sw->http;
+
+    if (sw->looked != STORE_OK) {
+        return swift_failed(sw, sw->looked), false;
+    }
+    swift_read_quotas(sw);
+    if (!check_length(sw) || !swift_read_object_headers(sw, false)) {
+        return false;
+    }
+    if (none && strcmp(none, "*") != 0) {
+        return swift_error(sw, 400, "If-None-Match of a PUT can only be *"), false;
+    }
+    sw->change.if_absent = none != NULL;
+    http->max_body = STORE_INLINE;
+    http->on_worker = swift_keeps_old(sw);
+    if (swift_request_header(sw, "X-Copy-From")) {
+        http->on_worker = true;
+        return true;
+    }
+    if (!swift_symlink_read(sw)) {
+        return false;
+    }
+    if (http->content_length < 0 || http->content_length > STORE_INLINE) {
+        sw->upload = store_upload_new(sw->arena);
+        http->sink = sink;
+        http->on_worker = true;
+    }
+    return true;
+}
+
+static void put_done(struct swift *sw) {
+    const struct store_change *change = &sw->change;
+
+    if (change->result != STORE_CREATED) {
+        swift_failed(sw, change->result);
+        return;
+    }
+    swift_header(sw, "ETag", "%s", change->object.etag ? change->object.etag : sw->upload->etag);
+    swift_last_modified(sw, change->modified);
+    if (change->made_version) {
+        swift_header(sw, "X-Object-Version-Id", "%s", swift_version_text(sw->arena, change->made_version));
+    }
+    swift_status(sw, 201);
+}
+
+bool swift_put_upload(struct swift *sw) {
+    const char *etag = swift_request_header(sw, "ETag");
+    enum store_result result = store_upload_end(sw->upload);
+
+    if (sw->upload->size > MAX_FILE_SIZE) {
+        return swift_status(sw, 413);
+    }
+    if (result != STORE_OK) {
+        return swift_failed(sw, result);
+    }
+    if (etag && *etag && sw->http->method == HTTP_PUT) {
+        size_t quoted = *etag == '"', size = strlen(etag);
+
+        if (size < 2 * quoted || size - 2 * quoted != strlen(sw->upload->etag) ||
+            strncasecmp(etag + quoted, sw->upload->etag, size - 2 * quoted) != 0) {
+            return swift_status(sw, 422);
+        }
+    }
+    if (swift_keeps_old(sw) && !swift_keep_old(sw)) {
+        return true;
+    }
+    sw->change.upload = sw->upload;
+    return swift_change(sw, store_put_object, put_done);
+}
+
+bool swift_object_put(struct call *call) {
+    struct swift *sw = swift_of(call);
+
+    if (swift_request_header(sw, "X-Copy-From")) {
+        return swift_copy_here(sw);
+    }
+    if (!sw->upload) {
+        sw->upload = store_upload_new(sw->arena);
+        store_upload_whole(sw->upload, call->http->body.at, call->http->body.size);
+    }
+    return swift_put_upload(sw);
+}
+
+/* ---- GET and HEAD ---- */
+
+static bool respond_plain(struct swift *sw, const char *account, const struct store_found *found) {
+    const struct store_object *object = &found->object;
+    struct swift_piece piece = {.text = found->bytes, .account = account, .container = found->container.name,
+                                .object = object, .size = object->size};
+
+    if (found->damaged) {
+        return swift_error(sw, 503, "The object's bytes are damaged; they are not given out.");
+    }
+    if (found->bytes && !swift_request_header(sw, "Range")) {
+        swift_header(sw, "Content-Type", "%s", object->type);
+        buf_put(&sw->http->response.body, found->bytes, (size_t)object->size);
+        sw->http->response.status = 200;
+        return true;
+    }
+    return swift_respond_pieces(sw, &piece, 1, object->size, object->type);
+}
+
+bool swift_object_get(struct call *call) {
+    struct swift *sw = swift_of(call);
+    struct store_found *found = &sw->found;
+    const struct store_object *object = &found->object;
+    const char *account = sw->account, *how = swift_argument(sw, "symlink");
+    bool link_itself = how && !strcmp(how, "get");
+
+    if (sw->looked != STORE_OK) {
+        return swift_failed(sw, sw->looked);
+    }
+    if (object->kind == STORE_MARKER) {
+        return swift_status(sw, 404);
+    }
+    if (!link_itself && object->kind == STORE_LINK && !swift_symlink_follow(sw, &account, found)) {
+        return true;
+    }
+    if (swift_is_large(object)) {
+        return swift_large_get(sw, account, found);
+    }
+    if (!swift_conditions(sw, object->etag, object->modified)) {
+        return true;
+    }
+    swift_header(sw, "ETag", "%s", object->etag);
+    swift_write_object_headers(sw, object);
+    swift_symlink_headers(sw, object);
+    return respond_plain(sw, account, found);
+}
+
+/* ---- POST ---- */
+
+static void posted(struct swift *sw) {
+    if (sw->change.result != STORE_OK) {
+        swift_failed(sw, sw->change.result);
+        return;
+    }
+    swift_header(sw, "X-Timestamp", "%s", swift_timestamp(sw->arena, sw->change.modified));
+    swift_status(sw, 202);
+}
+
+bool swift_object_post(struct call *call) {
+    struct swift *sw = swift_of(call);
+
+    if (sw->looked != STORE_OK) {
+        return swift_failed(sw, sw->looked);
+    }
+    if (sw->found.object.kind == STORE_LINK) {
+        return swift_symlink_redirect(sw);
+    }
+    if (!swift_read_object_headers(sw, true)) {
+        return true;
+    }
+    sw->change.replace = true;
+    return swift_change(sw, store_post_object, posted);
+}
+
+/* ---- DELETE ---- */
+
+static void deleted(struct swift *sw) {
+    if (sw->change.result != STORE_OK) {
+        swift_failed(sw, sw->change.result);
+        return;
+    }
+    if (sw->change.made_version) {
+        swift_header(sw, "X-Object-Version-Id", "%s", swift_version_text(sw->arena, sw->change.made_version));
+    }
+    swift_status(sw, 204);
+}
+
+bool swift_object_delete(struct call *call) {
+    return swift_change(swift_of(call), store_delete_object, deleted);
+}

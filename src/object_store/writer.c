@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * The writer of a shard: takes all changes that wait, applies them one by one in one transaction, commits (one fsync for
+ * all of them), and only then says that they are done.
+ *
+ * A change checks everything before its first write, so one that is refused leaves nothing behind. When the disk is full
+ * or fails, the whole batch is undone, and its changes are tried again one by one: only those that do not fit fail. */
+#include <pthread.h>
+
+#include "base/clock.h"
+#include "base/crash.h"
+#include "base/log.h"
+#include "object_store/index.h"
+
+LOG_MODULE("object_store.writer");
+
+enum { MAX_BATCH = 1024, MAX_GARBAGE = sizeof((struct shard){0}.garbage) / sizeof(char *) };
+
+int64_t writer_version(struct shard *shard) {
+    int64_t now = clock_now();
+
+    shard->newest = now > shard->newest ? now : shard->newest + 1;
+    return shard->newest;
+}
+
+bool writer_garbage(struct shard *shard, const char *place) {
+    sqlite3_stmt *put = index_statement(shard->writer, S_GARBAGE_PUT);
+
+    index_bind_text(put, 1, place);
+    if (!index_run(shard->writer, put)) {
+        return false;
+    }
+    if (shard->garbage_count < MAX_GARBAGE) {
+        shard->garbage[shard->garbage_count++] = place;
+    }
+    return true;
+}
+
+/* Removes the blobs that the batch left. Those that it has no room to remember wait for the scrubber. The rows go with
+ * the next batch: removing a blob twice does no harm. */
+static void remove_garbage(struct shard *shard) {
+    for (int i = 0; i < shard->garbage_count; i++) {
+        store.driver->remove(shard->garbage[i]);
+    }
+}
+
+static void forget_garbage(struct shard *shard, const char *const *places, int count) {
+    sqlite3_stmt *forget = index_statement(shard->writer, S_GARBAGE_DELETE);
+
+    for (int i = 0; i < count; i++) {
+        index_bind_text(forget, 1, places[i]);
+        index_run(shard->writer, forget);
+    }
+}
+
+/* Applies 'first' to its end in one transaction. On failure nothing was done, and why is returned. */
+static enum store_result apply_batch(struct shard *shard, struct store_change *first) {
+    struct index *index = shard->writer;
+    enum store_result failure = STORE_OK;
+
+    shard->garbage_count = 0;
+    if (!index_run(index, index_statement(index, S_BEGIN_WRITE))) {
+        return index_error(index);
+    }
+    for (struct store_change *change = first; change && failure == STORE_OK; change = change->next) {
+        change->result = change->apply(shard, change);
+        if (change->result == STORE_FULL || change->result == STORE_FAILED) {
+            failure = change->result;
+        }
+    }
+    crash_point("objects");
+    if (failure == STORE_OK && !index_run(index, index_statement(index, S_COMMIT))) {
+        failure = index_error(index);
+    }
+    crash_point("objects committed");
+    if (failure != STORE_OK && !sqlite3_get_autocommit(index->handle)) {
+        index_run(index, index_statement(index, S_ROLLBACK));
+    }
+    return failure;
+}
+
+static void apply_alone(struct shard *shard, struct store_change *first) {
+    for (struct store_change *change = first; change; change = change->next) {
+        struct store_change *rest = change->next;
+        enum store_result failure;
+
+        change->next = NULL;
+        failure = apply_batch(shard, change);
+        change->next = rest;
+        if (failure != STORE_OK) {
+            change->result = failure;
+        } else {
+            remove_garbage(shard);
+        }
+    }
+}
+
+static void run_batch(struct shard *shard, struct store_change *first) {
+    if (apply_batch(shard, first) == STORE_OK) {
+        remove_garbage(shard);
+    } else {
+        apply_alone(shard, first);
+    }
+    while (first) {
+        struct store_change *change = first;
+
+        first = first->next;        /* 'done' may free the change */
+        change->next = NULL;
+        change->done(change);
+    }
+}
+
+/* Waits for changes and takes all there are, in order. */
+static struct store_change *take_all(struct shard *shard) {
+    struct store_change *first, *last;
+    int count = 1;
+
+    pthread_mutex_lock(&shard->lock);
+    while (!shard->first) {
+        pthread_cond_wait(&shard->work, &shard->lock);
+    }
+    first = last = shard->first;
+    while (last->next && count < MAX_BATCH) {
+        last = last->next;
+        count++;
+    }
+    shard->first = last->next;
+    if (!shard->first) {
+        shard->last = &shard->first;
+    }
+    last->next = NULL;
+    pthread_mutex_unlock(&shard->lock);
+    return first;
+}
+
+/* Blobs that the last process did not come to remove. */
+static void remove_old_garbage(struct shard *shard) {
+    struct index *index = shard->writer;
+    struct arena *arena = arena_new(0);
+    sqlite3_stmt *list = index_statement(index, S_GARBAGE_LIST);
+    const char **places = NULL;
+    size_t count = 0;
+
+    while (sqlite3_step(list) == SQLITE_ROW) {
+        places = arena_grow(arena, places, count, sizeof *places);
+        places[count++] = arena_text(arena, (const char *)sqlite3_column_text(list, 0));
+    }
+    sqlite3_reset(list);
+    for (size_t i = 0; i < count; i++) {
+        store.driver->remove(places[i]);
+    }
+    if (count && index_run(index, index_statement(index, S_BEGIN_WRITE))) {
+        forget_garbage(shard, places, (int)count);
+        index_run(index, index_statement(index, S_COMMIT));
+    }
+    arena_free(arena);
+}
+
+static void *write_shard(void *argument) {
+    struct shard *shard = argument;
+    unsigned batches = 0;
+
+    for (;;) {
+        if (batches++ % 4096 == 0) {
+            remove_old_garbage(shard);
+        }
+        run_batch(shard, take_all(shard));
+    }
+    return NULL;
+}
+
+bool writers_start(void) {
+    for (int i = 0; i < store.shard_count; i++) {
+        pthread_attr_t attributes;
+        pthread_t thread;
+        int failed;
+
+        pthread_attr_init(&attributes);
+        pthread_attr_setdetachstate(&attributes, PTHREAD_CREATE_DETACHED);
+        failed = pthread_create(&thread, &attributes, write_shard, &store.shards[i]);
+        pthread_attr_destroy(&attributes);
+        if (failed) {
+            log_error("the writer of objects cannot be started");
+            return false;
+        }
+    }
+    return true;
+}
+
+/* ---- waiting ---- */
+
+struct waiter {
+    pthread_mutex_t lock;
+    pthread_cond_t over;
+    bool is_over;
+};
+
+static void wake(struct store_change *change) {
+    struct waiter *waiter = change->user;
+
+    pthread_mutex_lock(&waiter->lock);
+    waiter->is_over = true;
+    pthread_cond_signal(&waiter->over);
+    pthread_mutex_unlock(&waiter->lock);
+}
+
+static void submit(struct shard *shard, struct store_change *change) {
+    change->next = NULL;
+    pthread_mutex_lock(&shard->lock);
+    *shard->last = change;
+    shard->last = &change->next;
+    pthread_cond_signal(&shard->work);
+    pthread_mutex_unlock(&shard->lock);
+}
+
+enum store_result writer_submit(struct shard *shard, struct store_change *change,
+                                enum store_result (*apply)(struct shard *shard, struct store_change *change)) {
+    struct waiter waiter = {PTHREAD_MUTEX_INITIALIZER, PTHREAD_COND_INITIALIZER, false};
+    void *user = change->user;
+
+    change->apply = apply;
+    if (change->done) {
+        submit(shard, change);
+        return STORE_OK;
+    }
+    change->done = wake;
+    change->user = &waiter;
+    submit(shard, change);
+    pthread_mutex_lock(&waiter.lock);
+    while (!waiter.is_over) {
+        pthread_cond_wait(&waiter.over, &waiter.lock);
+    }
+    pthread_mutex_unlock(&waiter.lock);
+    change->done = NULL;
+    change->user = user;
+    return change->result;
+}
