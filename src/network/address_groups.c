@@ -7,7 +7,7 @@
 
 enum { MAX_ADDRESSES = 4096 };
 
-/* Addresses and prefixes, each as a prefix without host bits, no two alike. */
+/* Prefixes, each without host bits; a single address is one of /32 or /128. */
 bool network_addresses_check(struct call *call, const struct field *field, void *slot) {
     const char **text = slot;
     struct buf buf = {0};
@@ -19,8 +19,8 @@ bool network_addresses_check(struct call *call, const struct field *field, void 
     for (JSON_EACH(item, network_json(call, *text))) {
         struct ip_net net;
 
-        ok = ok && (ip_net_parse_host(item->text, &net) ||
-                    fail_field(call, field, "'%.60s' is neither an address nor a prefix", item->text));
+        ok = ok && ((strchr(item->text, '/') && ip_net_parse_host(item->text, &net)) ||
+                    fail_field(call, field, "'%.60s' is not a prefix", item->text));
         if (ok) {
             json_text(&out, ip_net_print(ip_net_masked(net), arena_alloc(call->arena, IP_NET_TEXT_SIZE)));
         }
