@@ -68,6 +68,11 @@ class EngineTest(unittest.TestCase):
         self.send({"project": {"name": name}}, 201, path="/identity/v3/projects")
         self.send({"project": {"name": name}}, 409, path="/identity/v3/projects")
 
+    def test_what_must_be_given_is_not_null(self):
+        _, _, made = self.cloud.request("POST", "/compute/v2.1/os-aggregates", {"aggregate": {"name": "null"}})
+        self.send({"set_metadata": {"metadata": None}}, 400, "metadata",
+                  path="/compute/v2.1/os-aggregates/%s/action" % made["aggregate"]["id"])
+
     def test_a_choice_is_one_choice(self):
         self.send({"name": "x", "container_format": "bare|ovf"}, 400, "container_format", path="/image/v2/images")
 
