@@ -307,12 +307,42 @@ static bool find_row(struct call *call) {
     return !id || row_get(call, resource, id, &call->row) || missing_hidden(call, NULL);
 }
 
+/* Of a list below a parent that the path names, what its rows have in common: the parent, and the caller's project. Null
+ * for other lists. Policy asks it whose the parent is. */
+static void *row_below_parent(struct call *call) {
+    const struct resource *resource = call->resource;
+    const struct field *project = resource->runtime->project;
+    void *row = NULL;
+
+    for (size_t i = 0; i < call->parameter_count; i++) {
+        const struct field *field = resource_field(resource, call->parameters[i].name);
+
+        if (field && field->refers && field != project && field_is_text(field)) {
+            row = row ? row : arena_alloc(call->arena, resource->size);
+            *(const char **)field_slot(field, row) = call->parameters[i].value;
+        }
+    }
+    if (row && project) {
+        *(const char **)field_slot(project, row) = call->caller.project_id;
+    }
+    return row;
+}
+
+static bool list_allowed(struct call *call) {
+    void *row = call->operation->policy ? row_below_parent(call) : NULL;
+
+    return !call->operation->policy || call_allow(call, call->operation->policy, row ? call->resource : NULL, row);
+}
+
 /* Before a handler of a service's own: input, row, policy. The generic operations do this themselves. */
 static bool prepare(struct call *call, void *user) {
     const struct operation *op = call->operation;
 
+    if (op->run == op_list) {
+        return list_allowed(call);
+    }
     if (is_generic(op)) {
-        return (op->run != op_list && op->run != op_not_implemented) || !op->policy || call_allow(call, op->policy, NULL, NULL);
+        return op->run != op_not_implemented || !op->policy || call_allow(call, op->policy, NULL, NULL);
     }
     if (!find_row(call)) {
         return false;
