@@ -9,6 +9,14 @@ where a value has a meaning beyond its type.
 import time
 import uuid
 
+class NoExample(Exception):
+    """A valid example could not be made: a line is wanted below."""
+
+
+class NotThere(NoExample):
+    """Nothing makes one here: the operation that would is not available yet, or wants what this cloud has not."""
+
+
 TEXT_BYTES = b"bytes of an image"
 
 
@@ -67,6 +75,28 @@ def _attachment(w, who):
 def _floatingip(w, who):
     return w.ask("POST", "/network/v2.0/floatingips", {"floatingip": {"floating_network_id": external(w, who)}},
                  w.owner(who))["floatingip"]["id"]
+
+
+def _port_forwarding(w, who):
+    net, floating = w.get("network_network", who), _floatingip(w, who)
+    w.get("network_subnet", who)
+    router = w.ask("POST", "/network/v2.0/routers",
+                   {"router": {"external_gateway_info": {"network_id": external(w, who)}}}, w.owner(who))["router"]["id"]
+    subnet = w.ask("POST", "/network/v2.0/subnets", {"subnet": {"network_id": net, "ip_version": 4, "cidr": w.cidr()}},
+                   w.owner(who))["subnet"]["id"]
+    w.ask("PUT", "/network/v2.0/routers/%s/add_router_interface" % router, {"subnet_id": subnet}, w.owner(who))
+    port = w.ask("POST", "/network/v2.0/ports", {"port": {"network_id": net, "fixed_ips": [{"subnet_id": subnet}]}},
+                 w.owner(who))["port"]
+    body = {"internal_port_id": port["id"], "internal_ip_address": port["fixed_ips"][0]["ip_address"], "internal_port": 80,
+            "external_port": 8080, "protocol": "tcp"}
+    w.made["network_floatingip", who] = floating        # the one below which it lies
+    return w.ask("POST", "/network/v2.0/floatingips/%s/port_forwardings" % floating, {"port_forwarding": body},
+                 w.owner(who))["port_forwarding"]["id"]
+
+
+def _ndp_proxy(w, who):
+    """Needs a router to an IPv6 network outside with an address scope in common."""
+    raise NotThere("an NDP proxy needs a network of its own kind")
 
 
 def external(w, who):
@@ -214,7 +244,7 @@ MAKERS = {
     "identity_mapping": _named("/identity/v3/OS-FEDERATION/mappings/", "mapping"),
     "identity_service_provider": _named("/identity/v3/OS-FEDERATION/service_providers/", "service_provider"),
     "identity_protocol": _protocol, "compute_keypair": _keypair, "placement_trait": _trait, "placement_class": _class,
-    "image_member": _image_member, "volume_qos": _qos,
+    "network_port_forwarding": _port_forwarding, "network_ndp_proxy": _ndp_proxy, "image_member": _image_member, "volume_qos": _qos,
 }
 
 FIELDS = {
@@ -229,6 +259,14 @@ FIELDS = {
     ("network_address_scope", "ip_version"): 4, ("network_address_scope", "name"): lambda w, who: w.name(),
     ("network_security_group_rule", "remote_ip_prefix"): lambda w, who: w.cidr(),
     ("network_floatingip", "floating_network_id"): external,
+    ("network_segment", "network_type"): "vlan", ("network_segment", "physical_network"): "physnet1",
+    ("network_segment", "segmentation_id"): lambda w, who: 500 + int(w.name().split("-")[1]) % 3000,
+    ("network_port_forwarding", "internal_port_id"): lambda w, who: w.get("network_port", who),
+    ("network_port_forwarding", "protocol"): "tcp", ("network_flavor", "service_type"): "QOS",
+    ("network_service_profile", "metainfo"): "{}", ("network_segment_range", "network_type"): "geneve",
+    ("network_segment_range", "shared"): True,
+    ("network_segment_range", "minimum"): lambda w, who: 100_000 + int(w.name().split("-")[1]),
+    ("network_segment_range", "maximum"): lambda w, who: 100_000 + w.counter,
     ("network_rbac", "object_type"): "network", ("network_rbac", "action"): "access_as_shared",
     ("network_rbac", "object_id"): lambda w, who: w.get("network_network", who),
     ("network_rbac", "target_tenant"): lambda w, who: w.name("tenant"),
@@ -315,7 +353,7 @@ PARAMETERS = {
     ("compute", "os-hypervisors", "name"): _host, ("compute", "os-services"): _service_of_compute,
     ("compute", "os-hosts"): _host, ("compute", "os-quota-sets"): _whose, ("compute", "os-quota-class-sets"): "default",
     ("compute", "os-simple-tenant-usage"): _whose, ("compute", "versions"): "v2.1", ("compute", "extensions"): "servers",
-    ("network", "quotas"): _whose, ("network", "agents"): _agent, ("network", "extensions"): "router",
+    ("network", "quotas"): _whose, ("network", "auto-allocated-topology"): _whose, ("network", "agents"): _agent, ("network", "extensions"): "router",
     ("network", "rule-types"): "bandwidth_limit",
     ("volume", "os-quota-sets"): _whose, ("volume", "os-quota-class-sets"): "default", ("volume", "extensions"): "OS-X",
     ("volume", "os-hosts"): _host, ("volume", "capabilities"): _host, ("volume", "clusters"): "none",
