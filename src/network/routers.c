@@ -278,7 +278,8 @@ bool network_router_update(struct call *call, const void *old, void *row) {
             return false;
         }
     }
-    if (!was->enable_ndp_proxy && router->enable_ndp_proxy && !network_ndp_proxy_possible(call, router)) {
+    if ((!was->enable_ndp_proxy || network_given(call, &resource_network_router, "external_gateway_info")) &&
+        !network_ndp_proxy_possible(call, router)) {
         return false;
     }
     if (was->enable_ndp_proxy && !router->enable_ndp_proxy && !network_ndp_proxies_none(call, router->id)) {

@@ -32,6 +32,12 @@ bool network_trunk_unused(struct call *call, const struct network_port *port) {
     return !is_parent(call, port->id) || conflict(call, "PortInUseAsTrunkParent", port->id, "the parent of a trunk");
 }
 
+/* Who owns a network sees the ports of others on it; a trunk is made of its own project's. */
+static bool is_own_port(struct call *call, const struct network_trunk *trunk, const struct network_port *port) {
+    return call->caller.admin || network_same(port->project_id, trunk->project_id) ||
+           fail_not_found(call, &resource_network_port, port->id);
+}
+
 /* ---- subports ---- */
 
 /* The tag that the network's own segment has, for the type "inherit". */
@@ -108,7 +114,8 @@ static bool subport_add(struct call *call, const struct network_trunk *trunk, co
     struct network_subport subport = {0};
     struct network_port *port;
 
-    if (!row_get(call, &resource_network_port, wanted.port_id, &port) || !port_fits(call, parent, port) ||
+    if (!row_get(call, &resource_network_port, wanted.port_id, &port) || !is_own_port(call, trunk, port) ||
+        !port_fits(call, parent, port) ||
         !segment_fits(call, trunk, port, &wanted)) {
         return false;
     }
@@ -192,7 +199,8 @@ bool network_trunk_create(struct call *call, void *row) {
     const struct network_trunk *trunk = row;
     struct network_port *parent;
 
-    if (!well_formed(call, &trunk->wanted) || !row_get(call, &resource_network_port, trunk->port_id, &parent)) {
+    if (!well_formed(call, &trunk->wanted) || !row_get(call, &resource_network_port, trunk->port_id, &parent) ||
+        !is_own_port(call, trunk, parent)) {
         return false;
     }
     if (is_parent(call, trunk->port_id)) {

@@ -20,6 +20,7 @@ class AddressGroupTest(NetworkCase):
         self.change(group, "add", ["no"], 400)
         self.change(group, "add", ["10.0.0.8"], 400)
         self.change(group, "remove", ["192.0.3.0/24"], 404)
+        self.change(group, "remove", ["10.200.200.200"], 404)
         self.assertEqual(["192.0.2.0/24"], self.change(group, "remove", group["addresses"])["addresses"])
         self.told("address_group", group["id"], lambda d: d["addresses"] == ["192.0.2.0/24"])
         self.change(group, "add", ["10.0.0.1/32"], 404, self.other)
@@ -127,6 +128,7 @@ class ForwardingTest(NetworkCase):
                            token=admin)["ports"][0]["id"]
         self.told("port", gateway, lambda d: d["ndp_proxies"] == [address])
         self.refused("POST", "/ndp_proxies", body, 409, "NDPProxyExists")
+        self.ask("PUT", "/routers/" + self.router["id"], {"router": {"external_gateway_info": {}}}, 409)
         off = {"router": {"enable_ndp_proxy": False}}
         self.refused("PUT", "/routers/" + self.router["id"], off, 409, "RouterInUseByNDPProxy")
         self.ask("GET", "/ndp_proxies/" + made["id"], status=404, token=self.other)

@@ -89,7 +89,9 @@ class QosTest(NetworkCase):
         gateway = document["external_gateway_info"]["port_id"]
         self.told("port", gateway, lambda d: d["qos_rules"][0]["max_kbps"] == 100)
         self.ask("PUT", "/floatingips/" + fip["id"], {"floatingip": {"qos_policy_id": None}}, 200)
+        self.assertEqual(port["id"], self.ask("GET", "/floatingips/" + fip["id"])["floatingip"]["port_id"])
         self.told("router", router["id"], lambda d: d["floatingips"] and not d["floatingips"][0]["qos_rules"])
+        self.assertIsNone(self.ask("PUT", "/floatingips/" + fip["id"], {"floatingip": {}}, 200)["floatingip"]["port_id"])
         info = {"network_id": ext["id"], "qos_policy_id": None}
         self.ask("PUT", "/routers/" + router["id"], {"router": {"external_gateway_info": info}}, 200)
         self.told("port", gateway, lambda d: d["qos_rules"] == [])

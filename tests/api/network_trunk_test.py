@@ -58,6 +58,17 @@ class TrunkTest(NetworkCase):
         self.change(trunk, "add", self.sub(other, 9), status=409)
         self.ask("DELETE", "/trunks/" + trunk["id"], status=409)
 
+    def test_a_network_owner_does_not_trunk_the_ports_of_others(self):
+        net, _ = self.network("10.50.0.0/24")
+        self.make("rbac_policy", object_type="network", object_id=net["id"], action="access_as_shared",
+                  target_tenant=self.project(self.other))
+        foreign = self.make("port", self.other, network_id=net["id"])
+        self.ask("GET", "/ports/" + foreign["id"], None, 200)
+        self.ask("POST", "/trunks", {"trunk": {"port_id": foreign["id"]}}, 404)
+        own = self.make("port", network_id=net["id"])
+        body = {"trunk": {"port_id": own["id"], "sub_ports": [self.sub(foreign, 7)]}}
+        self.ask("POST", "/trunks", body, 404)
+
     def test_subports_are_where_their_parent_is(self):
         admin = self.cloud.token()
         host = self.ask("GET", "/agents", token=admin)["agents"][0]["host"]
