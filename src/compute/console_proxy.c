@@ -3,6 +3,7 @@
  * which display; nothing else that the browser sends does. */
 #include <fcntl.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -39,27 +40,48 @@ const struct service compute_console = {
 
 /* ---- the WebSocket ---- */
 
-/* Another site's page must not open a console with a token that it got hold of: a browser says where its page came
- * from. */
-static bool origin_is_ours(struct call *call) {
-    const char *origin = http_header(call->http, "Origin"), *host = http_header(call->http, "Host");
-    const char *page = conf_text(cloud.conf, "compute", "novnc_url", NULL);
-    const char *from = origin ? strstr(origin, "://") : NULL;
+/* What the browser came with: the token's row (null: not valid), its server's host, the display's address. */
+struct visit {
+    struct compute_console_token *token;
+    const char *host, *display;
+};
 
-    if (!origin || (from && host && !strcmp(from + 3, host))) {
-        return true;
-    }
-    return page && !strncmp(page, origin, strlen(origin)) && page[strlen(origin)] == '/';
+/* Another site's page must not open a console with a token that it got hold of: a browser says where its page came from,
+ * and that must be the page that the token was given out for. What the browser believes to be our name does not count: a
+ * page that has its own name resolve to our address has us for its host. */
+static bool origin_is_ours(struct call *call, const struct visit *visit) {
+    const char *origin = http_header(call->http, "Origin");
+
+    return !origin || !visit->token || (visit->token->origin && !strcasecmp(origin, visit->token->origin));
 }
 
-static bool find_display(struct call *call, void *user) {
+static bool find_token(struct call *call, void *user) {
     const char *token = call_argument(call, "token");
-    struct compute_console_token *row = NULL;
+    struct visit *visit = user;
+    struct compute_server *server;
 
-    if (token && !console_token_find(call, token, &row)) {
+    *visit = (struct visit){0};
+    if (token && !console_token_find(call, token, &visit->token)) {
         return false;
     }
-    *(const char **)user = row ? arena_printf(call->arena, "%s:%lld", row->host, (long long)row->port) : NULL;
+    if (visit->token && row_find(call, &resource_compute_server, visit->token->server_id, &server)) {
+        visit->host = server->host;
+    }
+    return !call->error;
+}
+
+/* Where the server's display is now: the token is for the server and not for a port, which may be another server's by now. */
+static bool find_display(struct call *call, struct visit *visit) {
+    const char *host;
+    int64_t port;
+
+    if (!visit->token || !visit->host) {
+        return true;
+    }
+    if (!console_display(call, visit->token->server_id, visit->host, &host, &port)) {
+        return false;
+    }
+    visit->display = arena_printf(call->arena, "%s:%lld", host, (long long)port);
     return true;
 }
 
@@ -78,15 +100,18 @@ static void join(struct http_request *request, int client, const void *extra, si
 }
 
 bool console_open(struct call *call) {
-    const char *display = NULL;
+    struct visit visit;
 
-    if (!origin_is_ours(call)) {
-        return fail(call, 403, "Origin header does not match this host.");
-    }
-    if (!call_transaction(call, DB_READ, find_display, &display)) {
+    if (!call_transaction(call, DB_READ, find_token, &visit)) {
         return false;
     }
-    call->row = (void *)(uintptr_t)display;
+    if (!origin_is_ours(call, &visit)) {
+        return fail(call, 403, "Origin header does not match this host.");
+    }
+    if (!find_display(call, &visit)) {
+        return false;
+    }
+    call->row = (void *)(uintptr_t)visit.display;
     call->answered = true;
     if (websocket_accept(call->http, "binary")) {
         call->http->upgraded = join;

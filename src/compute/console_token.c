@@ -22,6 +22,13 @@ static bool store(struct call *call, void *user) {
            row_insert(call, &resource_compute_console_token, user);
 }
 
+/* SCHEME://AUTHORITY of a URL. */
+static const char *origin_of(struct call *call, const char *url) {
+    const char *authority = strstr(url, "://");
+
+    return !authority ? url : arena_text_size(call->arena, url, (size_t)(authority + 3 - url) + strcspn(authority + 3, "/?#"));
+}
+
 /* The page that opens the console; noVNC takes the WebSocket's path from the argument. */
 static const char *console_url(struct call *call, const char *token) {
     const char *page = conf_text(cloud.conf, "compute", "novnc_url", NULL);
@@ -32,30 +39,39 @@ static const char *console_url(struct call *call, const char *token) {
     return arena_printf(call->arena, "%s?path=console%%2Fwebsockify%%3Ftoken%%3D%s", page, token);
 }
 
+bool console_display(struct call *call, const char *server_id, const char *host, const char **ret_host, int64_t *ret_port) {
+    const struct json *display;
+
+    if (!cloud_ask_host(call, host, "compute.vnc", server_id, NULL, ASK_MS, &display)) {
+        return false;
+    }
+    *ret_host = json_get_text(display, "host");
+    *ret_port = json_get_int(display, "port", 0);
+    return (*ret_host && *ret_port > 0) || fail(call, 404, "The console of instance %s is not available.", server_id);
+}
+
 bool console_token_make(struct call *call, const char *server_id, const char *host, const char *type,
                         const char **ret_url) {
     const char *token = id_uuid(call->arena);
     struct compute_console_token row = {.id = token_key(call, token), .server_id = server_id, .type = type};
-    const struct json *display;
 
     if (strcmp(type, "novnc") != 0) {
         return fail(call, 400, "Unavailable console type %s.", type);
     }
-    if (!cloud_ask_host(call, host, "compute.vnc", server_id, NULL, ASK_MS, &display)) {
+    if (!console_display(call, server_id, host, &row.host, &row.port)) {
         return false;
     }
-    row.host = json_get_text(display, "host");
-    row.port = json_get_int(display, "port", 0);
     row.expires_at = clock_now() + conf_int(cloud.conf, "compute", "console_token_seconds", TOKEN_SECONDS) * SECOND;
-    if (!row.host || row.port <= 0) {
-        return fail(call, 404, "The console of instance %s is not available.", server_id);
-    }
     *ret_url = console_url(call, token);
+    row.origin = origin_of(call, *ret_url);
     return call_transaction(call, DB_WRITE, store, &row);
 }
 
 bool console_token_find(struct call *call, const char *token, struct compute_console_token **ret_row) {
-    return row_first(call, &resource_compute_console_token, "id = ? AND expires_at > ?",
+    return row_first(call, &resource_compute_console_token,
+                     "id = ? AND expires_at > ? AND EXISTS (SELECT 1 FROM compute_server WHERE compute_server.id ="
+                     " compute_console_token.server_id AND"
+                     " compute_server.deleted = 0)",
                      SQL_ARGS(sql_text(token_key(call, token)), sql_int(clock_now())), ret_row);
 }
 

@@ -12,6 +12,9 @@ extern const struct service compute_console;
 bool console_token_make(struct call *call, const char *server_id, const char *host, const char *type,
                         const char **ret_url);
 
-/* The row of a token that is still good, or null in '*ret_row'. */
+/* Asks 'host' where the server's display is now. Fails when it does not tell; the call must not be in a transaction. */
+bool console_display(struct call *call, const char *server_id, const char *host, const char **ret_host, int64_t *ret_port);
+
+/* The row of a token that is still good, or null in '*ret_row'. A token ends with its server. */
 struct compute_console_token;
 bool console_token_find(struct call *call, const char *token, struct compute_console_token **ret_row);

@@ -190,6 +190,10 @@ static bool check_hints(struct call *call, struct plan *plan) {
     for (int i = 0; i < 2; i++) {
         const struct json *hint = json_get(hints, ids[i]);
 
+        if (hint && hint->type == JSON_LIST && hint->count > SCHEDULE_HINTS) {
+            return fail(call, 400, "Invalid input for field/attribute %s: %u items where 0 to %d may be", ids[i], hint->count,
+                        SCHEDULE_HINTS);
+        }
         for (const struct json *id = hint && hint->type == JSON_LIST ? hint->first : hint; id;
              id = hint->type == JSON_LIST ? id->next : NULL) {
             if (id->type != JSON_TEXT || !id_is_uuid(id->text)) {
@@ -322,7 +326,7 @@ static bool server_make(struct call *call, struct plan *plan, int64_t index, str
     }
     event_note(call, "server.create", server->id);
     if (!chosen.host) {
-        return server_fail(call, server, "error", 500, NO_VALID_HOST);
+        return schedule_fail(call, &plan->schedule, server, "error");
     }
     return wait || task_add(call, "compute.spawn", server->id, server->host, NULL);
 }

@@ -59,8 +59,12 @@ static bool mac_used(struct call *call, const struct network_port *port, const c
 }
 
 static bool mac_set(struct call *call, struct network_port *port) {
-    struct mac base;
+    struct mac base, given;
 
+    if (port->mac_address && (!mac_parse(port->mac_address, &given) || !mac_is_unicast(given))) {
+        return fail_type(call, 400, "HTTPBadRequest", "Invalid input for mac_address. Reason: '%s' is not the address of one "
+                         "network card.", port->mac_address);
+    }
     if (port->mac_address) {
         return !mac_used(call, port, port->mac_address) ||
                fail_type(call, 409, "MacAddressInUse",

@@ -30,6 +30,8 @@ bool fail_field(struct call *call, const struct field *field, const char *format
     va_start(args, format);
     reason = arena_vprintf(call->arena, format, args);
     va_end(args);
+    call->error_logged = call->error ? call->error_logged
+                                     : arena_printf(call->arena, "Invalid input for field/attribute %s", field_json_name(field));
     return fail(call, 400, "Invalid input for field/attribute %s: %s", field_json_name(field), reason);
 }
 
@@ -59,16 +61,17 @@ int truth_of(const char *text) {
     return -1;
 }
 
+/* Whether 'text' is one of the choices "a|b|c". */
 static bool in_values(const char *values, const char *text) {
     size_t size = strlen(text);
 
+    if (strchr(text, '|')) {
+        return false;
+    }
     for (const char *at = values; at; at = strchr(at, '|')) {
         at += *at == '|';
         if (!strncmp(at, text, size) && (at[size] == '|' || !at[size])) {
             return true;
-        }
-        if (!strchr(at, '|')) {
-            break;
         }
     }
     return false;
@@ -373,7 +376,7 @@ static void set_null(const struct field *field, void *slot) {
     }
 }
 
-static bool take(struct call *call, const struct field *field, const struct json *value, void *slot) {
+bool input_form(struct call *call, const struct field *field, const struct json *value, void *slot) {
     switch (field->type) {
     case TYPE_BOOL:
         return take_bool(call, field, value, slot);
@@ -417,7 +420,7 @@ static bool check_reference(struct call *call, const struct field *field, const 
 bool input_value(struct call *call, const struct field *field, const struct json *value, void *slot) {
     if (value->type == JSON_NULL && ((field->rights & NULLABLE) || field->type == TYPE_JSON || field->type == TYPE_TREE)) {
         set_null(field, slot);
-    } else if (!take(call, field, value, slot)) {
+    } else if (!input_form(call, field, value, slot)) {
         return false;
     } else if (field->refers && field_is_text(field) && !check_reference(call, field, *(const char **)slot)) {
         return false;

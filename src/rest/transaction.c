@@ -8,6 +8,7 @@
 #include "base/id.h"
 #include "rest/cloud.h"
 #include "rest/dispatch.h"
+#include "rest/history.h"
 #include "rest/resource.h"
 #include "rest/service.h"
 #include "rest/tasks.h"
@@ -35,7 +36,7 @@ void call_after_commit(struct call *call, void (*fn)(void *), void *argument) {
 /* Forgets what a failed try left behind. */
 static void start_over(struct call *call, size_t response_size) {
     call->error = 0;
-    call->error_type = call->error_message = NULL;
+    call->error_type = call->error_message = call->error_logged = NULL;
     call->wake_tasks = false;
     call->after_commit = NULL;
     call->events = NULL;
@@ -52,7 +53,7 @@ static bool run_once(struct call *call, enum db_mode mode, bool (*body)(struct c
     if (!db_begin(call->db, mode)) {
         return fail_database(call);
     }
-    if (!body(call, user) || call->error || db_failure(call->db) != DB_OK || arena_exhausted(call->arena)) {
+    if (!body(call, user) || (mode == DB_WRITE && !history_of_call(call)) || call->error || db_failure(call->db) != DB_OK || arena_exhausted(call->arena)) {
         if (!call->error && db_failure(call->db) != DB_OK) {
             fail_database(call);
         }

@@ -47,7 +47,7 @@ struct db {
     struct store *store;
     struct db *next_idle;
     void *native;                       /* null: not connected */
-    struct statements statements;
+    struct statements *statements;      /* of the connection */
     struct rows *open_rows, *free_rows;
     enum db_mode mode;
     bool open;                          /* in a transaction */

@@ -67,3 +67,12 @@ void gate_leave(struct gate *gate, bool alone) {
     }
     pthread_mutex_unlock(&gate->lock);
 }
+
+bool gate_alone_waits(struct gate *gate) {
+    bool waits;
+
+    pthread_mutex_lock(&gate->lock);
+    waits = gate->first && gate->first->alone;
+    pthread_mutex_unlock(&gate->lock);
+    return waits;
+}

@@ -15,3 +15,5 @@ void gate_init(struct gate *gate);
 void gate_release(struct gate *gate);
 void gate_enter(struct gate *gate, bool alone);
 void gate_leave(struct gate *gate, bool alone);
+/* Whether the next to enter waits and wants to be alone; asked from inside. */
+bool gate_alone_waits(struct gate *gate);

@@ -244,7 +244,7 @@ static void disconnect(struct db *db) {
 }
 
 static bool prepare_anew(struct db *db) {
-    for (struct statement *at = db->statements.oldest; at; at = at->newer) {
+    for (struct statement *at = db->statements->oldest; at; at = at->newer) {
         at->prepared = false;
     }
     statements_clear(db);

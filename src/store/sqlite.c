@@ -2,6 +2,11 @@
  * SQLite: a file in WAL mode with full synchronisation. Writers of this process wait for each other at a gate, in
  * order, so that BEGIN IMMEDIATE meets a lock only when another process writes.
  *
+ * They share one connection, which goes through the gate with them: so its pages stay in memory from one write to the
+ * next, and several transactions can be made durable at once. Who commits while the next one waits leaves the SQL
+ * transaction open, and the next one goes on in it behind a savepoint; the last of such a group commits for all, and
+ * only then do the others return.
+ *
  * A database in memory lives in SQLite's memdb, which has no snapshots: there readers stand at the gate too. */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,18 +20,31 @@
 #include "store/backend.h"
 #include "store/gate.h"
 
-enum { BUSY_TIMEOUT_MS = 10000 };
+enum { BUSY_TIMEOUT_MS = 10000, GROUP_MOST = 16 };
 
-enum control { BEGIN_READ, BEGIN_WRITE, COMMIT, ROLLBACK, CONTROLS };
+enum control { BEGIN_READ, BEGIN_WRITE, COMMIT, ROLLBACK, SAVE, SAVE_DROP, SAVE_UNDO, CONTROLS };
 
 struct connection {
     sqlite3 *handle;
     sqlite3_stmt *control[CONTROLS];
 };
 
+/* Transactions that wait for the commit that they share. */
+struct group {
+    unsigned members;           /* that did not return yet */
+    bool ended;
+    enum db_error failure;
+    char message[MESSAGE_SIZE];
+};
+
 struct shared {
     struct gate gate;
     bool memory;
+    void *writer;               /* the connection of writers, and its statements: of who is inside the gate */
+    struct statements *statements;
+    struct group *group;        /* open, of who is inside the gate; null: none */
+    pthread_mutex_t lock;       /* of the groups */
+    pthread_cond_t ended;
 };
 
 static const char *const control_sql[CONTROLS] = {
@@ -34,6 +52,9 @@ static const char *const control_sql[CONTROLS] = {
     [BEGIN_WRITE] = "BEGIN IMMEDIATE",
     [COMMIT] = "COMMIT",
     [ROLLBACK] = "ROLLBACK",
+    [SAVE] = "SAVEPOINT one",
+    [SAVE_DROP] = "RELEASE one",
+    [SAVE_UNDO] = "ROLLBACK TO one",
 };
 
 static const char sql_settings[] =
@@ -82,10 +103,12 @@ static void open_store(struct store *store, const char *target) {
     bool made;
 
     pthread_once(&once, configure_process);
-    if (!shared) {
+    if (!shared || !(shared->statements = calloc(1, sizeof *shared->statements))) {
         abort();
     }
     gate_init(&shared->gate);
+    pthread_mutex_init(&shared->lock, NULL);
+    pthread_cond_init(&shared->ended, NULL);
     shared->memory = !strcmp(target, ":memory:");
     store->native = shared;
     if (shared->memory) {
@@ -97,13 +120,6 @@ static void open_store(struct store *store, const char *target) {
     if (!made) {
         abort();
     }
-}
-
-static void close_store(struct store *store) {
-    struct shared *shared = store->native;
-
-    gate_release(&shared->gate);
-    free(shared);
 }
 
 /* A new database is readable by its owner alone; SQLite gives its other files the same mode. An existing file is not
@@ -129,6 +145,18 @@ static void disconnect(struct db *db) {
     sqlite3_close(c->handle);
     free(c);
     db->native = NULL;
+}
+
+static void close_store(struct store *store) {
+    struct shared *shared = store->native;
+    struct db writer = {.store = store, .native = shared->writer, .statements = shared->statements};
+
+    disconnect(&writer);
+    free(shared->statements);
+    gate_release(&shared->gate);
+    pthread_mutex_destroy(&shared->lock);
+    pthread_cond_destroy(&shared->ended);
+    free(shared);
 }
 
 static void pattern_free(void *pattern) {
@@ -211,25 +239,37 @@ static bool control(struct db *db, enum control which) {
     return ok;
 }
 
+/* Lends the writers' connection, or takes it back. */
+static void exchange(struct db *db, struct shared *shared) {
+    void *native = db->native;
+    struct statements *statements = db->statements;
+
+    db->native = shared->writer;
+    db->statements = shared->statements;
+    shared->writer = native;
+    shared->statements = statements;
+}
+
 static void enter(struct db *db, enum db_mode mode) {
-    if (mode == DB_WRITE || shared_of(db)->memory) {
-        gate_enter(&shared_of(db)->gate, mode == DB_WRITE);
+    struct shared *shared = shared_of(db);
+
+    if (mode == DB_WRITE || shared->memory) {
+        gate_enter(&shared->gate, mode == DB_WRITE);
+    }
+    if (mode == DB_WRITE) {
+        exchange(db, shared);
     }
 }
 
 static void leave(struct db *db) {
-    if (db->mode == DB_WRITE || shared_of(db)->memory) {
-        gate_leave(&shared_of(db)->gate, db->mode == DB_WRITE);
-    }
-}
+    struct shared *shared = shared_of(db);
 
-static bool begin(struct db *db, enum db_mode mode) {
-    enter(db, mode);
-    if ((db->native || connect_file(db)) && control(db, mode == DB_WRITE ? BEGIN_WRITE : BEGIN_READ)) {
-        return true;
+    if (db->mode == DB_WRITE) {
+        exchange(db, shared);
     }
-    leave(db);
-    return false;
+    if (db->mode == DB_WRITE || shared->memory) {
+        gate_leave(&shared->gate, db->mode == DB_WRITE);
+    }
 }
 
 static void undo(struct db *db) {
@@ -238,17 +278,113 @@ static void undo(struct db *db) {
     }
 }
 
-static void rollback(struct db *db) {
-    undo(db);
-    leave(db);
+/* ---- groups of transactions that are made durable together ---- */
+
+static void group_end(struct shared *shared, enum db_error failure, const char *message) {
+    struct group *group = shared->group;
+
+    shared->group = NULL;
+    pthread_mutex_lock(&shared->lock);
+    group->ended = true;
+    group->failure = failure;
+    snprintf(group->message, sizeof group->message, "%s", message);
+    pthread_cond_broadcast(&shared->ended);
+    pthread_mutex_unlock(&shared->lock);
 }
 
-static bool commit(struct db *db) {
+/* Commits what is open, for the group too when there is one. */
+static bool commit_all(struct db *db) {
+    struct shared *shared = shared_of(db);
     bool ok = control(db, COMMIT);
 
     if (!ok) {
         undo(db);
     }
+    if (db->mode == DB_WRITE && shared->group) {
+        group_end(shared, ok ? DB_OK : db->failure, db->message);
+    }
+    return ok;
+}
+
+static bool may_wait(struct shared *shared) {
+    return !shared->memory && (!shared->group || shared->group->members < GROUP_MOST) &&
+           gate_alone_waits(&shared->gate);
+}
+
+static bool group_wait(struct db *db, struct shared *shared, struct group *group) {
+    bool last;
+
+    pthread_mutex_lock(&shared->lock);
+    while (!group->ended) {
+        pthread_cond_wait(&shared->ended, &shared->lock);
+    }
+    if (group->failure != DB_OK) {
+        db_fail(db, group->failure, "%s", group->message);
+    }
+    last = --group->members == 0;
+    pthread_mutex_unlock(&shared->lock);
+    if (last) {
+        free(group);
+    }
+    return db->failure == DB_OK;
+}
+
+/* Leaves the commit to the writer that waits at the gate. */
+static bool commit_with_next(struct db *db) {
+    struct shared *shared = shared_of(db);
+    struct group *group = shared->group;
+
+    if (!group && !(group = shared->group = calloc(1, sizeof *group))) {
+        abort();
+    }
+    group->members++;
+    leave(db);
+    return group_wait(db, shared, group);
+}
+
+static bool begin(struct db *db, enum db_mode mode) {
+    enum control how;
+
+    enter(db, mode);
+    how = mode == DB_READ ? BEGIN_READ : shared_of(db)->group ? SAVE : BEGIN_WRITE;
+    if ((db->native || connect_file(db)) && control(db, how)) {
+        return true;
+    }
+    if (how == SAVE) {
+        commit_all(db);
+    }
+    leave(db);
+    return false;
+}
+
+/* What this one did is undone; the group goes on, unless SQLite has undone all of it. */
+static void rollback(struct db *db) {
+    struct shared *shared = shared_of(db);
+
+    if (db->mode == DB_READ || !shared->group) {
+        undo(db);
+    } else if (sqlite3_get_autocommit(handle_of(db))) {
+        group_end(shared, DB_RETRY, "the transactions before were undone with this one");
+    } else if (!control(db, SAVE_UNDO) || !control(db, SAVE_DROP)) {
+        undo(db);
+        group_end(shared, DB_RETRY, "the transactions before were undone with this one");
+    } else if (!may_wait(shared)) {
+        commit_all(db);
+    }
+    leave(db);
+}
+
+static bool commit(struct db *db) {
+    bool ok;
+
+    if (db->mode == DB_WRITE && may_wait(shared_of(db))) {
+        if (!shared_of(db)->group || control(db, SAVE_DROP)) {
+            return commit_with_next(db);
+        }
+        rollback(db);
+        return false;
+    }
+    ok = commit_all(db);
     leave(db);
     return ok;
 }

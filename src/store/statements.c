@@ -53,12 +53,12 @@ static void unkeep(struct statements *all, struct statement *statement) {
 }
 
 static void make_room(struct db *db) {
-    struct statement *at = db->statements.oldest;
+    struct statement *at = db->statements->oldest;
 
     while (at && at->busy) {
         at = at->newer;
     }
-    if (at && db->statements.count >= STATEMENTS_KEPT) {
+    if (at && db->statements->count >= STATEMENTS_KEPT) {
         statement_drop(db, at);
     }
 }
@@ -80,7 +80,7 @@ static struct statement *statement_new(struct db *db, const char *sql, size_t si
 }
 
 struct statement *statement_get(struct db *db, const char *sql) {
-    struct statements *all = &db->statements;
+    struct statements *all = db->statements;
     size_t size = strlen(sql);
     uint64_t hash = map_hash(sql, size);
     struct statement *found = find(all, sql, size, hash), *made;
@@ -109,7 +109,7 @@ void statement_done(struct db *db, struct statement *statement) {
 
 void statement_drop(struct db *db, struct statement *statement) {
     if (statement->kept) {
-        unkeep(&db->statements, statement);
+        unkeep(db->statements, statement);
     }
     db->store->backend->forget(db, statement);
     free(statement->sql);
@@ -117,7 +117,7 @@ void statement_drop(struct db *db, struct statement *statement) {
 }
 
 void statements_clear(struct db *db) {
-    while (db->statements.oldest) {
-        statement_drop(db, db->statements.oldest);
+    while (db->statements->oldest) {
+        statement_drop(db, db->statements->oldest);
     }
 }

@@ -9,7 +9,10 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/log.h"
 #include "store/backend.h"
+
+LOG_MODULE("store");
 
 static const struct backend *backend_of(const char *url, const char **ret_target) {
     if (!strncmp(url, backend_sqlite.scheme, strlen(backend_sqlite.scheme))) {
@@ -53,8 +56,19 @@ struct store *store_open(struct arena *arena, const char *url, const char **ret_
     return store;
 }
 
+static struct db *db_new(struct store *store) {
+    struct db *db = calloc(1, sizeof *db);
+
+    if (!db || !(db->statements = calloc(1, sizeof *db->statements))) {
+        abort();
+    }
+    db->store = store;
+    return db;
+}
+
 static void db_free(struct db *db) {
     db->store->backend->disconnect(db);
+    free(db->statements);
     while (db->free_rows) {
         struct rows *rows = db->free_rows;
 
@@ -102,11 +116,7 @@ struct db *db_acquire(struct store *store) {
     }
     pthread_mutex_unlock(&store->lock);
     if (!db) {
-        db = calloc(1, sizeof *db);
-        if (!db) {
-            abort();
-        }
-        db->store = store;
+        db = db_new(store);
     }
     return db;
 }
@@ -214,6 +224,7 @@ static struct statement *statement_start(struct db *db, const char *sql, size_t 
     assert(db->open);
     db->run++;
     db->changes = 0;
+    log_debug("%s", sql);
     statement = statement_get(db, sql);
     if (statement && statement->params != count) {
         db_fail(db, DB_FAILED, "%zu values for %u places in: %.200s", count, statement->params, sql);

@@ -500,6 +500,9 @@ static void test_port_changes(void) {
                                   OPEN_GROUP, ", \"allowed_address_pairs\": [{\"ip_address\": \"10.5.0.99\"}]");
     const char *bare = GUEST_PORT(GUEST2, NET, "fa:16:3e:05:00:12", FIXED(SUBNET, "10.5.0.12", "10.5.0.0/24"),
                                   CLOSED_GROUP, ", \"port_security_enabled\": false");
+    const char *posing = PORT_OF(GUEST2, NET, "fa:16:3e:05:00:12", "network:dhcp",
+                                 FIXED(SUBNET, "10.5.0.12", "10.5.0.0/24"),
+                                 ", \"security_groups\": [\"" CLOSED_GROUP "\"], \"binding:host_id\": \"@HOST@\"");
     const char *down = GUEST_PORT(GUEST1, NET, "fa:16:3e:05:00:11", FIXED(SUBNET, "10.5.0.11", "10.5.0.0/24"),
                                   OPEN_GROUP, ", \"admin_state_up\": false");
 
@@ -511,6 +514,10 @@ static void test_port_changes(void) {
     check(comes_to(true, "g1", "10.5.0.11", "10.5.0.12"));
     check(apply(&guests[1].port));
     check(comes_to(false, "g1", "10.5.0.11", "10.5.0.12"));
+    change("network.port", GUEST2, posing);         /* CVE-2015-5240: a name is no way out of one's groups */
+    usleep(500000);
+    check(comes_to(false, "g1", "10.5.0.11", "10.5.0.12"));
+    check(apply(&guests[1].port));
     change("network.port", GUEST1, down);
     check(comes_to(false, "g1", "10.5.0.11", "10.5.0.1"));
     check(network_test_status(GUEST1, "DOWN", 5));

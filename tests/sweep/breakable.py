@@ -22,8 +22,9 @@ import uuid
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "api"))
 from cloud import FAKES, PROGRAM, Cloud, free_port  # noqa: E402
+from state import State  # noqa: E402
 
-TIMEOUT = 40        # seconds until something that does not settle counts as stuck
+TIMEOUT = 60        # seconds until something that does not settle counts as stuck
 
 
 class Stuck(AssertionError):
@@ -49,8 +50,12 @@ class Template:
     def make(self, prepare):
         cloud = Cloud(agent=True)
         cloud.start()
+        cloud.state = State(cloud)
+        client = Client(cloud)
         try:
-            prepare(Client(cloud))
+            prepare(client)
+            client.quiet()
+            cloud.state.close()
         finally:
             for process in reversed(cloud.processes):
                 process.send_signal(signal.SIGTERM)
@@ -78,8 +83,8 @@ class Template:
 
 
 class Breakable(Cloud):
-    """'crash': role -> number of the boundary at which it dies, or "count". 'environment': role -> variables;
-    'settings' and 'drivers' are options, the latter of the agent alone."""
+    """'template' null: a new cloud. 'crash': role -> number of the boundary at which it dies, or "count". 'environment':
+    role -> variables; 'settings' and 'drivers' are options, the latter of the agent alone."""
 
     def __init__(self, template, crash=None, environment=None, settings=(), drivers=FAKES, parent=None):
         super().__init__(agent=True, settings=settings)
@@ -90,11 +95,13 @@ class Breakable(Cloud):
         self.parent = parent
         self.roles = {}
         self.deaths = []
+        self.real = drivers != FAKES        # guests boot
 
     def start(self, timeout=60):
         self.data = tempfile.mkdtemp(prefix="haneul-sweep-", dir=self.parent)
         os.chmod(self.data, 0o755)
-        self.database = self.template.copy(self.data)
+        if self.template:
+            self.database = self.template.copy(self.data)
         open(os.path.join(self.data, "test.log"), "w").close()
         self.listen = "127.0.0.1:%d" % free_port()
         self.url = "http://" + self.listen
@@ -153,19 +160,28 @@ class Breakable(Cloud):
                 raise Stuck("the roles do not come up again")
             time.sleep(0.02)
 
-    def boundaries(self, role):
-        """How many boundaries the role has passed."""
+    def control(self, role, command):
+        """What the role's control socket answers, without the line that says whether it went well."""
         with socket.socket(socket.AF_UNIX) as peer:
             peer.connect(os.path.join(self.data, "run", role + ".ctl"))
-            peer.sendall(b"stats\n")
+            peer.sendall(command.encode() + b"\n")
             text = b""
             while True:
                 part = peer.recv(65536)
                 if not part:
                     break
                 text += part
-        found = re.search(r"crash points (\d+)", text.decode())
+        return text.decode().partition("\n")[2]
+
+    def boundaries(self, role):
+        """How many boundaries the role has passed."""
+        found = re.search(r"crash points (\d+)", self.control(role, "stats"))
         return int(found.group(1)) if found else 0
+
+    def audit(self):
+        """The broken invariants, a line each."""
+        report = json.loads(self.control("api", "audit"))
+        return ["%s %s: %s" % (one["invariant"], one["id"], one["what"]) for one in report["breaks"]]
 
 
 class Client:
@@ -215,7 +231,7 @@ class Client:
             sent["OpenStack-API-Version"] = "volume 3.70"
         if isinstance(body, bytes):
             sent["Content-Type"] = "application/octet-stream"
-        elif body is not None:
+        elif isinstance(body, (dict, list)):
             sent["Content-Type"] = "application/json"
             body = json.dumps(body)
         sent.update(headers)
@@ -303,6 +319,14 @@ class Client:
             if time.monotonic() > end:
                 raise Stuck("%s did not come" % what)
             time.sleep(0.02)
+
+    def answered(self, condition):
+        """What condition() is, or nothing when its request was not answered."""
+        try:
+            return condition()
+        except Lost:
+            self.recover()
+            return None
 
     def comes(self, condition, timeout=6):
         try:

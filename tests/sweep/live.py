@@ -12,9 +12,24 @@ LOGS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "bui
 SETTLE = 8          # seconds in which what is left to converge must have converged
 
 
-def live(template, life, crash=None, expected=None, disturb=None, settle=SETTLE, **options):
+def converge(client, wanted, settle=SETTLE):
+    """Waits until the state is the wanted one (null: any) and every invariant holds; returns what is wrong in the end."""
+    end = time.monotonic() + settle
+    while True:
+        wrong = difference(wanted, client.cloud.state.dump()) if wanted else []
+        try:
+            wrong = wrong or ["audit: " + broken for broken in client.cloud.audit()]
+        except OSError as error:        # the role just died
+            wrong = ["audit: %s" % error]
+        if not wrong or time.monotonic() > end:
+            return wrong
+        time.sleep(0.05)
+        client.settle()
+
+
+def live(template, life, crash=None, expected=None, disturb=None, settle=SETTLE, prepared=None, **options):
     """Lives one life. Returns {"checkpoints": [(name, dump)], "faults": [...], ...}. 'disturb(cloud, over)' runs beside
-    it in a thread, until the event 'over'. The rest are options of Breakable."""
+    it in a thread, until the event 'over'; 'prepared(client)' runs before it. The rest are options of Breakable."""
     over = threading.Event()
     cloud = Breakable(template, crash, **options)
     result = {"checkpoints": [], "faults": [], "boundaries": {}, "deaths": [], "log": "", "seconds": 0}
@@ -23,19 +38,14 @@ def live(template, life, crash=None, expected=None, disturb=None, settle=SETTLE,
         cloud.start()
         cloud.state = State(cloud)
         client = Client(cloud)
+        if prepared:
+            prepared(client)
 
         def checkpoint(name):
             client.quiet()
-            dump = cloud.state.dump()
             wanted = dict(expected or []).get(name)
-            end = time.monotonic() + settle
-            while wanted and difference(wanted, dump) and time.monotonic() < end:
-                time.sleep(0.05)
-                client.settle()
-                dump = cloud.state.dump()
-            result["checkpoints"].append((name, dump))
-            if wanted:
-                result["faults"] += ["%s: %s" % (name, line) for line in difference(wanted, dump)]
+            result["faults"] += ["%s: %s" % (name, line) for line in converge(client, wanted, settle)]
+            result["checkpoints"].append((name, cloud.state.dump()))
         disturber = threading.Thread(target=disturb, args=(cloud, over)) if disturb else None
         try:
             if disturber:
@@ -61,7 +71,7 @@ def live(template, life, crash=None, expected=None, disturb=None, settle=SETTLE,
         if getattr(cloud, "state", None):
             cloud.state.close()
         codes = cloud.stop()
-        if any(codes):
+        if any(code and not (crash and code == -9) for code in codes):
             result["faults"].append("a role ended with %s" % codes)
             result["log"] = result["log"] or "(gone)"
     result["seconds"] = time.monotonic() - began
