@@ -88,7 +88,7 @@ void swift_write_meta(struct swift *sw, const char *kind, const struct store_met
         /* A temporary URL shows the metadata that are meant for everybody. */
         bool shown = !sw->temporary || !strncmp(meta->at[i].name, "meta-public-", 12);
 
-        if (shown && !strncmp(meta->at[i].name, "meta-", 5) && (sw->owner || !is_owners(meta->at[i].name + 5))) {
+        if (shown && meta->at[i].value && !strncmp(meta->at[i].name, "meta-", 5) && (sw->owner || !is_owners(meta->at[i].name + 5))) {
             write_titled(sw, kind, meta->at[i].name + 5, meta->at[i].value);
         }
     }
