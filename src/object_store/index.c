@@ -57,7 +57,7 @@ static const char *const sql[STATEMENTS] = {
     [S_CONTAINER_COUNT] = "UPDATE container SET objects = objects + ?2, bytes = bytes + ?3, old_objects = old_objects + ?4,"
                           " old_bytes = old_bytes + ?5, modified = max(modified, ?6) WHERE id = ?1",
     [S_CONTAINER_DELETE] = "DELETE FROM container WHERE id = ?",
-    [S_CONTAINER_USED] = "SELECT EXISTS (SELECT 1 FROM object WHERE container = ?1) OR"
+    [S_CONTAINER_USED] = "SELECT EXISTS (SELECT 1 FROM object WHERE container = ?1 AND (expires = 0 OR expires > ?2)) OR"
                          " EXISTS (SELECT 1 FROM version WHERE container = ?1)",
     [S_OBJECT] = "SELECT " OBJECT_COLUMNS " FROM object WHERE container = ? AND name = ?",
     [S_OBJECT_PUT] = "INSERT OR REPLACE INTO object VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -89,6 +89,7 @@ static const char *const sql[STATEMENTS] = {
                         " ORDER BY name, version DESC",
     [S_EXPIRED] = "SELECT c.account, c.name, o.name FROM object o JOIN container c ON c.id = o.container"
                   " WHERE o.expires > 0 AND o.expires <= ? LIMIT ?",
+    [S_ANY_OBJECT] = "SELECT " OBJECT_COLUMNS " FROM object WHERE container = ? LIMIT 1",
     [S_PLACE_USED] = "SELECT EXISTS (SELECT 1 FROM object WHERE place = ?1) OR"
                      " EXISTS (SELECT 1 FROM version WHERE place = ?1)",
     [S_PLACES] = "SELECT o.place, o.size, c.account, c.name, o.name FROM"
