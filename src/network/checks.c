@@ -287,6 +287,27 @@ bool network_domain_check(struct call *call, const struct field *field, void *sl
            fail_field(call, field, "'%.60s' is not a valid domain name", text);
 }
 
+/* A host name, with or without its domain (RFC 1123), in small letters. */
+bool network_hostname_check(struct call *call, const struct field *field, void *slot) {
+    const char **text = slot;
+    char *lower = arena_text(call->arena, *text);
+    size_t label = 0;
+
+    for (char *at = lower; *at; at++) {
+        bool letter = (*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z') || (*at >= '0' && *at <= '9');
+        bool ends = !at[1] || at[1] == '.';
+
+        *at = *at >= 'A' && *at <= 'Z' ? (char)(*at + 32) : *at;
+        label = *at == '.' ? 0 : label + 1;
+        if (label > 63 || (*at == '.' && (at == lower || at[-1] == '.')) ||
+            (*at != '.' && !letter && (*at != '-' || label == 1 || ends))) {
+            return fail_field(call, field, "'%.80s' is not a valid host name", *text);
+        }
+    }
+    *text = lower;
+    return true;
+}
+
 static bool check_option(struct call *call, const struct field *field, const struct json *item) {
     const char *name = json_get_text(item, "opt_name");
     const struct json *value = json_get(item, "opt_value");

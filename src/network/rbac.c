@@ -17,6 +17,8 @@ static const struct type {
      "SELECT count(*) FROM network_subnet WHERE subnetpool_id = ? AND project_id = ?"},
     {"address_scope", &resource_network_address_scope, {"access_as_shared"},
      "SELECT count(*) FROM network_subnetpool WHERE address_scope_id = ? AND project_id = ?"},
+    {"address_group", &resource_network_address_group, {"access_as_shared"},
+     "SELECT count(*) FROM network_security_group_rule WHERE remote_address_group_id = ? AND project_id = ?"},
     {"qos_policy", &resource_network_qos_policy, {"access_as_shared"},
      "SELECT count(*) FROM (SELECT qos_policy_id, project_id FROM network_network UNION ALL SELECT qos_policy_id,"
      " project_id FROM network_port UNION ALL SELECT qos_policy_id, project_id FROM network_floatingip) bound"

@@ -153,7 +153,7 @@ static bool check_rule(struct call *call, const struct network_security_group_ru
     bool ipv6 = !strcmp(rule->ethertype, "IPv6");
     int protocol = protocol_number(rule->protocol);
 
-    if (rule->remote_ip_prefix && rule->remote_group_id) {
+    if (!!rule->remote_ip_prefix + !!rule->remote_group_id + !!rule->remote_address_group_id > 1) {
         return fail_type(call, 400, "SecurityGroupMultipleRemoteEntites", "Only remote_ip_prefix or remote_group_id or "
                          "remote_address_group_id may be provided.");
     }
@@ -169,10 +169,12 @@ static bool check_rule(struct call *call, const struct network_security_group_ru
 }
 
 static const char *signature_of(struct call *call, const struct network_security_group_rule *rule) {
-    return arena_printf(call->arena, "%s %s %d %lld %lld %s %s", rule->direction, rule->ethertype,
+    return arena_printf(call->arena, "%s %s %d %lld %lld %s %s%s%s", rule->direction, rule->ethertype,
                         protocol_number(rule->protocol), (long long)rule->port_range_min,
                         (long long)rule->port_range_max, rule->normalized_cidr ? rule->normalized_cidr : "-",
-                        rule->remote_group_id ? rule->remote_group_id : "-");
+                        rule->remote_group_id ? rule->remote_group_id : "-",
+                        rule->remote_address_group_id ? " " : "",
+                        rule->remote_address_group_id ? rule->remote_address_group_id : "");
 }
 
 static bool rule_is_new(struct call *call, const struct network_security_group_rule *rule) {

@@ -90,5 +90,8 @@
 #define OWNER_SUBPORT "trunk:subport"
 #define OWNER_DHCP "network:dhcp"
 
+/* The domain of names for which neither port nor network says one. */
+#define DNS_DOMAIN "openstacklocal"
+
 /* Ports that go away with their network or subnet, as SQL. */
 #define OWNERS_TRANSIENT "('network:dhcp', 'network:distributed')"

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The generic operations: create, show, update, delete, out of the declaration. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -274,6 +275,26 @@ bool op_show(struct call *call) {
     return true;
 }
 
+bool revision_matches(struct call *call, const struct resource *resource, const void *row) {
+    static const char form[] = "revision_number=";
+    const char *given = call->service->style->revision_match && call->http ? http_header(call->http, "If-Match") : NULL;
+    const struct field *field = given ? resource_field(resource, "revision_number") : NULL;
+    int64_t wanted;
+    char *end;
+
+    if (!field) {
+        return true;
+    }
+    wanted = strtoll(strncmp(given, form, strlen(form)) ? "" : given + strlen(form), &end, 10);
+    if (strncmp(given, form, strlen(form)) != 0 || !given[strlen(form)] || *end) {
+        return fail(call, 400, "If-Match is of the form revision_number=N");
+    }
+    return *(int64_t *)field_slot(field, row) == wanted ||
+           fail_type(call, 412, "RevisionNumberConstraintFailed", "%s %s is at revision %lld, not %lld.",
+                     resource->what ? resource->what : resource->singular, row_key(resource, row),
+                     (long long)*(int64_t *)field_slot(field, row), (long long)wanted);
+}
+
 bool op_update(struct call *call) {
     const struct resource *resource = call->resource;
     bool patch = call->operation->flags & OP_PATCH_DOCUMENT;
@@ -281,7 +302,8 @@ bool op_update(struct call *call) {
     void *old = NULL, *row = arena_alloc(call->arena, resource->size);
 
     if ((!patch && !body) || !get_named(call, &old) || !expand_one(call, resource, old) ||
-        (call->operation->policy && !call_allow(call, call->operation->policy, resource, old))) {
+        (call->operation->policy && !call_allow(call, call->operation->policy, resource, old)) ||
+        !revision_matches(call, resource, old)) {
         return false;
     }
     if (patch) {
@@ -313,7 +335,7 @@ bool op_delete(struct call *call) {
         return false;
     }
     call->row = row;
-    return resource_delete(call, call->resource, row);
+    return revision_matches(call, call->resource, row) && resource_delete(call, call->resource, row);
 }
 
 bool op_not_implemented(struct call *call) {
