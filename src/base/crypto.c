@@ -73,6 +73,21 @@ void hmac_sha1(const void *key, size_t key_size, const void *bytes, size_t size,
     assert(made && mac_size == 20);
 }
 
+char *hmac_hex(struct arena *arena, const char *digest, const void *key, size_t key_size, const void *bytes, size_t size) {
+    static const char digits[] = "0123456789abcdef";
+    unsigned char mac[EVP_MAX_MD_SIZE];
+    unsigned mac_size = sizeof mac;
+    const void *made = HMAC(EVP_get_digestbyname(digest), key, (int)key_size, bytes, size, mac, &mac_size);
+    char *text = arena_alloc(arena, mac_size * 2 + 1);
+
+    assert(made);
+    for (unsigned i = 0; i < mac_size; i++) {
+        text[i * 2] = digits[mac[i] >> 4];
+        text[i * 2 + 1] = digits[mac[i] & 15];
+    }
+    return text;
+}
+
 bool equal_secret(const char *a, const char *b) {
     size_t size = strlen(a);
 

@@ -23,6 +23,9 @@ void hmac_sha256(const void *key, size_t key_size, const void *bytes, size_t siz
 /* HMAC-SHA1 into 20 bytes, for protocols that ask for it. */
 void hmac_sha1(const void *key, size_t key_size, const void *bytes, size_t size, uint8_t mac[20]);
 
+/* HMAC with "sha1", "sha256" or "sha512", as lower-case hexadecimal digits. */
+char *hmac_hex(struct arena *arena, const char *digest, const void *key, size_t key_size, const void *bytes, size_t size);
+
 /* Compares without telling by its time where they differ. */
 bool equal_secret(const char *a, const char *b);
 bool equal_secret_bytes(const void *a, const void *b, size_t size);

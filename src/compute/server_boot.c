@@ -181,7 +181,7 @@ bool destroy_failed(struct call *call, const struct task *task, const char *caus
     struct compute_server *server;
 
     if (!row_find(call, &resource_compute_server, task->resource_id, &server)) {
-        return !call->error;
+        return !call->error;        /* deleted: what is left of it goes when its host comes back */
     }
     return server_fail(call, server, "error", 500, cause);
 }

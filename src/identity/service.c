@@ -38,6 +38,7 @@ static const struct policy_default policies[] = {
 };
 
 static const struct api_style style = {
+    .wrong_media = 400,
     .time = TIME_MICRO_Z,
     .inexact_filters = true,
     .unchanged_given = true,

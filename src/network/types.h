@@ -61,7 +61,7 @@
     QOS_RULE_KEYS("minimum_packet_rate") QOS_VALUE("min_kpps") QOS_NO_BURST QOS_DIRECTION("any|ingress|egress")
 #define QOS_RULE_HOOKS \
     HOOK(on_create, network_qos_rule_create) HOOK(on_update, network_qos_rule_update) \
-    HOOK(on_delete, network_qos_rule_delete)
+    HOOK(on_delete, network_qos_rule_delete) HOOK(attribute, network_qos_rule_attribute)
 #define QOS_RULE_OPS(SINGULAR) \
     QOS_RULE_HOOKS \
     OP(GET,    "/v2.0/qos/policies/{policy_id}/" SINGULAR "s",           op_list,   .policy = "get_policy_" SINGULAR) \

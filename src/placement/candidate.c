@@ -371,12 +371,13 @@ static void write_summaries(struct call *call, struct placement_candidate *found
 }
 
 static bool read_limit(struct call *call, size_t *ret_limit) {
-    const char *text = call->minor >= 16 ? call_argument(call, "limit") : NULL;
-    char *end = NULL;
-    long long limit = text ? strtoll(text, &end, 10) : 0;
+    int64_t limit = 0;
 
+    if (call->minor >= 16 && !call_argument_count(call, "limit", 1, &limit)) {
+        return false;
+    }
     *ret_limit = (size_t)limit;
-    return !text || (*text && !*end && limit > 0) || fail(call, 400, "Invalid query string parameters: limit must be a positive integer");
+    return true;
 }
 
 /* Numbered groups and nested trees come with accelerators and bandwidth; saying so is better than a wrong answer. */

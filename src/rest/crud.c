@@ -32,9 +32,21 @@ static void note(struct call *call, const struct resource *resource, const char 
     }
 }
 
+/* What belongs to a project is made for one: a token for a domain or the system, or for nothing, has none. */
+static bool has_owner(struct call *call, const struct resource *resource, const void *row) {
+    const struct field *project = resource->runtime->project;
+
+    return !project || project->rights & NULLABLE || row_project(resource, row) ||
+           fail(call, 400, "A %s belongs to a project, and the token is for none.",
+                resource->singular ? resource->singular : resource->name);
+}
+
 bool resource_create(struct call *call, const struct resource *resource, void *row) {
     const struct service *service = resource->runtime->service;
 
+    if (!has_owner(call, resource, row)) {
+        return false;
+    }
     if (resource->quota && !quota_check(call, service, row_project(resource, row), resource->quota, 1)) {
         return false;
     }
@@ -83,7 +95,18 @@ bool resource_delete(struct call *call, const struct resource *resource, void *r
     return true;
 }
 
-/* Where the rows' parent is named by the path, the field is set from there; what it refers to must be there. */
+/* The row's own name out of the path is held to the field's form, as it would be in a body. */
+static bool key_from_path(struct call *call, const struct field *field, const char *text, void *row) {
+    struct json value = {.type = JSON_TEXT, .text = text};
+
+    if (strpbrk(text, "\r\n\t")) {
+        return fail_field(call, field, "it has a control character");
+    }
+    return input_form(call, field, &value, field_slot(field, row));
+}
+
+/* Where the rows' parent, or the row itself, is named by the path, the field is set from there; what it refers to must be
+ * there. */
 static bool set_parents(struct call *call, const struct resource *resource, void *row) {
     for (size_t i = 0; i < call->parameter_count; i++) {
         const struct parameter *parameter = &call->parameters[i];
@@ -95,6 +118,9 @@ static bool set_parents(struct call *call, const struct resource *resource, void
                 return false;
             }
             *(const char **)field_slot(field, row) = parameter->value;
+            if (field->rights & KEY && !field->refers && !key_from_path(call, field, parameter->value, row)) {
+                return false;
+            }
         }
     }
     return true;

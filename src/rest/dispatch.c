@@ -63,6 +63,21 @@ bool call_given(const struct call *call, const char *name) {
     return field && bit_get(call->given, (size_t)(field - input->runtime->fields));
 }
 
+bool call_argument_count(struct call *call, const char *name, int64_t least, int64_t *count) {
+    const char *text = call_argument(call, name);
+    size_t digits = text ? strspn(text, "0123456789") : 0;
+
+    if (!text) {
+        return true;
+    }
+    if (!digits || text[digits] || (digits < 10 && strtoll(text, NULL, 10) < least)) {
+        return fail(call, 400, "Invalid input for query parameters %s: '%.80s' is not an integer of %lld or more", name, text,
+                    (long long)least);
+    }
+    *count = digits < 10 ? strtoll(text, NULL, 10) : INT32_MAX;
+    return true;
+}
+
 const char *call_base_url(struct call *call) {
     const char *host = call->http ? http_header(call->http, "Host") : NULL;
 
@@ -113,9 +128,12 @@ static const char *version_asked(struct call *call) {
             item--;
         }
         if (item > size && !strncasecmp(header, v->type, size) && isspace((unsigned char)header[size])) {
-            const char *text = header + size + strspn(header + size, " ");
+            size_t skip = size + strspn(header + size, " \t");
 
-            return arena_text_size(call->arena, text, strcspn(text, ", "));
+            while (item > skip && isspace((unsigned char)header[item - 1])) {
+                item--;
+            }
+            return arena_text_size(call->arena, header + skip, item - skip);
         }
         header += item + (header[item] == ',');
     }
@@ -333,12 +351,24 @@ bool operation_run(struct call *call) {
     return transaction_run(call, mode_of(call->operation), prepare_and_run, NULL);
 }
 
+/* "application/json; charset=utf-8", "application/vnd.openstack.compute+json"; a body of no type is JSON too. */
+static bool is_called_json(const char *media) {
+    size_t size = media ? strcspn(media, "; ,") : 0;
+
+    return !size || (size >= 5 && !strncasecmp(media + size - 5, "/json", 5)) ||
+           (size >= 5 && !strncasecmp(media + size - 5, "+json", 5));
+}
+
 static bool read_body(struct call *call) {
     const struct http_request *http = call->http;
     const char *error = NULL;
+    int wrong = call->service->style->wrong_media;
 
     if (!http->body.size || (call->operation && call->operation->flags & OP_RAW_BODY)) {
         return true;
+    }
+    if (wrong && !is_called_json(http_header(http, "Content-Type"))) {
+        return fail(call, wrong, "The body's Content-Type must be application/json.");
     }
     call->body = json_parse(call->arena, http->body.at, http->body.size, &error);
     if (!call->body) {

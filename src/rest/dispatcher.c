@@ -553,6 +553,7 @@ static void *dispatcher_main(void *unused) {
 /* ---- life ---- */
 
 static bool requeue_all(struct call *call, void *user) {
+    task_ids_begin(call_count(call, "SELECT coalesce(max(id), 0) FROM rest_task", SQL_NO_ARGS));
     return call_exec(call, "UPDATE rest_task SET running = 0 WHERE running = 1", SQL_NO_ARGS);
 }
 

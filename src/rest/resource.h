@@ -48,6 +48,9 @@ int truth_of(const char *text);
  * JSON. False for types that have no bounds. */
 bool field_bounds(const struct field *field, int64_t *ret_least, int64_t *ret_most);
 
+/* Parses one value by its type and bounds alone: neither .refers nor .check is asked. */
+bool input_form(struct call *call, const struct field *field, const struct json *value, void *slot);
+
 /* The key that wraps the operation's body; null: the body itself. */
 const char *operation_key(const struct service *service, const struct resource *resource,
                           const struct operation *op);

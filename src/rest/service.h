@@ -44,6 +44,7 @@ struct api_style {
     int missing_reference;          /* status when a referenced row is absent; 0: 400 */
     int conflict_status;            /* UNIQUE; 0: 409 */
     int read_only_status;           /* a field that may not be given or changed; 0: 400 */
+    int wrong_media;                /* status of a body that is called something else than JSON; 0: it is read all the same */
     const char *request_id_header;  /* besides x-openstack-request-id */
     /* What policy asks of the objects of this service, before the row's own fields: null when it is not for it to say.
      * 'row' is null where there is none (lists, missing rows); then nothing else is asked. Null: without a row the

@@ -10,6 +10,8 @@ struct json;
 void tasks_start(void);
 /* Stops them; running work ends first, up to 'seconds'. */
 void tasks_stop(int seconds);
+/* Ids of new tasks are larger than this one: a clock that was set back must not put them before those that wait. */
+void task_ids_begin(int64_t newest);
 /* There is work. Cheap; any thread. */
 void tasks_wake(void);
 
