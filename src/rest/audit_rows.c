@@ -9,6 +9,7 @@
 #include "rest/cloud.h"
 #include "rest/history.h"
 #include "rest/service.h"
+#include "rest/settle.h"
 
 LOG_MODULE("rest.audit");
 
@@ -168,6 +169,23 @@ static bool look_passing(struct call *call, struct audit *audit, const struct re
     return true;
 }
 
+/* ---- rows whose time is over ---- */
+
+static bool look_expired(struct call *call, struct audit *audit, const struct resource *resource) {
+    struct arena *arena = audit->arena;
+    const char *where = arena_printf(arena, "%s > 0 AND %s < %" PRId64, resource->expires, resource->expires,
+                                     (int64_t)(clock_now() - (EXPIRED_DAYS + 1) * 86400 * SECOND));
+
+    audit->now = (struct audit_found){
+        .name = arena_printf(arena, "%s.%s", resource->name, resource->expires),
+        .says = arena_printf(arena, "a %s is forgotten when its time is over", resource->singular),
+        .service = resource->runtime->service,
+        .mend = arena_printf(arena, "DELETE FROM %s WHERE %s", resource->table, where),
+    };
+    return add_rows(call, audit, arena_printf(arena, "SELECT %s, 'its time is long over' FROM %s WHERE %s",
+                                              key_sql(arena, resource), resource->table, where));
+}
+
 /* ---- all ---- */
 
 static bool look_fields(struct call *call, struct audit *audit, const struct resource *resource) {
@@ -184,7 +202,7 @@ static bool look_fields(struct call *call, struct audit *audit, const struct res
             return false;
         }
     }
-    return true;
+    return !resource->expires || look_expired(call, audit, resource);
 }
 
 bool audit_rows(struct call *call, struct audit *audit) {

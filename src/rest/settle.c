@@ -172,6 +172,26 @@ static void end_passing(struct arena *arena, int64_t seconds) {
     }
 }
 
+/* ---- rows whose time is over ---- */
+
+bool settle_expired(struct call *call) {
+    int64_t before = clock_now() - EXPIRED_DAYS * 86400 * SECOND;
+
+    for (size_t s = 0; cloud.services[s]; s++) {
+        for (size_t r = 0; cloud.services[s]->resources[r]; r++) {
+            const struct resource *resource = cloud.services[s]->resources[r];
+
+            if (resource->expires &&
+                !call_exec(call, arena_printf(call->arena, "DELETE FROM %s WHERE %s > 0 AND %s < ?", resource->table,
+                                              resource->expires, resource->expires),
+                           SQL_ARGS(sql_int(before)))) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
 void settle_round(void) {
     static int64_t next;
     int64_t seconds = conf_int(cloud.conf, "tasks", "settle_seconds", DEFAULT_SECONDS), now = clock_monotonic();

@@ -2,6 +2,13 @@
  * Every transition has an owner: values that should pass (field.passing) and that nothing works on any more are ended with
  * a recorded fault, and so are tasks that did not end in time. */
 #pragma once
+#include <stdbool.h>
+
+struct call;
 
 /* One look, about every few seconds, outside transactions. */
 void settle_round(void);
+
+/* Forgets rows whose time (resource.expires) is over for EXPIRED_DAYS. In a write transaction. */
+enum { EXPIRED_DAYS = 2 };
+bool settle_expired(struct call *call);
