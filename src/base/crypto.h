@@ -39,7 +39,11 @@ uint8_t *base64_decode(struct arena *arena, const char *text, size_t *ret_size);
 /* bcrypt ($2b$) with 'cost' rounds as a power of two (4 to 31). bcrypt reads 72 bytes: longer passwords are cut there,
  * as OpenStack's identity service does. */
 char *password_hash(struct arena *arena, const char *password, int cost);
+/* Whether 'hash' is of 'password'. Takes every form that OpenStack's identity service stores: bcrypt, and as passlib
+ * writes them bcrypt_sha256, scrypt, pbkdf2_sha512 and sha512_crypt. A form not known: false. */
 bool password_verify(const char *password, const char *hash);
+/* Whether 'hash' is what password_hash makes with that cost. */
+bool password_hash_is_current(const char *hash, int cost);
 
 /* Fernet tokens (the Fernet specification, version 0x80). A key is 32 bytes: 16 to sign, 16 to encrypt. */
 struct fernet_key {

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The generic operations: create, show, update, delete, out of the declaration. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -114,10 +115,10 @@ static bool set_parents(struct call *call, const struct resource *resource, void
         void *parent;
 
         if (field && field != resource->runtime->project && field_is_text(field)) {
+            *(const char **)field_slot(field, row) = parameter->value;
             if (field->refers && !row_get(call, field->refers, parameter->value, &parent)) {
                 return false;
             }
-            *(const char **)field_slot(field, row) = parameter->value;
             if (field->rights & KEY && !field->refers && !key_from_path(call, field, parameter->value, row)) {
                 return false;
             }
@@ -133,11 +134,15 @@ static bool create_one(struct call *call, const struct json *body, void *row) {
     if (body->type != JSON_MAP) {
         return fail(call, 400, "Invalid input: %s is not of type 'object'", resource->singular);
     }
+    if (body->count == 1 && call->operation->flags & OP_BULK && json_get(body, resource->singular) &&
+        json_get(body, resource->singular)->type == JSON_MAP) {
+        body = json_get(body, resource->singular);      /* an item of a bulk may be wrapped as it is alone */
+    }
     if (!input_parse(call, resource, body, CREATE, row, given)) {
         return false;
     }
     memcpy(call->given, given, sizeof given);
-    return set_parents(call, resource, row) &&
+    return (set_parents(call, resource, row) || missing_hidden(call, row)) &&
            (!call->operation->policy || call_allow(call, call->operation->policy, resource, row)) &&
            attributes_allowed(call, resource, given, row) && resource_create(call, resource, row);
 }
@@ -274,6 +279,26 @@ bool op_show(struct call *call) {
     return true;
 }
 
+bool revision_matches(struct call *call, const struct resource *resource, const void *row) {
+    static const char form[] = "revision_number=";
+    const char *given = call->service->style->revision_match && call->http ? http_header(call->http, "If-Match") : NULL;
+    const struct field *field = given ? resource_field(resource, "revision_number") : NULL;
+    int64_t wanted;
+    char *end;
+
+    if (!field) {
+        return true;
+    }
+    wanted = strtoll(strncmp(given, form, strlen(form)) ? "" : given + strlen(form), &end, 10);
+    if (strncmp(given, form, strlen(form)) != 0 || !given[strlen(form)] || *end) {
+        return fail(call, 400, "If-Match is of the form revision_number=N");
+    }
+    return *(int64_t *)field_slot(field, row) == wanted ||
+           fail_type(call, 412, "RevisionNumberConstraintFailed", "%s %s is at revision %lld, not %lld.",
+                     resource->what ? resource->what : resource->singular, row_key(resource, row),
+                     (long long)*(int64_t *)field_slot(field, row), (long long)wanted);
+}
+
 bool op_update(struct call *call) {
     const struct resource *resource = call->resource;
     bool patch = call->operation->flags & OP_PATCH_DOCUMENT;
@@ -281,7 +306,8 @@ bool op_update(struct call *call) {
     void *old = NULL, *row = arena_alloc(call->arena, resource->size);
 
     if ((!patch && !body) || !get_named(call, &old) || !expand_one(call, resource, old) ||
-        (call->operation->policy && !call_allow(call, call->operation->policy, resource, old))) {
+        (call->operation->policy && !call_allow(call, call->operation->policy, resource, old)) ||
+        !revision_matches(call, resource, old)) {
         return false;
     }
     if (patch) {
@@ -313,7 +339,7 @@ bool op_delete(struct call *call) {
         return false;
     }
     call->row = row;
-    return resource_delete(call, call->resource, row);
+    return revision_matches(call, call->resource, row) && resource_delete(call, call->resource, row);
 }
 
 bool op_not_implemented(struct call *call) {

@@ -242,8 +242,15 @@ static bool project_of_path(struct call *call) {
     return fail(call, 400, "Malformed request URL: its project %.64s is not the project of the token.", project);
 }
 
+/* X-Auth-Token, or OAuth 2.0's "Authorization: Bearer TOKEN". */
+static const char *given_token(struct call *call) {
+    const char *token = http_header(call->http, "X-Auth-Token"), *other = http_header(call->http, "Authorization");
+
+    return token ? token : other && !strncasecmp(other, "Bearer ", 7) ? other + 7 + strspn(other + 7, " ") : NULL;
+}
+
 bool call_authenticate(struct call *call, const char *token) {
-    token = token ? token : http_header(call->http, "X-Auth-Token");
+    token = token ? token : given_token(call);
     if (token && cloud_recall && cloud_recall(call, token)) {
         return true;
     }
@@ -256,7 +263,7 @@ bool call_authenticate(struct call *call, const char *token) {
 }
 
 static bool know_caller(struct call *call) {
-    const char *token = http_header(call->http, "X-Auth-Token");
+    const char *token = given_token(call);
     bool public = call->operation->flags & OP_PUBLIC;
 
     if (!token) {

@@ -501,6 +501,10 @@ static bool take_member(struct call *call, const struct resource *resource, cons
                fail(call, status ? status : 400, "Attribute '%s' not allowed in %s", member->key,
                     right == CREATE ? "POST" : "PUT");
     }
+    if (bit_get(given, i) && field == run->project && call->service->style->tenant_id &&
+        member->type == JSON_TEXT && field_text(field, out) && !strcmp(field_text(field, out), member->text)) {
+        return true;        /* under both of its names */
+    }
     if (bit_get(given, i)) {
         return fail_field(call, field, "it was given twice");
     }

@@ -72,6 +72,9 @@ bool missing_hidden(struct call *call, const void *row);
 /* Rules OP_RULE:FIELD of the fields that the body gave, asked of the row as it would be. */
 bool attributes_allowed(struct call *call, const struct resource *resource, const uint64_t *given, const void *row);
 
+/* The request's If-Match, where the style has it, names the row's revision: 412 else, and 400 when it is malformed. */
+bool revision_matches(struct call *call, const struct resource *resource, const void *row);
+
 /* What the service's rule context_is_admin says of the caller. */
 bool caller_is_admin(struct call *call);
 

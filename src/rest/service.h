@@ -33,6 +33,7 @@ struct api_style {
     bool unchanged_given;           /* an update may name what it may not change, with the value that it has */
     bool field_selection;           /* ?fields=id&fields=name */
     bool sort_pairs;                /* sort=key:dir,key:dir beside sort_key and sort_dir */
+    bool revision_match;            /* If-Match: revision_number=N guards updates and deletes */
     bool tenant_id;                 /* project_id is also taken and shown as tenant_id */
     int64_t default_limit, max_limit;   /* of a list; 0: none */
     bool offset;                    /* ?offset=N skips rows */
