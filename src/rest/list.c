@@ -33,6 +33,7 @@ struct query {
     size_t sort_count;
     int64_t limit, offset;
     bool limited;                   /* the client gave a limit */
+    bool reverse;                   /* the rows before the marker, or the last ones */
     const char *marker;
 };
 
@@ -442,6 +443,7 @@ static bool read_page(struct query *query) {
         query->limit = style->max_limit;
     }
     query->marker = marker && *marker ? marker : NULL;
+    query->reverse = style->page_reverse && query->limited && call_argument_true(query->call, "page_reverse");
     return true;
 }
 
@@ -474,7 +476,7 @@ static bool after_marker(struct query *query) {
     for (size_t i = 0; i < query->sort_count; i++) {
         buf_text(&sql, i ? " OR (" : "(");
         for (size_t k = 0; k <= i; k++) {
-            const char *relation = k < i ? "=" : query->sorts[k].descending ? "<" : ">";
+            const char *relation = k < i ? "=" : query->sorts[k].descending != query->reverse ? "<" : ">";
 
             buf_printf(&sql, "%s%s %s ?", k ? " AND " : "", sort_column(query, query->sorts[k].field), relation);
             args[count++] = values[k];
@@ -486,21 +488,31 @@ static bool after_marker(struct query *query) {
     return true;
 }
 
+static void put_order(struct query *query, struct buf *sql, bool reverse) {
+    for (size_t i = 0; i < query->sort_count; i++) {
+        buf_printf(sql, "%s%s%s", i ? ", " : " ORDER BY ", sort_column(query, query->sorts[i].field),
+                   query->sorts[i].descending != reverse ? " DESC" : "");
+    }
+}
+
+/* A page that is asked for in reverse is found backwards and shown forwards. */
 static const char *final_sql(struct query *query) {
     struct buf sql = {0};
     const char *text;
 
+    buf_text(&sql, query->reverse ? "SELECT * FROM (" : "");
     buf_text(&sql, query->resource->runtime->select);
     if (query->where.size) {
         buf_put(&sql, query->where.at, query->where.size);
     }
-    for (size_t i = 0; i < query->sort_count; i++) {
-        buf_printf(&sql, "%s%s%s", i ? ", " : " ORDER BY ", sort_column(query, query->sorts[i].field),
-                   query->sorts[i].descending ? " DESC" : "");
-    }
+    put_order(query, &sql, query->reverse);
     if (query->limit || query->limited) {
         buf_text(&sql, " LIMIT ?");
-        query->args[query->arg_count++] = sql_int(query->limit + 1);
+        query->args[query->arg_count++] = sql_int(query->limit + !query->reverse);
+    }
+    if (query->reverse) {
+        buf_text(&sql, ") page");
+        put_order(query, &sql, false);
     }
     if (query->limit && query->offset) {
         buf_text(&sql, " OFFSET ?");
@@ -567,7 +579,8 @@ static void write_rows(struct query *query, struct rows *rows, struct page *page
 
 static bool write_list(struct query *query) {
     struct call *call = query->call;
-    struct page page = {.limit = query->limit, .has_marker = query->marker != NULL};
+    struct page page = {.limit = query->limit, .has_marker = query->marker != NULL,
+                        .reverse = query->reverse};
     const char *sql = final_sql(query);
     struct rows *rows;
 

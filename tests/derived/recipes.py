@@ -7,6 +7,7 @@ where a value has a meaning beyond its type.
     COLLECTIONS (service, word of a path): the resource that lies there, where no list or create operation says it
     PARAMETERS  (resource or service, [word before,] name): the value of a path's parameter that is no id of a resource"""
 import time
+import uuid
 
 TEXT_BYTES = b"bytes of an image"
 
@@ -59,7 +60,7 @@ def _transfer(w, who):
 
 def _attachment(w, who):
     return w.ask("POST", "/volume/v3/attachments",
-                 {"attachment": {"volume_uuid": _volume(w, who), "instance_uuid": w.get("compute_server", who)}},
+                 {"attachment": {"volume_uuid": _volume(w, who)}},
                  w.owner(who))["attachment"]["id"]
 
 
@@ -173,7 +174,16 @@ def _class(w, who):
 
 
 def _consumer(w, who):
-    return w.get("compute_server", who)
+    """Somebody with an allocation, but no server: whose allocations must stay as they are."""
+    if ("consumer", who) not in w.made:
+        w.made["consumer", who] = consumer = str(uuid.uuid4())
+        provider = w.ask("POST", "/placement/resource_providers", {"name": w.name()})["uuid"]
+        w.ask("PUT", "/placement/resource_providers/%s/inventories" % provider,
+              {"resource_provider_generation": 0, "inventories": {"VCPU": {"total": 1000}}})
+        w.ask("PUT", "/placement/allocations/" + consumer, {
+            "allocations": {provider: {"resources": {"VCPU": 1}}}, "project_id": w.projects[who], "user_id": w.users["user"],
+            "consumer_generation": None, "consumer_type": "OTHER"})
+    return w.made["consumer", who]
 
 
 def _image_member(w, who):
@@ -256,7 +266,7 @@ COLLECTIONS = {
     ("volume", "os-volume-transfer"): "volume_transfer", ("volume", "volume-transfers"): "volume_transfer",
     ("volume", "attachments"): "volume_attachment",
     ("placement", "resource_providers"): "placement_provider", ("placement", "traits"): "placement_trait",
-    ("placement", "resource_classes"): "placement_class", ("placement", "allocations"): "compute_server",
+    ("placement", "resource_classes"): "placement_class",
     ("network", "network-ip-availabilities"): "network_network",
     ("compute", "servers"): "compute_server", ("compute", "os-volumes_boot"): "compute_server",
     ("compute", "flavors"): "compute_flavor", ("compute", "images"): "image_image",
@@ -311,7 +321,7 @@ PARAMETERS = {
     ("volume", "os-hosts"): _host, ("volume", "capabilities"): _host, ("volume", "clusters"): "none",
     ("volume", "messages"): ABSENT, ("volume", "backups"): ABSENT, ("volume", "groups"): ABSENT,
     ("volume", "group_snapshots"): ABSENT, ("volume", "consistencygroups"): ABSENT, ("volume", "cgsnapshots"): ABSENT,
-    ("placement", "inventories", "resource_class"): "VCPU",
+    ("placement", "inventories", "resource_class"): "VCPU", ("placement", "allocations"): _consumer,
     ("compute_gone", "id"): ABSENT, ("compute_gone", "domain_id"): "domain",
     ("console_page", "path"): "x", ("metadata_tree", "path"): "latest",
 }

@@ -32,10 +32,11 @@ class World:
         self.client = Client(self.cloud.listen)
         self._people()
         self._room()
-        self.store = Store(self.cloud.data)
+        self.store = Store(self.cloud)
 
     def stop(self):
         self.client.close()
+        self.store.close()
         return self.cloud.stop()
 
     # ---- callers ----
