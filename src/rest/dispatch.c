@@ -477,8 +477,7 @@ int operation_status(const struct operation *op) {
     return op->run == op_delete || op->run == op_link || op->run == op_linked || op->run == op_unlink ? 204 : 200;
 }
 
-/* Where a token is part of the path, only the operation's pattern is logged. */
-static const char *logged_path(const struct call *call) {
+const char *logged_path(const struct call *call) {
     return call->operation && call_parameter(call, "token") ? call->operation->path : call->http->raw_path;
 }
 
@@ -488,7 +487,7 @@ static void log_line(struct call *call) {
     int status = http->response.status;
 
     metrics_count(call->service, status, took, call->statements);
-    arena_seen(call->arena, arena_printf(call->arena, "%s %.100s", http->method_name, http->raw_path), call->request_id);
+    arena_seen(call->arena, http->method_name, logged_path(call), call->request_id);
     if (log_wanted(&log_this, LOG_INFO)) {
         log_write(&log_this, LOG_INFO, call->request_id, "%s %s %d %" PRId64 "us %ust %zub user=%s project=%s%s%s",
                   http->method_name, logged_path(call), status, took, call->statements, arena_used(call->arena),
