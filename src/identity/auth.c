@@ -7,6 +7,7 @@
 #include "base/crypto.h"
 #include "http/http.h"
 #include "identity/assignment.h"
+#include "identity/audit.h"
 #include "identity/auth.h"
 #include "identity/catalog.h"
 #include "identity/identity.h"
@@ -231,7 +232,7 @@ bool auth_make_token(struct call *call, struct authentication *auth) {
         struct token before = *from;
 
         if (!caller_load(call, &before, &auth->caller)) {
-            return auth_refused(call);      /* it has ended meanwhile: a new password, a disabled user */
+            return fail(call, 404, "Could not find token.");    /* it has ended: a new password, a disabled user */
         }
     }
     if (!choose_scope(call, auth)) {
@@ -266,8 +267,11 @@ static enum db_mode mode_of(const struct authentication *auth) {
 }
 
 bool auth_run(struct call *call, struct authentication *auth) {
-    return run_methods(call, auth) && call_transaction(call, mode_of(auth), make_token, auth) &&
-           user_seen(call, auth->user ? auth->user->id : auth->from->user_id);
+    bool ok = run_methods(call, auth) && call_transaction(call, mode_of(auth), make_token, auth);
+    const char *user_id = auth->user ? auth->user->id : auth->from ? auth->from->user_id : NULL;
+
+    audit_authenticate(call, user_id, ok && !auth->receipt);
+    return ok && user_seen(call, user_id);
 }
 
 bool identity_token_issue(struct call *call) {
@@ -386,13 +390,10 @@ bool identity_token_revoke(struct call *call) {
     if (!subject(call, &token, &caller, false) || !may_see(call, "identity:revoke_token", token)) {
         return false;
     }
-    call_after_commit(call, (void (*)(void *))token_revoke, (void *)(uintptr_t)token->audit_id);
-    return row_insert(call, &resource_identity_revocation,
-                      &(struct identity_revocation){.audit_id = token->audit_id, .expires_at = token->expires,
-                                                    .issued_before = clock_now()});
+    return token_revoke(call, token);
 }
 
-/* Those whose tokens would still be good without them. */
+/* Those that some token may still be measured by. */
 bool identity_revocation_list(struct call *call, struct query *query) {
     const char *since = call_argument(call, "since");
     int64_t time;
@@ -401,9 +402,9 @@ bool identity_revocation_list(struct call *call, struct query *query) {
         return fail(call, 400, "Invalid value for since: '%.64s' is not a time", since);
     }
     if (since) {
-        query_where(query, "issued_before >= ?", SQL_ARGS(sql_int(time)));
+        query_where(query, "revoked_at >= ?", SQL_ARGS(sql_int(time)));
     }
-    query_where(query, "expires_at > ?", SQL_ARGS(sql_int(clock_now())));
+    query_where(query, "purge_at > ?", SQL_ARGS(sql_int(clock_now())));
     return true;
 }
 

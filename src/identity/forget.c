@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "identity/identity.h"
+#include "identity/token.h"
 #include "rest/cloud.h"
 #include "rest/task.h"
 
@@ -63,7 +64,8 @@ static bool forget_accounts(struct call *call, const char *which, const char *id
 
 bool forget(struct call *call, const char *kind, const char *which, const char *id) {
     identity_changed(call);
-    if (!strcmp(kind, "project") && !forget_accounts(call, which, id)) {
+    if ((!strcmp(kind, "project") && !forget_accounts(call, which, id)) ||
+        (!strcmp(which, "?") && !token_revoked_by(call, kind, id))) {
         return false;
     }
     for (size_t i = 0; i < sizeof hanging / sizeof *hanging; i++) {
@@ -88,5 +90,5 @@ bool forget_domain(struct call *call, const char *domain_id) {
             return false;
         }
     }
-    return forget(call, "project", "?", domain_id);
+    return token_revoked_by(call, "domain", domain_id) && forget(call, "project", "?", domain_id);
 }

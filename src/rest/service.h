@@ -89,6 +89,8 @@ struct service {
     const struct task_kind *tasks;  /* ends with a null name */
     /* Called once at the API's start, in a write transaction: makes what must always be there. Idempotent. */
     bool (*bootstrap)(struct call *call);
+    /* Tells of a change ("user.create" and the id) after it was committed, where the log's word is not enough. */
+    void (*publish)(struct call *call, const char *what, const char *id);
     /* Called about every 'period' seconds by one API process, in a write transaction. */
     bool (*periodic)(struct call *call);
     int period;
