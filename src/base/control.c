@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/arena_top.h"
 #include "base/clock.h"
 #include "base/local.h"
 #include "base/log.h"
@@ -31,12 +32,14 @@ struct command {
 static bool run_help(void *user, int argc, const char *const *argv, struct buf *out);
 static bool run_log_set(void *user, int argc, const char *const *argv, struct buf *out);
 static bool run_stats(void *user, int argc, const char *const *argv, struct buf *out);
+static bool run_arena_top(void *user, int argc, const char *const *argv, struct buf *out);
 
 static struct command builtin[] = {
     {&builtin[1], "help", ": lists the commands", run_help, NULL, NULL},
     {&builtin[2], "log set", "MODULE LEVEL: error, warn, info or debug; MODULE is a prefix, 'default' is all",
      run_log_set, NULL, NULL},
-    {NULL, "stats", ": figures of this process", run_stats, NULL, NULL},
+    {&builtin[3], "stats", ": figures of this process", run_stats, NULL, NULL},
+    {NULL, "arena top", ": the requests and tasks that took most memory", run_arena_top, NULL, NULL},
 };
 static struct command *commands = builtin;
 static pthread_rwlock_t lock = PTHREAD_RWLOCK_INITIALIZER;
@@ -95,6 +98,11 @@ static bool run_log_set(void *user, int argc, const char *const *argv, struct bu
         return false;
     }
     log_set(strcmp(argv[0], "default") ? argv[0] : "", level);
+    return true;
+}
+
+static bool run_arena_top(void *user, int argc, const char *const *argv, struct buf *out) {
+    arena_top_print(out);
     return true;
 }
 

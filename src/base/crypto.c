@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Digests, encodings and password hashes. */
+ * Digests and encodings. */
 #include "base/crypto.h"
 
 #include <assert.h>
-#include <crypt.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -71,6 +70,21 @@ void hmac_sha1(const void *key, size_t key_size, const void *bytes, size_t size,
     const void *made = HMAC(EVP_sha1(), key, (int)key_size, bytes, size, mac, &mac_size);
 
     assert(made && mac_size == 20);
+}
+
+char *hmac_hex(struct arena *arena, const char *digest, const void *key, size_t key_size, const void *bytes, size_t size) {
+    static const char digits[] = "0123456789abcdef";
+    unsigned char mac[EVP_MAX_MD_SIZE];
+    unsigned mac_size = sizeof mac;
+    const void *made = HMAC(EVP_get_digestbyname(digest), key, (int)key_size, bytes, size, mac, &mac_size);
+    char *text = arena_alloc(arena, mac_size * 2 + 1);
+
+    assert(made);
+    for (unsigned i = 0; i < mac_size; i++) {
+        text[i * 2] = digits[mac[i] >> 4];
+        text[i * 2 + 1] = digits[mac[i] & 15];
+    }
+    return text;
 }
 
 bool equal_secret(const char *a, const char *b) {
@@ -151,39 +165,4 @@ uint8_t *base64_decode(struct arena *arena, const char *text, size_t *ret_size) 
     }
     *ret_size = (size_t)(to - bytes);
     return bytes;
-}
-
-/* libcrypt refuses phrases over 512 bytes, and bcrypt reads 72. */
-static const char *bcrypt_phrase(const char *password, char cut[73]) {
-    if (strlen(password) <= 72) {
-        return password;
-    }
-    memcpy(cut, password, 72);
-    cut[72] = 0;
-    return cut;
-}
-
-char *password_hash(struct arena *arena, const char *password, int cost) {
-    struct crypt_data *data = ARENA_NEW(arena, struct crypt_data);
-    char setting[CRYPT_GENSALT_OUTPUT_SIZE], random[16], cut[73];
-    char *hash;
-
-    random_bytes(random, sizeof random);
-    hash = crypt_gensalt_rn("$2b$", (unsigned long)cost, random, sizeof random, setting, sizeof setting);
-    assert(hash);
-    hash = crypt_r(bcrypt_phrase(password, cut), setting, data);
-    assert(hash && hash[0] == '$');
-    hash = arena_text(arena, hash);
-    OPENSSL_cleanse(data, sizeof *data);
-    return hash;
-}
-
-bool password_verify(const char *password, const char *hash) {
-    struct crypt_data data = {0};
-    char cut[73];
-    const char *made = crypt_r(hash[0] == '$' && hash[1] == '2' ? bcrypt_phrase(password, cut) : password, hash, &data);
-    bool equal = made && made[0] != '*' && equal_secret(made, hash);
-
-    OPENSSL_cleanse(&data, sizeof data);
-    return equal;
 }

@@ -23,6 +23,9 @@ void hmac_sha256(const void *key, size_t key_size, const void *bytes, size_t siz
 /* HMAC-SHA1 into 20 bytes, for protocols that ask for it. */
 void hmac_sha1(const void *key, size_t key_size, const void *bytes, size_t size, uint8_t mac[20]);
 
+/* HMAC with "sha1", "sha256" or "sha512", as lower-case hexadecimal digits. */
+char *hmac_hex(struct arena *arena, const char *digest, const void *key, size_t key_size, const void *bytes, size_t size);
+
 /* Compares without telling by its time where they differ. */
 bool equal_secret(const char *a, const char *b);
 bool equal_secret_bytes(const void *a, const void *b, size_t size);
@@ -36,7 +39,11 @@ uint8_t *base64_decode(struct arena *arena, const char *text, size_t *ret_size);
 /* bcrypt ($2b$) with 'cost' rounds as a power of two (4 to 31). bcrypt reads 72 bytes: longer passwords are cut there,
  * as OpenStack's identity service does. */
 char *password_hash(struct arena *arena, const char *password, int cost);
+/* Whether 'hash' is of 'password'. Takes every form that OpenStack's identity service stores: bcrypt, and as passlib
+ * writes them bcrypt_sha256, scrypt, pbkdf2_sha512 and sha512_crypt. A form not known: false. */
 bool password_verify(const char *password, const char *hash);
+/* Whether 'hash' is what password_hash makes with that cost. */
+bool password_hash_is_current(const char *hash, int cost);
 
 /* Fernet tokens (the Fernet specification, version 0x80). A key is 32 bytes: 16 to sign, 16 to encrypt. */
 struct fernet_key {

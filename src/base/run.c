@@ -22,6 +22,7 @@
 #include "base/arena.h"
 #include "base/buf.h"
 #include "base/clock.h"
+#include "base/crash.h"
 #include "base/landlock.h"
 
 extern char **environ;
@@ -86,7 +87,7 @@ static void child_confine(const struct run *run, const struct passwd *nobody) {
     if (run->confined == RUN_TRUSTED) {
         return;
     }
-    child_limit(RLIMIT_AS, CONFINED_MEMORY);
+    setenv("MALLOC_ARENA_MAX", "1", 1);
     child_limit(RLIMIT_CPU, (rlim_t)timeout_of(run) / 1000 + 1);
     child_limit(RLIMIT_NOFILE, CONFINED_FILES);
     child_limit(RLIMIT_CORE, 0);
@@ -107,10 +108,10 @@ static void child_confine(const struct run *run, const struct passwd *nobody) {
         dprintf(2, "cannot give up other files: %s", strerror(errno));
         _exit(126);
     }
-    setenv("MALLOC_ARENA_MAX", "1", 1);
+    child_limit(RLIMIT_AS, CONFINED_MEMORY);        /* the last: this process may be larger */
 }
 
-static _Noreturn void child_exec(const struct run *run, const struct passwd *nobody, int in, int out, int err) {
+static _Noreturn void child_exec(const struct run *run, const struct passwd *nobody, pid_t parent, int in, int out, int err) {
     child_signals();
     setpgid(0, 0);
     dup2(in, 0);
@@ -120,6 +121,11 @@ static _Noreturn void child_exec(const struct run *run, const struct passwd *nob
     child_env(run->env);
     child_netns(run->netns);
     child_confine(run, nobody);
+    /* The work of a process that was killed is begun again by the next: nobody may still be at it then. */
+    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0);
+    if (getppid() != parent) {
+        _exit(126);
+    }
     execvp(run->argv[0], (char *const *)(uintptr_t)run->argv);
     dprintf(2, "cannot run %s: %s", run->argv[0], strerror(errno));
     _exit(127);
@@ -215,8 +221,9 @@ bool run_program(struct arena *arena, const struct run *run, struct run_result *
     int in = input_file(run), out[2] = {-1, -1}, err[2] = {-1, -1};
     struct passwd nobody = run->confined ? nobody_get() : (struct passwd){0};
     struct buf bufs[2] = {{0}, {0}};
-    pid_t pid;
+    pid_t pid, parent = getpid();
 
+    crash_point("program about to run");
     *ret_result = (struct run_result){.status = -1, .output = "", .errors = "cannot start: no process or pipe"};
     if (in < 0 || pipe2(out, O_CLOEXEC) || pipe2(err, O_CLOEXEC) || (pid = fork()) < 0) {
         int fds[] = {in, out[0], out[1], err[0], err[1]};
@@ -229,7 +236,7 @@ bool run_program(struct arena *arena, const struct run *run, struct run_result *
         return false;
     }
     if (!pid) {
-        child_exec(run, &nobody, in, out[1], err[1]);
+        child_exec(run, &nobody, parent, in, out[1], err[1]);
     }
     close(in);
     close(out[1]);
@@ -253,6 +260,7 @@ bool run_program(struct arena *arena, const struct run *run, struct run_result *
         ret_result->status = -1;
     }
     finish(arena, bufs, ret_result);
+    crash_point("program ended");
     return ret_result->status == 0;
 }
 

@@ -7,6 +7,7 @@
 
 #include "base/arena.h"
 #include "base/clock.h"
+#include "base/control.h"
 #include "base/log.h"
 #include "base/map.h"
 #include "bus/agent_private.h"
@@ -115,6 +116,7 @@ struct agent *agent_start(const struct agent_options *options, struct arena *are
         map_set(agent->hosts, options->hosts[i].name, (void *)(uintptr_t)&options->hosts[i]);
     }
     agent_enlist(agent);
+    agent_commands_add(agent);
     start_thread(&agent->keeper, agent_keeper, agent);
     start_thread(&agent->ticker, agent_ticker, agent);
     start_thread(&agent->reconciler, agent_reconciler, agent);
@@ -176,6 +178,7 @@ bool agent_stop(struct agent *agent, int seconds) {
     pthread_mutex_unlock(&agent->lock);
     calls_fail(agent->calls, NULL);
     agent_delist(agent);
+    control_forget(agent);
     pthread_join(agent->keeper, NULL);
     pthread_join(agent->ticker, NULL);
     pthread_join(agent->reconciler, NULL);

@@ -80,6 +80,9 @@ void agent_task_free(void *task);
 /* Sends a frame; false: not connected, or the queue is full. Takes the lock. */
 bool agent_send(struct agent *agent, const struct frame *frame);
 
+/* Its commands at the control socket; control_forget(agent) takes them away. */
+void agent_commands_add(struct agent *agent);
+
 /* The agents of this process, for work_report and work_ask. */
 void agent_enlist(struct agent *agent);
 void agent_delist(struct agent *agent);        /* waits for those who use it */

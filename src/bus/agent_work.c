@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/arena_top.h"
 #include "base/clock.h"
 #include "base/crash.h"
 #include "base/log.h"
@@ -323,6 +324,7 @@ void agent_task_run(void *argument) {
         log_warn("%s %s: %s", work.kind, work.id, work.error);
     }
     log_request(NULL);
+    arena_seen(arena, work.kind, work.request_id);
     task_finish(task, &work, ok);
     buf_release(&details);
     arena_free(arena);

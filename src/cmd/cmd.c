@@ -34,6 +34,9 @@ static const struct command {
     {"audit", cmd_audit, .flags = {"--fix", "--json"}, .summary = "check the invariants across services; --fix mends",
      .details = "Asks the API role of this machine. --json prints the report as JSON.\n"
                 "Exit status: 0 nothing is broken (any more), 1 something is, 2 it could not look."},
+    {"why", cmd_why, "RESOURCE ID", .summary = "what happened to a resource: haneul why server ID",
+     .details = "Prints its requests, tasks with their tries and causes, faults and events, oldest first.\n"
+                "[history] days and rows say how much is kept."},
     {"print", cmd_print, "WHAT", .summary = "print the program's own tables: coverage, openapi, operations, schema, policy SERVICE"},
     {"ctl", cmd_ctl, "ROLE COMMAND...", .summary = "send a command to a running role: haneul ctl api stats",
      .details = "'haneul ctl ROLE help' lists the commands of a role."},

@@ -34,6 +34,7 @@ int cmd_agent(struct cmd *cmd);
 int cmd_doctor(struct cmd *cmd);
 int cmd_engines(struct cmd *cmd);
 int cmd_audit(struct cmd *cmd);
+int cmd_why(struct cmd *cmd);
 int cmd_ctl(struct cmd *cmd);
 int cmd_print(struct cmd *cmd);
 int cmd_version(struct cmd *cmd);

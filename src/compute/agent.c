@@ -290,6 +290,33 @@ static bool server_reconcile(const struct host *host, const struct json *wanted,
     return ok;
 }
 
+static bool forget(struct work *work) {
+    return !json_get_bool(work_ask(work->arena, "compute.deleted", work->id, ASK_MS), "deleted") || destroy(work);
+}
+
+/* Removes a server that was deleted while the host was away for so long that nobody waited for it any more. */
+static bool server_forget(const struct host *host, const char *id) {
+    struct buf buf = {0};
+    struct work work = {
+        .host = host,
+        .arena = arena_new(0),
+        .kind = "compute.destroy",
+        .id = id,
+        .result = {.buf = &buf},
+        .deadline = clock_monotonic() + RECONCILE_SECONDS * SECOND,
+    };
+    bool ok;
+
+    json_map(&work.result);
+    ok = alone(&work, forget);
+    if (!ok) {
+        log_warn("cannot remove server %s: %s", work.id, work.error);
+    }
+    buf_release(&buf);
+    arena_free(work.arena);
+    return ok;
+}
+
 /* What is on the host, as "compute.list" tells; null when the driver cannot say. */
 static const struct json *servers_seen(const struct host *host, struct arena *arena) {
     struct buf buf = {0};
@@ -318,6 +345,11 @@ static bool reconcile(const struct host *host) {
         const char *id = json_get_text(server, "id");
 
         ok = (!id || server_reconcile(host, server, seen_find(seen, id))) && ok;
+    }
+    for (JSON_EACH(server, seen)) {
+        const char *id = json_get_text(server, "id");
+
+        ok = (!id || seen_find(wanted, id) || server_forget(host, id)) && ok;
     }
     arena_free(arena);
     return ok;

@@ -97,7 +97,9 @@ extern bool (*compute_plug)(struct work *work, const char *port_id, const struct
  *   "compute.wanted", the host's name -> {"servers": [{"id", "power": as in the document}]}: those that should be here
  *                                        and have no task under way
  *   "compute.server", a server's id   -> its document; null when it has a task under way or should not be here
- * and mends what only the host can have caused: brings back servers that were lost, stops those that should not run, and
+ *   "compute.deleted", a server's id  -> {"deleted": true} when it was deleted and nothing is left to do about it
+ * and mends what only the host can have caused: brings back servers that were lost, stops those that should not run,
+ * removes those that were deleted while the host was away, and
  * reports the power of all others that differ. */
 extern const struct agent_service compute_agent_service;
 

@@ -245,20 +245,14 @@ static void put_list(struct call *call, const struct host_usage *hosts, size_t c
 
 /* The page: 'where' with its arguments. */
 static bool read_page(struct call *call, int64_t *ret_after, int64_t *ret_limit) {
-    const char *limit = call->minor >= 33 ? call_argument(call, "limit") : NULL;
     const char *marker = call->minor >= 33 ? call_argument(call, "marker") : NULL;
-    char *end;
 
     *ret_after = 0;
     *ret_limit = MAX_PAGE;
-    if (limit) {
-        *ret_limit = strtoll(limit, &end, 10);
-        if (end == limit || *end || *ret_limit < 0) {
-            return fail(call, 400, "Invalid input for query parameters limit: '%.80s' is not a non-negative integer",
-                        limit);
-        }
-        *ret_limit = *ret_limit > MAX_PAGE ? MAX_PAGE : *ret_limit;
+    if (call->minor >= 33 && !call_argument_count(call, "limit", 0, ret_limit)) {
+        return false;
     }
+    *ret_limit = *ret_limit > MAX_PAGE ? MAX_PAGE : *ret_limit;
     if (marker) {
         bool uuid = call->minor >= 53;
 

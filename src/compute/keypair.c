@@ -87,20 +87,12 @@ bool compute_keypair_delete(struct call *call) {
 
 /* The page asked for (from 2.35 on): at most '*ret_limit' names after the marker. */
 static bool read_page(struct call *call, const char *user, int64_t *ret_limit, const char **ret_marker) {
-    const char *limit = call->minor >= 35 ? call_argument(call, "limit") : NULL;
-    char *end;
-
     *ret_limit = MAX_PAGE;
     *ret_marker = call->minor >= 35 ? call_argument(call, "marker") : NULL;
-    if (limit) {
-        long long asked = strtoll(limit, &end, 10);
-
-        if (end == limit || *end || asked < 0) {
-            return fail(call, 400, "Invalid input for query parameters limit: '%.80s' is not a non-negative integer",
-                        limit);
-        }
-        *ret_limit = asked < MAX_PAGE && asked ? asked : asked ? MAX_PAGE : 0;
+    if (call->minor >= 35 && !call_argument_count(call, "limit", 0, ret_limit)) {
+        return false;
     }
+    *ret_limit = *ret_limit < MAX_PAGE ? *ret_limit : MAX_PAGE;
     if (*ret_marker && !call_count(call, "SELECT count(*) FROM compute_keypair WHERE user_id = ? AND name = ?",
                                    SQL_ARGS(sql_text(user), sql_text(*ret_marker)))) {
         return fail(call, 400, "Marker %.255s could not be found.", *ret_marker);

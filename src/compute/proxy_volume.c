@@ -27,12 +27,11 @@ static bool answer_one(struct call *call, const char *key, const struct json *it
 
 /* ?limit= and ?offset= count items of the other's list. */
 static bool answer_list(struct call *call, const char *service, const char *path, const char *key, put_function *put) {
-    const char *limit = call_argument(call, "limit"), *offset = call_argument(call, "offset");
-    long long skip = offset ? strtoll(offset, NULL, 10) : 0, left = limit ? strtoll(limit, NULL, 10) : 1000;
+    int64_t skip = 0, left = 1000;
     const struct json *items;
 
-    if (skip < 0 || left < 0) {
-        return fail(call, 400, "limit and offset must not be negative");
+    if (!call_argument_count(call, "limit", 0, &left) || !call_argument_count(call, "offset", 0, &skip)) {
+        return false;
     }
     items = proxy_get(call, service, path, key);
     if (!items) {

@@ -50,6 +50,9 @@ bool server_leaves(const struct compute_server *server);
 bool server_settle(struct call *call, struct compute_server *server, const char *vm_state, const struct json *result);
 /* Ends it badly: the fault is recorded, and vm_state becomes 'vm_state' (null: as it was). */
 bool server_fail(struct call *call, struct compute_server *server, const char *vm_state, int code, const char *cause);
+/* The same with 'details', which only administrators are shown. */
+bool server_fail_why(struct call *call, struct compute_server *server, const char *vm_state, int code, const char *cause,
+                     const char *details);
 bool server_save(struct call *call, struct compute_server *server);
 
 /* ---- server_size.c ---- */
@@ -92,6 +95,8 @@ bool schedule_find(struct call *call, const struct schedule *schedule, struct sc
  * none. */
 bool schedule_take(struct call *call, const struct schedule *schedule, struct schedule_result *result,
                    const char *server_id, const char *user_id, struct chosen *ret_chosen);
+/* No host was found: a fault whose details say of each host why it is none. */
+bool schedule_fail(struct call *call, const struct schedule *schedule, struct compute_server *server, const char *vm_state);
 /* Allocates exactly 'size' on the server's host. */
 bool schedule_allocate(struct call *call, const struct compute_server *server, const char *provider,
                        const struct server_size *size, int64_t disk);

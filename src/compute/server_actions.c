@@ -56,22 +56,18 @@ struct page_wanted {
 };
 
 static bool page_read(struct call *call, struct page_wanted *page) {
-    const char *limit = call_argument(call, "limit"), *since = call_argument(call, "changes-since");
+    const char *since = call_argument(call, "changes-since");
     const char *before = call->minor >= 66 ? call_argument(call, "changes-before") : NULL;
-    char *end;
 
     *page = (struct page_wanted){.limit = MAX_ACTIONS, .before = INT64_MAX};
     if (call->minor < PAGES) {
         return true;
     }
     page->marker = call_argument(call, "marker");
-    if (limit) {
-        page->limit = strtoll(limit, &end, 10);
-        if (end == limit || *end || page->limit < 0) {
-            return fail(call, 400, "limit must be a non-negative integer");
-        }
-        page->limit = page->limit > MAX_ACTIONS ? MAX_ACTIONS : page->limit;
+    if (!call_argument_count(call, "limit", 0, &page->limit)) {
+        return false;
     }
+    page->limit = page->limit > MAX_ACTIONS ? MAX_ACTIONS : page->limit;
     if ((since && !time_parse(since, &page->since)) || (before && !time_parse(before, &page->before))) {
         return fail(call, 400, "Invalid filter field: changes-since or changes-before.");
     }
@@ -248,10 +244,14 @@ static const char *wanted(struct call *call, const char *name, int since) {
 }
 
 bool compute_migrations_list(struct call *call) {
-    const char *host = call_argument(call, "host"), *limit = wanted(call, "limit", 59);
+    const char *host = call_argument(call, "host");
     struct compute_migration *rows;
+    int64_t limit = MAX_ACTIONS;
     size_t count;
 
+    if (call->minor >= 59 && !call_argument_count(call, "limit", 0, &limit)) {
+        return false;
+    }
     if (!rows_find(call, &resource_compute_migration,
                    "status = coalesce(?, status) AND server_id = coalesce(?, server_id) AND kind = coalesce(?, kind)"
                    " AND coalesce(source, '') = coalesce(?, source, '') AND project_id = coalesce(?, project_id)"
@@ -259,7 +259,7 @@ bool compute_migrations_list(struct call *call) {
                    SQL_ARGS(sql_text(call_argument(call, "status")), sql_text(call_argument(call, "instance_uuid")),
                             sql_text(call_argument(call, "migration_type")), sql_text(host),
                             sql_text(wanted(call, "project_id", 80)), sql_text(wanted(call, "user_id", 80)),
-                            sql_int(limit ? strtoll(limit, NULL, 10) : MAX_ACTIONS)), &rows, &count)) {
+                            sql_int(limit)), &rows, &count)) {
         return false;
     }
     json_map(&call->out);

@@ -112,6 +112,10 @@ static bool host_is_up(struct call *call, const char *host) {
                       SQL_ARGS(sql_text(host))) > 0;
 }
 
+static bool host_known(struct call *call, const char *host) {
+    return call_count(call, "SELECT count(*) FROM compute_host WHERE name = ?", SQL_ARGS(sql_text(host))) > 0;
+}
+
 bool server_destroy(struct call *call, struct compute_server *server) {
     if (!task_cancel(call, server->id, NULL)) {
         return false;
@@ -123,7 +127,8 @@ bool server_destroy(struct call *call, struct compute_server *server) {
     if (!server_begin(call, server, "delete", "deleting")) {
         return false;
     }
-    if (server->host && !task_add(call, "compute.destroy", server->id, server->host, NULL)) {
+    if (server->host && host_known(call, server->host) &&
+        !task_add(call, "compute.destroy", server->id, server->host, NULL)) {
         return false;
     }
     return (server->host && host_is_up(call, server->host)) || server_gone(call, server);
@@ -175,7 +180,7 @@ bool destroy_failed(struct call *call, const struct task *task, const char *caus
     struct compute_server *server;
 
     if (!row_find(call, &resource_compute_server, task->resource_id, &server)) {
-        return !call->error;
+        return !call->error;        /* deleted: what is left of it goes when its host comes back */
     }
     return server_fail(call, server, "error", 500, cause);
 }

@@ -326,7 +326,7 @@ static bool server_make(struct call *call, struct plan *plan, int64_t index, str
     }
     event_note(call, "server.create", server->id);
     if (!chosen.host) {
-        return server_fail(call, server, "error", 500, NO_VALID_HOST);
+        return schedule_fail(call, &plan->schedule, server, "error");
     }
     return wait || task_add(call, "compute.spawn", server->id, server->host, NULL);
 }

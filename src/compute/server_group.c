@@ -72,8 +72,7 @@ bool compute_group_delete(struct call *call, void *row) {
 }
 
 bool compute_group_list(struct call *call, struct query *query) {
-    const char *offset = call_argument(call, "offset");
-    char *end;
+    int64_t skip = 0;
 
     if (!view_arguments(call, 75, "all_projects|limit|offset")) {
         return false;
@@ -81,12 +80,10 @@ bool compute_group_list(struct call *call, struct query *query) {
     if (call_argument(call, "all_projects") && call->caller.admin) {
         query_all_projects(query, call_allow(call, "os_compute_api:os-server-groups:index:all_projects", NULL, NULL));
     }
-    if (offset) {
-        long long skip = strtoll(offset, &end, 10);
-
-        if (end == offset || *end || skip < 0) {
-            return fail(call, 400, "Invalid input for query parameters offset: '%.80s'", offset);
-        }
+    if (!call_argument_count(call, "offset", 0, &skip)) {
+        return false;
+    }
+    if (skip) {
         query_where(
             query,
             "id NOT IN (SELECT id FROM compute_server_group WHERE project_id = ? ORDER BY created_at, id LIMIT ?)",

@@ -96,12 +96,26 @@ static bool write_server(struct call *call, const char *host, const char *id) {
     return ok;
 }
 
+/* Only of a server that is known can it be said that it was deleted. */
+static bool write_deleted(struct call *call, const char *id) {
+    bool deleted = !task_pending(call, id) &&
+                   call_count(call, "SELECT count(*) FROM compute_server WHERE id = ? AND deleted = 1", SQL_ARGS(sql_text(id)));
+
+    json_map(&call->out);
+    json_put_bool(&call->out, "deleted", deleted);
+    json_map_end(&call->out);
+    return !call->error;
+}
+
 bool servers_ask(struct call *call, const char *host, const char *kind, const char *id) {
     if (!strcmp(kind, "compute.wanted")) {
         return write_wanted(call, host);
     }
     if (!strcmp(kind, "compute.server")) {
         return write_server(call, host, id);
+    }
+    if (!strcmp(kind, "compute.deleted")) {
+        return write_deleted(call, id);
     }
     return fail(call, 404, "There is no question %.80s.", kind);
 }

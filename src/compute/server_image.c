@@ -352,7 +352,7 @@ bool compute_server_unshelve(struct call *call) {
         return false;
     }
     if (!chosen.host) {
-        return server_note(call, server, "unshelve") && server_fail(call, server, NULL, 500, NO_VALID_HOST);
+        return server_note(call, server, "unshelve") && schedule_fail(call, &schedule, server, NULL);
     }
     server->host = chosen.host;
     server->zone = chosen.zone;

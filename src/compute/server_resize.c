@@ -39,16 +39,16 @@ static bool local_disk(struct call *call, const struct compute_server *server, c
 
 /* Room for both sizes on the server's host; '*ret_there' tells. */
 static bool make_room(struct call *call, const struct compute_server *server, struct server_size both,
-                      bool *ret_there) {
-    struct schedule schedule = {.host = server->host, .size = both, .consumer = server->id,
-                                .project_id = server->project_id, .forced = true};
+                      struct schedule *schedule, bool *ret_there) {
     struct schedule_result result;
 
-    if (!local_disk(call, server, &both, &schedule.disk) || !schedule_find(call, &schedule, &result)) {
+    *schedule = (struct schedule){.host = server->host, .size = both, .consumer = server->id,
+                                  .project_id = server->project_id, .forced = true};
+    if (!local_disk(call, server, &both, &schedule->disk) || !schedule_find(call, schedule, &result)) {
         return false;
     }
     *ret_there = result.count > 0;
-    return !result.count || schedule_allocate(call, server, result.hosts[0].provider, &both, schedule.disk);
+    return !result.count || schedule_allocate(call, server, result.hosts[0].provider, &both, schedule->disk);
 }
 
 /* Gives the server exactly the size of its flavor. */
@@ -93,6 +93,7 @@ bool compute_server_resize(struct call *call) {
     struct compute_server *server = call->row;
     struct server_size new_size, old_size = size_read(call, server->flavor);
     const char *flavor;
+    struct schedule schedule;
     bool there;
 
     if (!server_ready(call, server, "resize", "active|stopped", NULL) ||
@@ -107,11 +108,11 @@ bool compute_server_resize(struct call *call) {
                     new_size.disk ? "Unable to resize disk down." : "Resize to zero disk flavor is not allowed.");
     }
     if (!size_quota(call, server->project_id, 0, new_size.vcpus - old_size.vcpus, new_size.ram - old_size.ram) ||
-        !make_room(call, server, larger(old_size, new_size), &there)) {
+        !make_room(call, server, larger(old_size, new_size), &schedule, &there)) {
         return false;
     }
     if (!there) {
-        return server_note(call, server, "resize") && server_fail(call, server, NULL, 500, NO_VALID_HOST);
+        return server_note(call, server, "resize") && schedule_fail(call, &schedule, server, NULL);
     }
     server->other_flavor = flavor;
     server->old_vm_state = server->vm_state;

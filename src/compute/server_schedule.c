@@ -271,6 +271,62 @@ bool schedule_take(struct call *call, const struct schedule *schedule, struct sc
     return placement_allocate(call, server_id, ret_chosen->provider, schedule->project_id, user_id, amounts, count);
 }
 
+/* ---- why there is none ---- */
+
+enum { MAX_EXPLAINED = 20 };
+
+/* What stands against a host whose row is given (provider, name, zone, state, status, forced_down); null: nothing did. */
+static const char *against(struct call *call, const struct schedule *schedule, const struct placement_need *need,
+                           const struct group *group, struct rows *rows) {
+    const char *host = rows_text(rows, 1), *zone = rows_text(rows, 2);
+    struct map *same = hosts_of_hint(call, json_get(schedule->hints, "same_host"));
+    struct map *different = hosts_of_hint(call, json_get(schedule->hints, "different_host"));
+    const char *why = schedule->host && strcmp(schedule->host, host) != 0                      ? "another host was asked for"
+                      : schedule->zone && !schedule->forced && strcmp(schedule->zone, zone)    ? "it is in another zone"
+                      : !schedule->forced && strcmp(rows_text(rows, 3), "up") != 0             ? "it is down"
+                      : !schedule->forced && strcmp(rows_text(rows, 4), "enabled") != 0        ? "it is disabled"
+                      : !schedule->forced && rows_int(rows, 5)                                 ? "it is forced down"
+                      : same && !map_get(same, host)        ? "it is not the host of the servers of the hint same_host"
+                      : different && map_get(different, host) ? "it is the host of a server of the hint different_host"
+                      : !group_lets(group, host)            ? "the server group's policy does not let it"
+                                                            : placement_lacks(call, need, arena_text(call->arena, rows_text(rows, 0)));
+
+    map_free(same, NULL);
+    map_free(different, NULL);
+    return why;
+}
+
+static const char *explain(struct call *call, const struct schedule *schedule) {
+    struct placement_amount amounts[3];
+    struct placement_need need = {.amounts = amounts, .consumer = schedule->consumer};
+    struct group group;
+    struct rows *rows;
+    const char *text = "";
+    int64_t hosts = 0;
+
+    need.amount_count = amounts_of(&schedule->size, schedule->disk, amounts);
+    traits_of(call, &schedule->size, &need);
+    if (!group_read(call, schedule, &group)) {
+        return NULL;
+    }
+    rows = db_query(call->db, "SELECT id, name, zone, state, status, forced_down FROM compute_host ORDER BY name", SQL_NO_ARGS);
+    while (rows_next(rows) && hosts++ < MAX_EXPLAINED) {
+        const char *why = against(call, schedule, &need, &group, rows);
+
+        text = arena_printf(call->arena, "%s%s%s: %s", text, *text ? "; " : "", rows_text(rows, 1),
+                            why ? why : "its room was taken meanwhile");
+    }
+    rows_end(rows);
+    map_free(group.hosts, NULL);
+    return !hosts ? "there are no hosts" : hosts > MAX_EXPLAINED ? arena_printf(call->arena, "%s; and others", text) : text;
+}
+
+bool schedule_fail(struct call *call, const struct schedule *schedule, struct compute_server *server, const char *vm_state) {
+    const char *details = explain(call, schedule);
+
+    return details && server_fail_why(call, server, vm_state, 500, NO_VALID_HOST, details);
+}
+
 bool schedule_allocate(struct call *call, const struct compute_server *server, const char *provider,
                        const struct server_size *size, int64_t disk) {
     struct placement_amount amounts[3];

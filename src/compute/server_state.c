@@ -5,6 +5,7 @@
 
 #include "base/clock.h"
 #include "compute/server.h"
+#include "rest/history.h"
 
 /* The first line that fits is the status; a null task_state fits all. */
 static const struct {
@@ -178,21 +179,26 @@ bool server_settle(struct call *call, struct compute_server *server, const char 
     return server_save(call, server) && server_noted(call, server, NULL);
 }
 
+/* At most 'most' bytes of the text, cut between characters. */
+static const char *bounded(struct call *call, const char *text, size_t most) {
+    size_t size = strnlen(text, most);
+
+    while (size && ((unsigned char)text[size] & 0xc0) == 0x80) {
+        size--;
+    }
+    return arena_text_size(call->arena, text, size);
+}
+
 /* {"code", "created" (microseconds), "message", "details"} */
-static const char *fault_text(struct call *call, int code, const char *cause) {
+static const char *fault_text(struct call *call, int code, const char *cause, const char *details) {
     struct buf buf = {0};
     struct json_out out = {.buf = &buf};
     const char *text;
-    size_t size = strlen(cause) > MAX_MESSAGE ? MAX_MESSAGE : strlen(cause);
-
-    while (size && ((unsigned char)cause[size] & 0xc0) == 0x80) {
-        size--;         /* not inside a character */
-    }
     json_map(&out);
     json_put_int(&out, "code", code);
     json_put_int(&out, "created", clock_now());
-    json_put_text(&out, "message", arena_text_size(call->arena, cause, size));
-    json_put_text(&out, "details", strlen(cause) > MAX_CAUSE ? "" : cause);
+    json_put_text(&out, "message", bounded(call, cause, MAX_MESSAGE));
+    json_put_text(&out, "details", bounded(call, details, MAX_CAUSE));
     json_map_end(&out);
     text = arena_text(call->arena, buf.at);
     buf_release(&buf);
@@ -200,10 +206,16 @@ static const char *fault_text(struct call *call, int code, const char *cause) {
 }
 
 bool server_fail(struct call *call, struct compute_server *server, const char *vm_state, int code, const char *cause) {
+    return server_fail_why(call, server, vm_state, code, cause, cause);
+}
+
+bool server_fail_why(struct call *call, struct compute_server *server, const char *vm_state, int code, const char *cause,
+                     const char *details) {
     server->task_state = NULL;
-    server->fault = fault_text(call, code, cause);
+    server->fault = fault_text(call, code, cause, details);
     if (vm_state) {
         server->vm_state = vm_state;
     }
-    return server_save(call, server) && server_noted(call, server, cause);
+    return server_save(call, server) && server_noted(call, server, cause) &&
+           history_note(call, "fault", server->id, server->host, cause, strcmp(cause, details) ? details : NULL);
 }

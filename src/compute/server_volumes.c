@@ -42,12 +42,12 @@ static void put_attachment(struct call *call, const struct compute_disk *disk, b
 
 bool compute_attachments_list(struct call *call) {
     const struct compute_server *server = call->row;
-    const char *limit = call_argument(call, "limit"), *offset = call_argument(call, "offset");
-    int64_t most = limit ? strtoll(limit, NULL, 10) : INT64_MAX, skip = offset ? strtoll(offset, NULL, 10) : 0;
+    int64_t most = INT32_MAX, skip = 0;
     struct compute_disk *disks;
     size_t count;
 
-    if (!disks_of(call, server->id, &disks, &count)) {
+    if (!call_argument_count(call, "limit", 0, &most) || !call_argument_count(call, "offset", 0, &skip) ||
+        !disks_of(call, server->id, &disks, &count)) {
         return false;
     }
     json_map(&call->out);

@@ -27,6 +27,7 @@ static const struct policy_default policies[] = {
 };
 
 static const struct api_style style = {
+    .wrong_media = 415,
     .time = TIME_Z,
     .all_projects = "all_tenants",
     .max_limit = 1000,

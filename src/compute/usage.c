@@ -37,8 +37,7 @@ static bool read_time(struct call *call, const char *name, int64_t otherwise, in
 }
 
 static bool read_period(struct call *call, struct period *ret) {
-    const char *detailed = call_argument(call, "detailed"), *limit = call_argument(call, "limit");
-    char *end;
+    const char *detailed = call_argument(call, "detailed");
 
     ret->now = clock_now();
     ret->detailed = detailed && !strcmp(detailed, "1");
@@ -50,15 +49,10 @@ static bool read_period(struct call *call, struct period *ret) {
     if (ret->start >= ret->stop) {
         return fail(call, 400, "Invalid start time. The start time cannot occur after the end time.");
     }
-    if (limit && call->minor >= 40) {
-        long long asked = strtoll(limit, &end, 10);
-
-        if (end == limit || *end || asked < 0) {
-            return fail(call, 400, "Invalid input for query parameters limit: '%.80s' is not a non-negative integer",
-                        limit);
-        }
-        ret->limit = asked < MAX_PAGE ? asked : MAX_PAGE;
+    if (call->minor >= 40 && !call_argument_count(call, "limit", 0, &ret->limit)) {
+        return false;
     }
+    ret->limit = ret->limit < MAX_PAGE ? ret->limit : MAX_PAGE;
     ret->stop = ret->stop > ret->now ? ret->now : ret->stop;
     return true;
 }

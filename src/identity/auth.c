@@ -9,12 +9,14 @@
 #include "identity/assignment.h"
 #include "identity/auth.h"
 #include "identity/catalog.h"
+#include "identity/receipt.h"
 #include "identity/trust.h"
+#include "identity/user_password.h"
 #include "rest/cloud.h"
 
 static const struct auth_method *const methods[] = {&auth_method_password, &auth_method_token,
                                                     &auth_method_application_credential, &auth_method_oauth1,
-                                                    &auth_method_totp};
+                                                    &auth_method_totp, &auth_method_external};
 
 bool auth_refused(struct call *call) {
     return fail(call, 401, "The request you have made requires authentication.");
@@ -53,27 +55,34 @@ bool auth_user_named(struct call *call, const struct auth_user *given) {
 
 /* ---- methods ---- */
 
-/* A method that is named again is not run again: each may cost as much as a hash of a password does. */
-static bool run_method(struct call *call, struct authentication *auth, const char *name) {
+static const struct auth_method *method_find(const char *name) {
     for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
         if (!strcmp(methods[i]->name, name)) {
-            bool again = auth->methods & methods[i]->bit;
-
-            auth->methods |= methods[i]->bit;
-            return again || methods[i]->run(call, auth);
+            return methods[i];
         }
     }
-    return fail(call, 401, "Attempted to authenticate with an unsupported method: %.64s.", name);
+    return NULL;
 }
 
+/* Methods that come twice count once: each costs a hash. */
 static bool run_methods(struct call *call, struct authentication *auth) {
     const struct auth_identity *identity = auth->request->identity;
     const struct json *names = json_parse(call->arena, identity->methods, strlen(identity->methods), NULL);
+    unsigned done = 0;
 
     for (JSON_EACH(name, names)) {
+        const struct auth_method *method = method_find(name->text);
         const struct identity_user *before = auth->user;
 
-        if (!run_method(call, auth, name->text)) {
+        if (!method) {
+            return fail(call, 401, "Attempted to authenticate with an unsupported method: %.64s.", name->text);
+        }
+        if (done & method->bit) {
+            continue;
+        }
+        done |= method->bit;
+        auth->methods |= method->bit;
+        if (!method->run(call, auth)) {
             return false;
         }
         if (before && auth->user && strcmp(before->id, auth->user->id) != 0) {
@@ -125,8 +134,8 @@ static bool use_up(struct call *call, struct identity_trust *trust) {
 static bool scope_trust(struct call *call, struct authentication *auth, const struct auth_trust *given) {
     struct identity_trust *trust;
 
-    if (!trust_usable(call, given->id, &trust)) {
-        return false;
+    if (!trust_find(call, given->id, &trust)) {
+        return auth_refused(call);
     }
     if (strcmp(trust->trustee_user_id, auth->token.user_id) != 0) {
         return fail(call, 403, "You are not authorized to perform the requested action: user is not a trustee.");
@@ -235,8 +244,19 @@ bool auth_make_token(struct call *call, struct authentication *auth) {
     return true;
 }
 
-static bool make_token(struct call *call, void *auth) {
-    return auth_make_token(call, auth);
+/* A token for who has passed all the methods that its rules want; a receipt for who has passed some. */
+static bool make_token(struct call *call, void *pointer) {
+    struct authentication *auth = pointer;
+    const char *user_id = auth->user ? auth->user->id : auth->from->user_id;
+    struct identity_user *user;
+    unsigned before;
+
+    if (!receipt_read(call, user_id, &before)) {
+        return auth_refused(call);
+    }
+    auth->methods |= before;
+    auth->receipt = row_find(call, &resource_identity_user, user_id, &user) && !receipt_enough(call, user, auth->methods);
+    return auth->receipt ? receipt_write(call, user, auth->methods) : auth_make_token(call, auth);
 }
 
 /* Using a trust counts its uses, which writes. */
@@ -244,13 +264,20 @@ static enum db_mode mode_of(const struct authentication *auth) {
     return json_get(auth->request->scope, "OS-TRUST:trust") ? DB_WRITE : DB_READ;
 }
 
+bool auth_run(struct call *call, struct authentication *auth) {
+    return run_methods(call, auth) && call_transaction(call, mode_of(auth), make_token, auth) &&
+           user_seen(call, auth->user ? auth->user->id : auth->from->user_id);
+}
+
 bool identity_token_issue(struct call *call) {
     struct authentication auth = {.request = call->input};
 
-    if (!run_methods(call, &auth) || !call_transaction(call, mode_of(&auth), make_token, &auth)) {
+    if (!auth_run(call, &auth)) {
         return false;
     }
-    call_header(call, "X-Subject-Token", token_seal(call->arena, &auth.token));
+    if (!auth.receipt) {
+        call_header(call, "X-Subject-Token", token_seal(call->arena, &auth.token));
+    }
     call_header(call, "Vary", "X-Auth-Token");
     return true;
 }
@@ -266,7 +293,10 @@ static bool subject(struct call *call, struct token **ret_token, struct caller *
         return fail(call, 400, "The header X-Subject-Token is missing.");
     }
     if (allow_expired) {
+        int64_t window = conf_int(cloud.conf, "token", "allow_expired_window", 48 * 3600) * SECOND;
+
         token = token_open(call->arena, sealed, true);
+        token = token && token->expires + window > clock_now() ? token : NULL;
     }
     if (allow_expired ? !token || !caller_load(call, token, ret_caller) : !token_find(call, sealed, token, ret_caller)) {
         return fail(call, 404, "Could not find token.");

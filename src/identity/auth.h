@@ -18,6 +18,7 @@ struct authentication {
     int64_t latest;                     /* the token ends by then; 0: by its own life */
     struct token token;                 /* being made */
     struct caller caller;
+    bool receipt;                       /* more methods are wanted: a receipt was answered, no token */
 };
 
 struct auth_method {
@@ -29,7 +30,11 @@ struct auth_method {
 };
 
 extern const struct auth_method auth_method_password, auth_method_token, auth_method_application_credential,
-    auth_method_oauth1, auth_method_totp;
+    auth_method_oauth1, auth_method_totp, auth_method_external;
+
+/* The value of the header that [auth] 'option' names, when the request comes from one of [auth] external_addresses; null
+ * else: nobody but the proxies there is believed. */
+const char *auth_external_header(struct call *call, const char *option);
 
 /* 401 in the words that tell nothing. */
 bool auth_refused(struct call *call);
@@ -40,6 +45,10 @@ struct identity_domain *auth_find_domain(struct call *call, const struct auth_do
 struct identity_user *auth_find_user(struct call *call, const struct auth_user *given);
 /* Fails 400 unless the user is named whole. */
 bool auth_user_named(struct call *call, const struct auth_user *given);
+
+/* Runs the methods that auth->request names, and writes the body of the token, or of a receipt (401). Outside
+ * transactions. */
+bool auth_run(struct call *call, struct authentication *auth);
 
 /* Makes the token that 'auth' is for and writes its body. In a transaction. */
 bool auth_make_token(struct call *call, struct authentication *auth);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Method password. */
 #include "identity/auth.h"
-#include "identity/password.h"
+#include "identity/user_password.h"
 
 static const struct auth_user *given_user(const struct authentication *auth) {
     const struct auth_identity *identity = auth->request->identity;
@@ -26,8 +26,14 @@ static bool run(struct call *call, struct authentication *auth) {
     if (!auth_user_named(call, given) || !call_transaction(call, DB_READ, find_user, auth)) {
         return false;
     }
-    return password_check(auth->user ? auth->user->id : NULL, given->password, auth->user ? auth->user->password_hash : NULL) ||
-           auth_refused(call);
+    switch (user_password_check(call, auth->user, given->password)) {
+    case PASSWORD_GOOD:
+        return true;
+    case PASSWORD_EXPIRED:
+        return fail(call, 401, "The password is expired and needs to be changed for user: %s.", auth->user->id);
+    default:
+        return !call->error && auth_refused(call);
+    }
 }
 
 const struct auth_method auth_method_password = {"password", METHOD_PASSWORD, run};

@@ -7,6 +7,7 @@
 #include "identity/identity.h"
 #include "identity/token.h"
 #include "identity/types.h"
+#include "identity/user_password.h"
 
 /* Roles of the user (and its groups) on one target: given there, or inherited from above it, with what they imply. Roles
  * of a domain only imply. The target thrice, the user twice. */
@@ -100,11 +101,11 @@ static bool load_domain(struct call *call, const struct token *token, struct cal
     return true;
 }
 
-static bool load_user(struct call *call, const struct token *token, struct caller *caller) {
+static bool load_user(struct call *call, struct token *token, struct caller *caller) {
     struct identity_user *user;
     struct identity_domain *domain;
 
-    if (!row_find(call, &resource_identity_user, token->user_id, &user) || !user->enabled ||
+    if (!row_find(call, &resource_identity_user, token->user_id, &user) || !user_is_enabled(call, user) ||
         token->issued < user->tokens_from || !domain_of(call, user->domain_id, &domain) ||
         token->issued < domain->tokens_from) {
         return false;
@@ -114,6 +115,7 @@ static bool load_user(struct call *call, const struct token *token, struct calle
     caller->user_domain_id = domain->id;
     caller->user_domain_name = domain->name;
     caller->expires = token->expires;
+    token->password_expires = user->password_expires_at;
     return true;
 }
 
@@ -137,7 +139,8 @@ static bool user_enabled(struct call *call, const char *id) {
     struct identity_user *user;
     struct identity_domain *domain;
 
-    return row_find(call, &resource_identity_user, id, &user) && user->enabled && domain_of(call, user->domain_id, &domain);
+    return row_find(call, &resource_identity_user, id, &user) && user_is_enabled(call, user) &&
+           domain_of(call, user->domain_id, &domain);
 }
 
 /* A trust gives the trustor's roles, all that it names or none at all. */

@@ -118,20 +118,6 @@ static void write_service_providers(struct call *call, struct json_out *out) {
     rows_end(rows);
 }
 
-static void write_methods(struct json_out *out, unsigned methods) {
-    static const char *const names[] = {"password", "token", "application_credential", "ec2credential", "totp",
-                                        "oauth1"};
-
-    json_key(out, "methods");
-    json_list(out);
-    for (unsigned i = 0; i < sizeof names / sizeof *names; i++) {
-        if (methods & 1u << i) {
-            json_text(out, names[i]);
-        }
-    }
-    json_list_end(out);
-}
-
 static void write_id(struct json_out *out, const char *key, const char *id) {
     json_key(out, key);
     json_map(out);
@@ -208,13 +194,15 @@ void token_write(struct call *call, const struct token *token, const struct call
     json_map(out);
     json_key(out, "token");
     json_map(out);
-    write_methods(out, token->methods);
+    json_key(out, "methods");
+    token_methods_write(out, token->methods);
     json_key(out, "user");
     json_map(out);
     json_put_text(out, "id", caller->user_id);
     json_put_text(out, "name", caller->user_name);
     write_ref(out, "domain", caller->user_domain_id, caller->user_domain_name, NULL, NULL);
-    json_put_null(out, "password_expires_at");
+    json_put_text(out, "password_expires_at",
+                  token->password_expires ? time_print(token->password_expires, TIME_MICRO_Z, text) : NULL);
     json_map_end(out);
     json_key(out, "audit_ids");
     json_list(out);

@@ -197,7 +197,7 @@ bool identity_config_compliance(struct call *call) {
     }
     for (int i = 0; i < 2; i++) {
         if (!option || !strcmp(option, names[i])) {
-            json_put_text(&call->out, names[i], conf_text(cloud.conf, "identity", names[i], NULL));
+            json_put_text(&call->out, names[i], conf_text(cloud.conf, "security_compliance", names[i], NULL));
         }
     }
     if (!option) {

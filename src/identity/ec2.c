@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/conf.h"
 #include "base/crypto.h"
 #include "base/id.h"
 #include "http/http.h"
@@ -11,8 +12,8 @@
 #include "identity/ec2_signature.h"
 #include "identity/identity.h"
 #include "identity/target.h"
-
-#define SIGNED_FOR (15 * 60 * SECOND)
+#include "identity/trust.h"
+#include "rest/cloud.h"
 
 /* ---- the keys ---- */
 
@@ -144,13 +145,13 @@ static const char *time_of_text(struct call *call, const struct json *given) {
     return line ? arena_text_size(call->arena, line + 1, strcspn(line + 1, "\n")) : NULL;
 }
 
-/* A request is good for a quarter of an hour before and after its time, which it must tell: one that was seen by others
+/* A request is good for [credential] auth_ttl minutes before and after its time, which it must tell: one that was seen by others
  * would be good for ever else. Only the texts of S3's kind 2 tell it in a form of the client's own; there it is for the
  * service that asks to look. */
 static bool in_time(struct call *call, const struct json *given) {
     bool s3 = json_get(given, "token");
     const char *text = s3 ? time_of_text(call, given) : ec2_signed_time(given);
-    int64_t time;
+    int64_t time, window = conf_int(cloud.conf, "credential", "auth_ttl", 15) * 60 * SECOND;
 
     if (!text && s3) {
         return true;
@@ -159,7 +160,7 @@ static bool in_time(struct call *call, const struct json *given) {
         text = arena_printf(call->arena, "%.4s-%.2s-%.2sT%.2s:%.2s:%.2sZ", text, text + 4, text + 6, text + 9, text + 11,
                             text + 13);
     }
-    if (!text || !time_parse(text, &time) || clock_now() > time + SIGNED_FOR || clock_now() < time - SIGNED_FOR) {
+    if (!text || !time_parse(text, &time) || clock_now() > time + window || clock_now() < time - window) {
         return fail(call, 401, "The signed request has expired, or its time is not valid.");
     }
     return true;
@@ -189,11 +190,45 @@ static bool s3_signed(struct call *call, const struct json *given, const char *s
     return made && equal_secret(made, signature);
 }
 
-static bool respond_token(struct call *call, const struct identity_credential *row) {
+/* Keys made under a delegation stand for it and no more: its holder, its project, its roles. The blob is the user's own
+ * text, so that what it names must fit whose key it is. */
+static bool delegated(struct call *call, const struct json *blob, const struct identity_credential *row,
+                      struct authentication *auth, const char **ret_user) {
+    const char *trust_id = json_get_text(blob, "trust_id"), *by_id = json_get_text(blob, "app_cred_id");
+    const char *access_id = json_get_text(blob, "access_token_id"), *project = NULL;
+    struct identity_application_credential *by;
+    struct identity_access_token *access;
+    struct identity_trust *trust;
+
+    auth->delegation = trust_id    ? DELEGATION_TRUST
+                       : by_id     ? DELEGATION_APPLICATION_CREDENTIAL
+                       : access_id ? DELEGATION_OAUTH1
+                                   : DELEGATION_NONE;
+    auth->delegation_id = trust_id ? trust_id : by_id ? by_id : access_id;
+    *ret_user = row->user_id;
+    if (auth->delegation == DELEGATION_NONE) {
+        return true;
+    }
+    if (trust_id && trust_find(call, trust_id, &trust)) {
+        *ret_user = trust->impersonation ? trust->trustor_user_id : trust->trustee_user_id;
+        project = trust->project_id;
+    } else if (by_id && row_find(call, &resource_identity_application_credential, by_id, &by)) {
+        *ret_user = by->user_id;
+        project = by->project_id;
+    } else if (access_id && row_find(call, &resource_identity_access_token, access_id, &access)) {
+        *ret_user = access->user_id;
+        project = access->project_id;
+    }
+    return project && !strcmp(*ret_user, row->user_id) && !strcmp(project, row->project_id);
+}
+
+static bool respond_token(struct call *call, const struct json *blob, const struct identity_credential *row) {
     struct authentication auth = {.methods = METHOD_EC2, .scope = SCOPE_PROJECT, .scope_id = row->project_id};
     struct identity_user *user;
+    const char *user_id;
 
-    if (!row_find(call, &resource_identity_user, row->user_id, &user)) {
+    if (!row->project_id || !delegated(call, blob, row, &auth, &user_id) ||
+        !row_find(call, &resource_identity_user, user_id, &user)) {
         return auth_refused(call);
     }
     auth.user = user;
@@ -223,10 +258,7 @@ static bool token_for(struct call *call, bool (*is_signed)(struct call *, const 
     if (!secret || !is_signed(call, given, secret, signature)) {
         return fail(call, 401, "Invalid EC2 signature.");
     }
-    if (json_get(blob, "trust_id") || json_get(blob, "app_cred_id") || json_get(blob, "access_token_id")) {
-        return fail(call, 401, "EC2 keys bound to a delegation are not accepted.");
-    }
-    return in_time(call, given) && respond_token(call, row);
+    return in_time(call, given) && respond_token(call, blob, row);
 }
 
 bool identity_ec2_token(struct call *call) {

@@ -208,6 +208,9 @@ char *ec2_signature(struct arena *arena, const char *secret, const struct json *
     const char *kind = json_get_text(params, "SignatureVersion");
     const char *header = text_of(json_get(given, "headers"), "Authorization");
 
+    if (params && params->count > MAX_PAIRS) {
+        return NULL;
+    }
     if (kind && !strcmp(kind, "0")) {
         return signature_0(arena, secret, params);
     }
@@ -223,6 +226,19 @@ char *ec2_signature(struct arena *arena, const char *secret, const struct json *
     return NULL;
 }
 
+/* "20260131/RegionOne/s3/aws4_request", of a service that asks in this way. */
+static bool is_s3_scope(const char *scope) {
+    static const char *const ends[] = {"/s3/aws4_request", "/iam/aws4_request", "/sts/aws4_request"};
+    const char *slash = strchr(scope, '/'), *end = slash ? strchr(slash + 1, '/') : NULL;
+
+    for (size_t i = 0; end && i < sizeof ends / sizeof *ends; i++) {
+        if (!strcmp(end, ends[i])) {
+            return true;
+        }
+    }
+    return false;
+}
+
 const char *ec2_signed_time(const struct json *given) {
     const struct json *params = json_get(given, "params");
 
@@ -231,6 +247,7 @@ const char *ec2_signed_time(const struct json *given) {
 
 char *s3_signature(struct arena *arena, const char *secret, const char *text) {
     const char *lines[4] = {text};
+    const char *scope;
     struct buf whole = {0};
     char *made;
 
@@ -251,5 +268,6 @@ char *s3_signature(struct arena *arena, const char *secret, const char *text) {
     if (strncmp(text, "AWS4-HMAC-SHA256\n", 17) != 0) {
         return NULL;
     }
-    return sign_4(arena, secret, arena_text_size(arena, lines[2], strcspn(lines[2], "\n")), text);
+    scope = arena_text_size(arena, lines[2], strcspn(lines[2], "\n"));
+    return is_s3_scope(scope) ? sign_4(arena, secret, scope, text) : NULL;
 }

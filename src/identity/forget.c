@@ -11,6 +11,7 @@ static const struct {
 } hanging[] = {
     {"user", "identity_membership", "user_id"},
     {"user", "identity_assignment", "actor_id"},
+    {"user", "identity_old_password", "user_id"},
     {"group", "identity_membership", "group_id"},
     {"group", "identity_assignment", "actor_id"},
     {"project", "identity_assignment", "target_id"},

@@ -23,7 +23,7 @@ static struct {
     struct fernet_key keys[MAX_KEYS];           /* the sealing key first */
     size_t count;
 } repositories[KEYS_USES];
-static const char *const directories[KEYS_USES] = {"fernet-keys", "credential-keys"};
+static const char *const directories[KEYS_USES] = {"fernet-keys", "credential-keys", "receipt-keys"};
 
 static bool key_make(const char *directory, int number, struct arena *arena) {
     const char *path = arena_printf(arena, "%s/%d", directory, number);

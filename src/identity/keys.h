@@ -7,7 +7,7 @@
 
 struct arena;
 
-enum key_use { KEYS_TOKEN, KEYS_CREDENTIAL, KEYS_USES };
+enum key_use { KEYS_TOKEN, KEYS_CREDENTIAL, KEYS_RECEIPT, KEYS_USES };
 
 /* Reads DATA/api/fernet-keys or credential-keys, making two keys when there are none. */
 bool keys_load(enum key_use use, const char *data, struct arena *arena);

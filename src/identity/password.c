@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/conf.h"
@@ -97,4 +98,8 @@ bool password_check(const char *user_id, const char *password, const char *hash)
 
 const char *password_make(struct call *call, const char *password) {
     return password_hash(call->arena, password, password_cost());
+}
+
+bool password_is_current(const char *hash) {
+    return password_hash_is_current(hash, password_cost());
 }

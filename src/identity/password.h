@@ -12,3 +12,6 @@ bool password_check(const char *user_id, const char *password, const char *hash)
 
 /* The hash to store; takes about a quarter of a second ([identity] password_cost, a power of two, 12). */
 const char *password_make(struct call *call, const char *password);
+
+/* Whether password_make would make a hash of that form and cost. */
+bool password_is_current(const char *hash);

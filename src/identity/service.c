@@ -38,6 +38,7 @@ static const struct policy_default policies[] = {
 };
 
 static const struct api_style style = {
+    .wrong_media = 400,
     .time = TIME_MICRO_Z,
     .inexact_filters = true,
     .unchanged_given = true,
@@ -235,8 +236,10 @@ static void load_revocations(struct call *call) {
 static bool bootstrap(struct call *call) {
     cloud_authenticate = token_authenticate;
     cloud_recall = token_recall;
-    if (!keys_load(KEYS_TOKEN, cloud.state, call->arena) || !keys_load(KEYS_CREDENTIAL, cloud.state, call->arena)) {
-        return fail(call, 500, "The keys of tokens and credentials cannot be read or made below %s.", cloud.state);
+    for (enum key_use use = 0; use < KEYS_USES; use++) {
+        if (!keys_load(use, cloud.state, call->arena)) {
+            return fail(call, 500, "The keys of tokens and credentials cannot be read or made below %s.", cloud.state);
+        }
     }
     if (!count_rows(call, "identity_role")) {
         make_directory(call);

@@ -17,7 +17,7 @@
 #include "http/http.h"
 #include "identity/keys.h"
 
-enum { RECORD_VERSION = 1, MAX_CACHED = 200000, SHARDS = 16 };
+enum { RECORD_VERSION = 2, MAX_CACHED = 200000, SHARDS = 16 };
 
 /* ---- the record ---- */
 
@@ -97,6 +97,7 @@ char *token_seal(struct arena *arena, const struct token *token) {
     char *sealed;
 
     buf_char(&buf, RECORD_VERSION);
+    buf_char(&buf, (char)(token->methods >> 8));
     buf_char(&buf, (char)token->methods);
     buf_char(&buf, (char)token->scope);
     put_id(&buf, token->user_id);
@@ -110,6 +111,19 @@ char *token_seal(struct arena *arena, const struct token *token) {
     sealed = keys_seal(KEYS_TOKEN, arena, buf.at, buf.size, token->issued / SECOND);
     buf_release(&buf);
     return sealed;
+}
+
+const char *const token_method_names[] = {"password", "token", "application_credential", "ec2credential", "totp", "oauth1",
+                                          "external", NULL};
+
+void token_methods_write(struct json_out *out, unsigned methods) {
+    json_list(out);
+    for (unsigned i = 0; token_method_names[i]; i++) {
+        if (methods & 1u << i) {
+            json_text(out, token_method_names[i]);
+        }
+    }
+    json_list_end(out);
 }
 
 char *token_audit_id(struct arena *arena) {
@@ -200,7 +214,8 @@ struct token *token_open(struct arena *arena, const char *sealed, bool allow_exp
     if (get_byte(&r) != RECORD_VERSION) {
         return NULL;
     }
-    token->methods = get_byte(&r);
+    token->methods = get_byte(&r) << 8;
+    token->methods |= get_byte(&r);
     token->scope = get_byte(&r);
     token->user_id = get_id(&r, arena);
     token->scope_id = get_id(&r, arena);

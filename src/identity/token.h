@@ -8,7 +8,7 @@
 enum token_scope { SCOPE_NONE, SCOPE_PROJECT, SCOPE_DOMAIN, SCOPE_SYSTEM };
 enum token_method {
     METHOD_PASSWORD = 1, METHOD_TOKEN = 2, METHOD_APPLICATION_CREDENTIAL = 4, METHOD_EC2 = 8, METHOD_TOTP = 16,
-    METHOD_OAUTH1 = 32,
+    METHOD_OAUTH1 = 32, METHOD_EXTERNAL = 64,
 };
 /* A token that stands for less than its user: by a trust, an application credential, an OAuth access token. */
 enum token_delegation { DELEGATION_NONE, DELEGATION_TRUST, DELEGATION_APPLICATION_CREDENTIAL, DELEGATION_OAUTH1 };
@@ -20,11 +20,17 @@ struct token {
     const char *scope_id;           /* project or domain */
     enum token_delegation delegation;
     const char *delegation_id;
-    unsigned methods;               /* enum token_method */
+    unsigned methods;               /* enum token_method; up to 16 */
     int64_t issued, expires;        /* microseconds; shown as whole seconds */
     const char *audit_id, *parent_audit_id;     /* 22 characters of base64url; the parent may be null */
-    const struct json *access_rules;            /* filled by caller_load: what the token is good for; null: all */
+    /* Filled by caller_load: */
+    const struct json *access_rules;            /* what the token is good for; null: all */
+    int64_t password_expires;                   /* of the user; 0: never */
 };
+
+/* Names of the methods in the order of their bits, ends with null; and the list of those in 'methods'. */
+extern const char *const token_method_names[];
+void token_methods_write(struct json_out *out, unsigned methods);
 
 /* The token as text. */
 char *token_seal(struct arena *arena, const struct token *token);

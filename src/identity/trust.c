@@ -157,15 +157,19 @@ bool identity_trust_create(struct call *call, void *pointer) {
 
 /* ---- using and ending ---- */
 
-bool trust_usable(struct call *call, const char *id, struct identity_trust **ret_trust) {
+bool trust_find(struct call *call, const char *id, struct identity_trust **ret_trust) {
     struct identity_trust *trust;
 
     if (!row_find(call, &resource_identity_trust, id, &trust) || (trust->expires_at && trust->expires_at <= clock_now()) ||
         trust->remaining_uses == 0) {
-        return fail(call, 404, "Could not find trust: %s.", id ? id : "");
+        return false;
     }
     *ret_trust = trust;
     return true;
+}
+
+bool trust_usable(struct call *call, const char *id, struct identity_trust **ret_trust) {
+    return trust_find(call, id, ret_trust) || fail(call, 404, "Could not find trust: %s.", id ? id : "");
 }
 
 bool identity_trust_delete(struct call *call, void *pointer) {

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/crypto.h"
 #include "http/http.h"
 #include "identity/forget.h"
 #include "identity/identity.h"
@@ -11,6 +10,7 @@
 #include "identity/password.h"
 #include "identity/target.h"
 #include "identity/types.h"
+#include "identity/user_password.h"
 
 /* ---- passwords ---- */
 
@@ -20,11 +20,6 @@ bool identity_user_hash(struct call *call) {
 
     call->prepared = password ? password_make(call, password) : NULL;
     return true;
-}
-
-static void set_password(struct identity_user *user, const char *hash) {
-    user->password_hash = hash;
-    user->password_created_at = clock_now();
 }
 
 /* The domain that users and groups are made in: the one given, else the caller's. */
@@ -46,8 +41,8 @@ bool identity_user_create(struct call *call, void *pointer) {
     struct identity_user *user = pointer;
 
     user->options = options_merged(call, NULL, user->options);
-    if (user->password) {
-        set_password(user, call->prepared);
+    if (user->password && (!user_password_form(call, user->password) || !user_password_set(call, user, call->prepared, false))) {
+        return false;
     }
     return in_domain(call, &user->domain_id) && check_default_project(call, user->default_project_id);
 }
@@ -62,55 +57,28 @@ bool identity_user_update(struct call *call, const void *before, void *pointer) 
 
     identity_changed(call);
     user->options = options_merged(call, old->options, user->options);
-    if (call_given(call, "password")) {
-        set_password(user, user->password ? call->prepared : NULL);
+    if (call_given(call, "password") &&
+        ((user->password && !user_password_form(call, user->password)) ||
+         !user_password_set(call, user, user->password ? call->prepared : NULL, false))) {
+        return false;
     }
-    if (call_given(call, "password") || (old->enabled && !user->enabled)) {
+    if (old->enabled && !user->enabled) {
         user->tokens_from = clock_now();
+    }
+    if (call_given(call, "enabled") && user->enabled) {
+        user_reset(user);
     }
     return check_default_project(call, user->default_project_id);
 }
 
-/* POST /v3/users/{user_id}/password: who knows the old one sets a new one. */
-struct change {
-    struct identity_user *user;
-    const char *hash;
-};
+/* Who has not been seen for too long is shown disabled. */
+bool identity_user_expand(struct call *call, void *pointer, size_t count) {
+    struct identity_user *users = pointer;
 
-static bool find_user(struct call *call, void *pointer) {
-    struct change *change = pointer;
-
-    row_find(call, &resource_identity_user, call_parameter(call, "user_id"), &change->user);
+    for (size_t i = 0; i < count; i++) {
+        users[i].enabled = user_is_enabled(call, &users[i]);
+    }
     return true;
-}
-
-static bool store_password(struct call *call, void *pointer) {
-    struct change *change = pointer;
-    struct identity_user *user;
-
-    if (!row_find(call, &resource_identity_user, change->user->id, &user) ||
-        !equal_secret(user->password_hash, change->user->password_hash)) {
-        return fail(call, 409, "The password was changed meanwhile.");
-    }
-    identity_changed(call);
-    set_password(user, change->hash);
-    user->tokens_from = clock_now();
-    return row_update(call, &resource_identity_user, user);
-}
-
-bool identity_user_password(struct call *call) {
-    const struct identity_new_password *input = call->input;
-    struct change change = {0};
-
-    if (!call_transaction(call, DB_READ, find_user, &change)) {
-        return false;
-    }
-    if (!password_check(change.user ? change.user->id : NULL, input->original_password,
-                        change.user ? change.user->password_hash : NULL)) {
-        return fail(call, 401, "The request you have made requires authentication.");
-    }
-    change.hash = password_make(call, input->password);
-    return call_transaction(call, DB_WRITE, store_password, &change);
 }
 
 /* ---- lists ---- */

@@ -309,7 +309,7 @@ static bool checksum_done(struct call *call, const struct task *task, const stru
 }
 
 static bool remove_run(struct call *call, const struct task *task, struct json_out *result) {
-    static const char *const endings[] = {"", ".staged"};
+    static const char *const endings[] = {"", ".staged", ".part"};     /* .part: what a host was writing */
 
     for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
         const char *path = image_path(call->arena, task->resource_id, endings[i]);

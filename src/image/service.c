@@ -47,6 +47,8 @@ static bool forget_uploads(struct call *call) {
         return false;
     }
     for (size_t i = 0; i < count; i++) {
+        unlink(image_path(call->arena, rows[i].id, ""));
+        unlink(image_path(call->arena, rows[i].id, ".staged"));
         unlink(image_path(call->arena, rows[i].id, arena_printf(call->arena, ".%s.part", rows[i].upload_id)));
         rows[i].status = "queued";
         rows[i].upload_id = rows[i].upload_host = NULL;

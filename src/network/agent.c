@@ -57,18 +57,23 @@ static bool apply_security_group(struct work *work) {
     return driver->apply_security_group(work);
 }
 
+static bool apply_address_group(struct work *work) {
+    return driver->apply_address_group(work);
+}
+
 static bool apply_plug(struct work *work) {
     return driver->plug(work);
 }
 
 /* The parts of "network.wanted" and of what list gives, and what applies their documents: groups before the ports that
  * are in them, so that no port is without its rules for longer than needed. */
-enum part { SECURITY_GROUPS, NETWORKS, PORTS, ROUTERS, PLUGS, PARTS };
+enum part { ADDRESS_GROUPS, SECURITY_GROUPS, NETWORKS, PORTS, ROUTERS, PLUGS, PARTS };
 
 static const struct {
     const char *name;
     bool (*apply)(struct work *work);
 } parts[] = {
+    [ADDRESS_GROUPS] = {"address_groups", apply_address_group},
     [SECURITY_GROUPS] = {"security_groups", apply_security_group},
     [NETWORKS] = {"networks", apply_network},
     [PORTS] = {"ports", apply_port},
@@ -106,6 +111,10 @@ static bool run_security_group(struct work *work) {
     return run(work, SECURITY_GROUPS);
 }
 
+static bool run_address_group(struct work *work) {
+    return run(work, ADDRESS_GROUPS);
+}
+
 static bool run_plug(struct work *work) {
     return run(work, PLUGS);
 }
@@ -130,6 +139,7 @@ static const struct work_kind work_kinds[] = {
     {"network.port", run_port, 60},
     {"network.router", run_router, 60},
     {"network.security_group", run_security_group, 60},
+    {"network.address_group", run_address_group, 60},
     {"network.plug", run_plug, 60},
     {"network.list", run_list, 60},
     {0},

@@ -202,10 +202,17 @@ bool network_fixed_ips_check(struct call *call, const struct field *field, void 
     return !repeated(list, same_fixed_ip) || fail_field(call, field, "Duplicate IP address");
 }
 
-bool network_ids_check(struct call *call, const struct field *field, void *slot) {
-    const char *text = *(const char **)slot;
+static bool same_text(const struct json *a, const struct json *b) {
+    return !strcmp(a->text, b->text);
+}
 
-    for (JSON_EACH(item, network_json(call, text))) {
+bool network_ids_check(struct call *call, const struct field *field, void *slot) {
+    const struct json *list = network_json(call, *(const char **)slot);
+
+    if (list && repeated(list, same_text)) {
+        return fail_field(call, field, "an id stands in it twice");
+    }
+    for (JSON_EACH(item, list)) {
         if (!id_is_uuid(item->text)) {
             return fail_field(call, field, "'%.60s' is not a valid UUID", item->text);
         }
@@ -285,6 +292,27 @@ bool network_domain_check(struct call *call, const struct field *field, void *sl
 
     return !text || text[strspn(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.")] == 0 ||
            fail_field(call, field, "'%.60s' is not a valid domain name", text);
+}
+
+/* A host name, with or without its domain (RFC 1123), in small letters. */
+bool network_hostname_check(struct call *call, const struct field *field, void *slot) {
+    const char **text = slot;
+    char *lower = arena_text(call->arena, *text);
+    size_t label = 0;
+
+    for (char *at = lower; *at; at++) {
+        bool letter = (*at >= 'a' && *at <= 'z') || (*at >= 'A' && *at <= 'Z') || (*at >= '0' && *at <= '9');
+        bool ends = !at[1] || at[1] == '.';
+
+        *at = *at >= 'A' && *at <= 'Z' ? (char)(*at + 32) : *at;
+        label = *at == '.' ? 0 : label + 1;
+        if (label > 63 || (*at == '.' && (at == lower || at[-1] == '.')) ||
+            (*at != '.' && !letter && (*at != '-' || label == 1 || ends))) {
+            return fail_field(call, field, "'%.80s' is not a valid host name", *text);
+        }
+    }
+    *text = lower;
+    return true;
 }
 
 static bool check_option(struct call *call, const struct field *field, const struct json *item) {

@@ -128,7 +128,7 @@ static void write_subnet(struct network_world *world, const struct network_subne
     json_put_text(out, "gateway_ip", subnet->gateway_ip);
     json_put_bool(out, "enable_dhcp", subnet->enable_dhcp);
     json_put_raw(out, "dns_nameservers", subnet->dns_nameservers);
-    json_put_text(out, "dns_domain", dns_domain && *dns_domain ? dns_domain : "openstacklocal");
+    json_put_text(out, "dns_domain", dns_domain && *dns_domain ? dns_domain : DNS_DOMAIN);
     json_put_raw(out, "host_routes", subnet->host_routes);
     json_put_text(out, "ipv6_address_mode", subnet->ipv6_address_mode);
     json_put_text(out, "ipv6_ra_mode", subnet->ipv6_ra_mode);
@@ -184,6 +184,26 @@ static void write_addresses(struct network_world *world, const char *fixed_ips, 
     json_list_end(out);
 }
 
+/* The segments of the network besides its first. */
+static void write_segments(struct network_world *world, const struct network_network *net, struct json_out *out) {
+    struct rows *rows = db_query(world->call->db,
+                                 "SELECT id, network_type, physical_network, segmentation_id FROM network_segment WHERE"
+                                 " network_id = ? AND first = 0 ORDER BY id", SQL_ARGS(sql_text(net->id)));
+
+    json_key(out, "segments");
+    json_list(out);
+    while (rows_next(rows)) {
+        json_map(out);
+        json_put_text(out, "id", rows_text(rows, 0));
+        json_put_text(out, "provider:network_type", rows_text(rows, 1));
+        json_put_text(out, "provider:physical_network", rows_text(rows, 2));
+        json_put_int(out, "provider:segmentation_id", rows_int(rows, 3));
+        json_map_end(out);
+    }
+    rows_end(rows);
+    json_list_end(out);
+}
+
 /* ---- the documents ---- */
 
 bool network_document(struct network_world *world, struct json_out *out, const struct network_network *net) {
@@ -202,9 +222,50 @@ bool network_document(struct network_world *world, struct json_out *out, const s
         json_int(out, net->segmentation_id);
     }
     json_put_bool(out, "router:external", net->router_external);
+    write_segments(world, net, out);
     write_subnets(world, net, out);
     json_map_end(out);
     return true;
+}
+
+/* The IPv6 addresses behind the router that its gateway answers for on the external network. */
+static void write_proxies(struct network_world *world, const struct network_port *port, struct json_out *out) {
+    struct rows *rows = db_query(world->call->db, "SELECT ip_address FROM network_ndp_proxy WHERE router_id = ?"
+                                                  " ORDER BY ip_address", SQL_ARGS(sql_text(port->device_id)));
+
+    json_key(out, "ndp_proxies");
+    json_list(out);
+    while (rows_next(rows)) {
+        json_text(out, rows_text(rows, 0));
+    }
+    rows_end(rows);
+    json_list_end(out);
+}
+
+/* The names that resolve to the port's addresses on its network. */
+static void write_names(struct network_world *world, const struct network_port *port, const struct network_network *net,
+                        struct json_out *out) {
+    const char *domains[] = {"", DNS_DOMAIN, net ? net->dns_domain : "", port->dns_domain};
+    const char *addresses = "";
+
+    for (JSON_EACH(item, network_json(world->call, port->fixed_ips))) {
+        addresses = arena_printf(world->call->arena, "%s%s%s", addresses, *addresses ? " " : "",
+                                 json_get_text(item, "ip_address"));
+    }
+    json_key(out, "dns_records");
+    json_map(out);
+    for (int i = 0; i < 4 && *port->dns_name && *addresses; i++) {
+        bool again = i > 1 && (network_same(domains[i], domains[1]) || (i == 3 && network_same(domains[3], domains[2])));
+
+        if (!i || (domains[i] && *domains[i] && !again)) {
+            char *name = arena_printf(world->call->arena, "%s%s%s", port->dns_name, i ? "." : "", domains[i]);
+            size_t size = strlen(name);
+
+            name[size - (name[size - 1] == '.')] = 0;
+            json_put_text(out, name, addresses);
+        }
+    }
+    json_map_end(out);
 }
 
 bool network_port_document(struct network_world *world, struct json_out *out, const struct network_port *port) {
@@ -229,6 +290,10 @@ bool network_port_document(struct network_world *world, struct json_out *out, co
     json_put_text(out, "binding:host_id", port->binding_host_id);
     json_put_raw(out, "binding:profile", port->binding_profile);
     write_qos(world, port->qos_policy_id, is_own ? NULL : net ? net->qos_policy_id : NULL, out);
+    write_names(world, port, net, out);
+    if (!strcmp(port->device_owner, OWNER_ROUTER_GATEWAY)) {
+        write_proxies(world, port, out);
+    }
     json_map_end(out);
     return true;
 }
@@ -294,7 +359,7 @@ static bool write_floatingips(struct network_world *world, const struct network_
     struct network_floatingip *rows;
     size_t count;
 
-    if (!rows_find(world->call, &resource_network_floatingip, "router_id = ? ORDER BY id",
+    if (!rows_find(world->call, &resource_network_floatingip, "router_id = ? AND port_id IS NOT NULL ORDER BY id",
                    SQL_ARGS(sql_text(router->id)), &rows, &count)) {
         return false;
     }
@@ -315,6 +380,30 @@ static bool write_floatingips(struct network_world *world, const struct network_
     return true;
 }
 
+static bool write_forwardings(struct network_world *world, const struct network_router *router, struct json_out *out) {
+    struct rows *rows = db_query(world->call->db,
+                                 "SELECT f.id, f.floating_ip_address, w.protocol, w.external_port,"
+                                 " w.internal_ip_address, w.internal_port FROM network_port_forwarding w"
+                                 " JOIN network_floatingip f ON f.id = w.floatingip_id WHERE f.router_id = ?"
+                                 " ORDER BY w.id", SQL_ARGS(sql_text(router->id)));
+
+    json_key(out, "port_forwardings");
+    json_list(out);
+    while (rows_next(rows)) {
+        json_map(out);
+        json_put_text(out, "floatingip_id", rows_text(rows, 0));
+        json_put_text(out, "floating_ip_address", rows_text(rows, 1));
+        json_put_text(out, "protocol", rows_text(rows, 2));
+        json_put_int(out, "external_port", rows_int(rows, 3));
+        json_put_text(out, "internal_ip_address", rows_text(rows, 4));
+        json_put_int(out, "internal_port", rows_int(rows, 5));
+        json_map_end(out);
+    }
+    rows_end(rows);
+    json_list_end(out);
+    return db_failure(world->call->db) == DB_OK || fail_database(world->call);
+}
+
 bool network_router_document(struct network_world *world, struct json_out *out, const struct network_router *router) {
     json_map(out);
     json_put_text(out, "id", router->id);
@@ -322,7 +411,8 @@ bool network_router_document(struct network_world *world, struct json_out *out, 
     json_put_text(out, "project_id", router->project_id);
     json_put_bool(out, "admin_state_up", router->admin_state_up);
     json_put_raw(out, "routes", router->routes);
-    if (!write_ports(world, router, out) || !write_floatingips(world, router, out)) {
+    if (!write_ports(world, router, out) || !write_floatingips(world, router, out) ||
+        !write_forwardings(world, router, out)) {
         return false;
     }
     json_map_end(out);
@@ -364,6 +454,7 @@ bool network_group_document(struct network_world *world, struct json_out *out,
         write_port_number(out, "port_range_max", rules[i].port_range_max);
         json_put_text(out, "remote_ip_prefix", rules[i].normalized_cidr);
         json_put_text(out, "remote_group_id", rules[i].remote_group_id);
+        json_put_text(out, "remote_address_group_id", rules[i].remote_address_group_id);
         json_map_end(out);
     }
     json_list_end(out);
@@ -371,7 +462,30 @@ bool network_group_document(struct network_world *world, struct json_out *out,
     return true;
 }
 
+bool network_addresses_document(struct json_out *out, const struct network_address_group *group) {
+    json_map(out);
+    json_put_text(out, "id", group->id);
+    json_put_text(out, "project_id", group->project_id);
+    json_put_raw(out, "addresses", group->addresses);
+    json_map_end(out);
+    return true;
+}
+
 /* ---- everything ---- */
+
+static bool write_address_groups(struct network_world *world, struct json_out *out) {
+    struct network_address_group *groups;
+    size_t count;
+    bool ok = rows_find(world->call, &resource_network_address_group, NULL, SQL_NO_ARGS, &groups, &count);
+
+    json_key(out, "address_groups");
+    json_list(out);
+    for (size_t i = 0; ok && i < count; i++) {
+        network_addresses_document(out, &groups[i]);
+    }
+    json_list_end(out);
+    return ok;
+}
 
 static bool write_groups(struct network_world *world, struct json_out *out) {
     struct network_security_group *groups;
@@ -443,7 +557,7 @@ bool network_wanted(struct network_world *world, struct json_out *out, const cha
             }
         }
         json_list_end(out);
-        ok = write_groups(world, out) && write_routers(world, out);
+        ok = write_address_groups(world, out) && write_groups(world, out) && write_routers(world, out);
     }
     write_plugs(world, host, out);
     json_put_bool(out, "complete", ok);

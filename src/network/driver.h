@@ -15,6 +15,8 @@
  *   {"id": UUID, "name": "", "project_id": "", "admin_state_up": true, "mtu": 1442,
  *    "provider:network_type": "geneve" | "vlan" | "flat" | "local", "provider:physical_network": "physnet1" | null,
  *    "provider:segmentation_id": 101 | null, "router:external": false, "vlan_transparent": false,
+ *    "segments": [{"id": UUID, "provider:network_type": "vlan" | "flat", "provider:physical_network": "physnet2",
+ *                  "provider:segmentation_id": 102}],        further physical networks that it is on
  *    "subnets": [{"id": UUID, "ip_version": 4 | 6, "cidr": "10.0.0.0/24", "gateway_ip": "10.0.0.1" | null,
  *                 "enable_dhcp": true, "dns_nameservers": ["9.9.9.9"], "dns_domain": "openstacklocal",
  *                 "host_routes": [{"destination": "10.9.0.0/16", "nexthop": "10.0.0.7"}],
@@ -30,7 +32,9 @@
  *    "binding:host_id": "" | host name, "binding:profile": {"parent_name": UUID, "tag": 7},       a trunk's subport
  *    "qos_rules": [{"type": "bandwidth_limit", "direction": "egress" | "ingress", "max_kbps": 1000,
  *                   "max_burst_kbps": 0 | 800}, {"type": "dscp_marking", "dscp_mark": 26},
- *                  {"type": "minimum_bandwidth", "direction": "egress", "min_kbps": 100}]}
+ *                  {"type": "minimum_bandwidth", "direction": "egress", "min_kbps": 100}],
+ *    "dns_records": {"web": "10.0.0.5 2001:db8::5", "web.example.org": same},      names that resolve on its network
+ *    "ndp_proxies": ["2001:db8::5"]}                       of a gateway: addresses that it answers for outside
  *   device_owner says what it is: network:distributed is the network's metadata port, network:router_interface and
  *   network:router_gateway are a router's end of a switch, network:floatingip has no switch port, all others carry a
  *   guest. Owners that begin with "network:" have no port security and no groups. "cidr" of a fixed IP is its subnet's;
@@ -48,15 +52,21 @@
  *                                   "ipv6_ra_mode": null, "dns_nameservers": []}]}],
  *    "routes": [{"destination": "10.9.0.0/16", "nexthop": "10.0.0.7"}],
  *    "floatingips": [{"id": UUID, "floating_ip_address": "203.0.113.21", "fixed_ip_address": "10.0.0.5",
- *                     "port_id": UUID, "qos_rules": [as of a port]}]}       those associated through this router
+ *                     "port_id": UUID, "qos_rules": [as of a port]}],       those associated through this router
+ *    "port_forwardings": [{"floatingip_id": UUID, "floating_ip_address": "203.0.113.22", "protocol": "tcp" | "udp" |
+ *                          "sctp", "external_port": 8080, "internal_ip_address": "10.0.0.5", "internal_port": 80}]}
  *   The ports of interfaces and gateway are port documents of their own.
  *
  * security group
  *   {"id": UUID, "name": "", "project_id": "", "stateful": true,
  *    "security_group_rules": [{"id": UUID, "direction": "ingress" | "egress", "ethertype": "IPv4" | "IPv6",
  *        "protocol": null | "tcp" | "17" | ..., "port_range_min": null | 22, "port_range_max": null | 22,
- *        "remote_ip_prefix": null | "192.0.2.0/24", "remote_group_id": null | UUID}]}
+ *        "remote_ip_prefix": null | "192.0.2.0/24", "remote_group_id": null | UUID,
+ *        "remote_address_group_id": null | UUID}]}
  *   ICMP: port_range_min is the type, port_range_max the code.
+ *
+ * address group
+ *   {"id": UUID, "addresses": ["192.0.2.0/24", "2001:db8::1/128"]}
  *
  * plug (the id is the port's)
  *   {"device": "tap1234abcd-56", "mac_address": "...", "mtu": 1442, "device_id": server}
@@ -84,6 +94,7 @@ struct network_driver {
     bool (*apply_port)(struct work *work);
     bool (*apply_router)(struct work *work);
     bool (*apply_security_group)(struct work *work);
+    bool (*apply_address_group)(struct work *work);
 
     /* Joins the network device of this host to the integration bridge as port work->id; null takes it off. Required. */
     bool (*plug)(struct work *work);
@@ -92,7 +103,7 @@ struct network_driver {
     void (*report)(void);
 
     /* Adds to work->result what exists under our mark, for audit and to converge:
-     * "networks", "routers", "security_groups": [id], "ports": {id: "ACTIVE" | "DOWN"}, "plugs": {port id: device} of
+     * "networks", "routers", "security_groups", "address_groups": [id], "ports": {id: "ACTIVE" | "DOWN"}, "plugs": {port id: device} of
      * this host. Required. */
     bool (*list)(struct work *work);
 };

@@ -17,9 +17,9 @@
 #include "base/map.h"
 #include "network/driver.h"
 
-enum kind { NETWORK, PORT, ROUTER, SECURITY_GROUP, PLUG, KINDS };
+enum kind { NETWORK, PORT, ROUTER, SECURITY_GROUP, ADDRESS_GROUP, PLUG, KINDS };
 
-static const char *const kind_names[] = {"network", "port", "router", "security_group", "plug"};
+static const char *const kind_names[] = {"network", "port", "router", "security_group", "address_group", "plug"};
 
 static struct {
     pthread_mutex_t lock;
@@ -180,6 +180,10 @@ static bool apply_security_group(struct work *work) {
     return keep(work, SECURITY_GROUP);
 }
 
+static bool apply_address_group(struct work *work) {
+    return keep(work, ADDRESS_GROUP);
+}
+
 /* What a plug is made of; the document may say more, as one of a server does. */
 static const struct json *plug_members(struct work *work) {
     struct buf buf = {0};
@@ -247,6 +251,7 @@ static bool list(struct work *work) {
     list_kind(work, NETWORK, "networks");
     list_kind(work, ROUTER, "routers");
     list_kind(work, SECURITY_GROUP, "security_groups");
+    list_kind(work, ADDRESS_GROUP, "address_groups");
     list_kind(work, PORT, "ports");
     list_kind(work, PLUG, "plugs");
     pthread_mutex_unlock(&fake.lock);
@@ -261,6 +266,7 @@ const struct network_driver network_driver_fake = {
     .apply_port = apply_port,
     .apply_router = apply_router,
     .apply_security_group = apply_security_group,
+    .apply_address_group = apply_address_group,
     .plug = plug,
     .report = report,
     .list = list,

@@ -23,11 +23,12 @@ static const struct ovsdb_table nb_tables[] = {
      "name", {ID, "haneul:network"}},
     {"QoS", COLUMNS("priority", "direction", "match", "action", "bandwidth", "external_ids"), NULL, {ID}},
     {"Address_Set", COLUMNS("name", "addresses", "external_ids"), "name", {ID}},
+    {"DNS", COLUMNS("records", "external_ids"), NULL, {ID}},
     {"Load_Balancer", COLUMNS("name", "vips", "protocol", "external_ids"), "name", {ID}},
     {"DHCP_Options", COLUMNS("cidr", "options", "external_ids"), NULL, {ID}},
     {"Port_Group", COLUMNS("name", "external_ids"), "name", {ID}},
     {"ACL", COLUMNS("direction", "priority", "match", "action", "external_ids"), NULL, {ID}},
-    {"Logical_Router", COLUMNS("name", "enabled", "options", "external_ids"), "name", {ID}},
+    {"Logical_Router", COLUMNS("name", "enabled", "options", "load_balancer", "external_ids"), "name", {ID}},
     {"Logical_Router_Port", COLUMNS("name", "mac", "networks", "options", "ipv6_ra_configs", "external_ids"), "name",
      {ID}},
     {"Gateway_Chassis", COLUMNS("name", "chassis_name", "priority", "external_ids"), "name", {ID}},
@@ -221,6 +222,7 @@ static bool list(struct work *work) {
     }
     list_ids(work, "networks", "Logical_Switch", "switch");
     list_ids(work, "routers", "Logical_Router", "router");
+    list_ids(work, "address_groups", "Address_Set", "addresses:4");
     list_ids(work, "security_groups", "Port_Group", "group");
     list_ports(work);
     list_plugs(work);
@@ -235,6 +237,7 @@ const struct network_driver network_driver_ovn = {
     .apply_port = ovn_apply_port,
     .apply_router = ovn_apply_router,
     .apply_security_group = ovn_apply_security_group,
+    .apply_address_group = ovn_apply_address_group,
     .plug = ovn_plug,
     .report = report,
     .list = list,

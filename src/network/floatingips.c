@@ -53,19 +53,26 @@ static bool choose_fixed(struct call *call, struct network_floatingip *fip, cons
                                                         port->id));
 }
 
-/* The router between the fixed address and the external network; the subnet's own gateway comes first. */
-static bool choose_router(struct call *call, struct network_floatingip *fip, const char *subnet_id) {
-    fip->router_id = db_query_text(
+/* The subnet's own gateway comes first. */
+const char *network_floatingip_router(struct call *call, const struct network_floatingip *fip, const char *subnet_id) {
+    const char *router = db_query_text(
         call->db, call->arena,
         "SELECT r.id FROM network_allocation a JOIN network_port p ON p.id = a.port_id"
         " JOIN network_router r ON r.id = p.device_id JOIN network_subnet s ON s.id = a.subnet_id"
         " WHERE a.subnet_id = ? AND p.device_owner = ? AND r.gw_network_id = ?"
         " ORDER BY CASE WHEN a.ip_address = s.gateway_ip THEN 0 ELSE 1 END, r.id LIMIT 1",
         SQL_ARGS(sql_text(subnet_id), sql_text(OWNER_ROUTER_INTERFACE), sql_text(fip->floating_network_id)));
-    return fip->router_id || fail_type(call, 404, "ExternalGatewayForFloatingIPNotFound",
-                                       "External network %s is not reachable from subnet %s.  "
-                                       "Therefore, cannot associate Port %s with a Floating IP.",
-                                       fip->floating_network_id, subnet_id, fip->port_id);
+
+    if (!router) {
+        fail_type(call, 404, "ExternalGatewayForFloatingIPNotFound",
+                  "No router leads from subnet %s to the external network %s.", subnet_id, fip->floating_network_id);
+    }
+    return router;
+}
+
+static bool choose_router(struct call *call, struct network_floatingip *fip, const char *subnet_id) {
+    fip->router_id = network_floatingip_router(call, fip, subnet_id);
+    return fip->router_id != NULL;
 }
 
 static bool not_taken(struct call *call, const struct network_floatingip *fip) {
@@ -94,6 +101,9 @@ static bool associate(struct call *call, struct network_floatingip *fip) {
                                               "Cannot process floating IP association with Port %s, since that port "
                                               "is owned by a different tenant",
                                               port->id));
+    }
+    if (!network_forwardings_none(call, fip->id)) {
+        return false;
     }
     fip->status = "ACTIVE";
     return choose_fixed(call, fip, port, &subnet_id) && choose_router(call, fip, subnet_id) && not_taken(call, fip) &&
@@ -199,6 +209,9 @@ bool network_floatingip_delete(struct call *call, void *row) {
     const struct network_floatingip *fip = row;
     struct network_port *port;
 
+    if (!network_forwardings_none(call, fip->id)) {
+        return false;
+    }
     if (fip->floating_port_id && row_find(call, &resource_network_port, fip->floating_port_id, &port) &&
         !resource_delete(call, &resource_network_port, port)) {
         return false;
@@ -249,8 +262,20 @@ static void fill_network_policy(const struct batch *batch, void *row, struct row
     ((struct network_floatingip *)row)->qos_network_policy_id = arena_text(batch->call->arena, rows_text(result, 1));
 }
 
+static void write_forwarding(const struct batch *batch, void *row, struct rows *result, struct json_out *out) {
+    json_map(out);
+    json_put_text(out, "id", rows_text(result, 1));
+    json_put_text(out, "protocol", rows_text(result, 2));
+    json_put_int(out, "external_port", rows_int(result, 3));
+    json_put_text(out, "internal_port_id", rows_text(result, 4));
+    json_put_text(out, "internal_ip_address", rows_text(result, 5));
+    json_put_int(out, "internal_port", rows_int(result, 6));
+    json_map_end(out);
+}
+
 bool network_floatingip_expand(struct call *call, void *rows, size_t count) {
     const struct batch batch = {call, &resource_network_floatingip, rows, count, "port_id", 0};
+    const struct batch ways = {call, &resource_network_floatingip, rows, count, "id", 0};
     const struct batch networks = {call, &resource_network_floatingip, rows, count, "floating_network_id", 0};
 
     for (size_t i = 0; i < count; i++) {
@@ -258,6 +283,9 @@ bool network_floatingip_expand(struct call *call, void *rows, size_t count) {
     }
     return related_each(&networks, "SELECT id, qos_policy_id FROM network_network WHERE qos_policy_id IS NOT NULL AND"
                                    " id IN ($ids)", SQL_NO_ARGS, fill_network_policy) &&
+           related_lists(&ways, "SELECT floatingip_id, id, protocol, external_port, internal_port_id,"
+                                " internal_ip_address, internal_port FROM network_port_forwarding WHERE floatingip_id"
+                                " IN ($ids) ORDER BY id", SQL_NO_ARGS, "port_forwardings", write_forwarding) &&
            related_each(&batch,
                         "SELECT id, name, network_id, mac_address, admin_state_up, status, device_id, device_owner"
                         " FROM network_port WHERE id IN ($ids)", SQL_NO_ARGS, fill_details);

@@ -10,154 +10,14 @@
 #include "rest/cloud.h"
 #include "rest/resource.h"
 
-enum { MTU_PHYSICAL = 1500, GENEVE_OVERHEAD = 58, MTU_LEAST = 68, MTU_LEAST_IPV6 = 1280, VLAN_MOST = 4094 };
-enum { GENEVE_MOST = 16777215 };
+enum { MTU_PHYSICAL = 1500, GENEVE_OVERHEAD = 58, MTU_LEAST = 68, MTU_LEAST_IPV6 = 1280 };
 
-/* ---- segments ---- */
-
-static bool is_type(const struct network_network *net, const char *type) {
-    return net->network_type && !strcmp(net->network_type, type);
-}
+/* ---- sizes of frames ---- */
 
 static int64_t mtu_most(const struct network_network *net) {
     int64_t physical = conf_int(cloud.conf, "network", "mtu", MTU_PHYSICAL);
 
-    return is_type(net, "geneve") ? physical - GENEVE_OVERHEAD : physical;
-}
-
-/* "100-200" or "geneve_ids = 1-65536". */
-static void range_of(const char *option, const char *otherwise, int64_t *ret_first, int64_t *ret_last) {
-    const char *text = conf_text(cloud.conf, "network", option, otherwise);
-    char *end;
-
-    *ret_first = strtoll(text, &end, 10);
-    *ret_last = *end == '-' ? strtoll(end + 1, NULL, 10) : *ret_first;
-}
-
-static bool segment_used(struct call *call, const struct network_network *net) {
-    return call_count(
-               call,
-               "SELECT count(*) FROM network_network WHERE network_type = ?"
-               " AND coalesce(physical_network, '') = ? AND coalesce(segmentation_id, 0) = ? AND id <> ?",
-               SQL_ARGS(sql_text(net->network_type), sql_text(net->physical_network ? net->physical_network : ""),
-                        sql_int(net->segmentation_id == NO_INT ? 0 : net->segmentation_id), sql_text(net->id))) > 0;
-}
-
-/* The number after the highest one, else the first gap. */
-static bool segment_choose(struct call *call, struct network_network *net, int64_t first, int64_t last) {
-    const char *physical = net->physical_network ? net->physical_network : "";
-    int64_t most = call_count(call,
-                              "SELECT coalesce(max(segmentation_id), 0) FROM network_network WHERE network_type = ?"
-                              " AND coalesce(physical_network, '') = ? AND segmentation_id BETWEEN ? AND ?",
-                              SQL_ARGS(sql_text(net->network_type), sql_text(physical), sql_int(first), sql_int(last)));
-
-    net->segmentation_id = most ? most + 1 : first;
-    if (net->segmentation_id > last) {
-        net->segmentation_id = call_count(
-            call,
-            "SELECT coalesce(min(a.segmentation_id), 0) + 1 FROM network_network a WHERE a.network_type = ?"
-            " AND coalesce(a.physical_network, '') = ? AND a.segmentation_id BETWEEN ? AND ? AND NOT EXISTS"
-            " (SELECT 1 FROM network_network b WHERE b.network_type = a.network_type"
-            " AND coalesce(b.physical_network, '') = coalesce(a.physical_network, '')"
-            " AND b.segmentation_id = a.segmentation_id + 1)",
-            SQL_ARGS(sql_text(net->network_type), sql_text(physical), sql_int(first), sql_int(last - 1)));
-    }
-    return (net->segmentation_id >= first && net->segmentation_id <= last && !segment_used(call, net)) ||
-           fail_type(call, 503, "NoNetworkAvailable",
-                     "Unable to create the network. No tenant network is available for "
-                     "allocation.");
-}
-
-static bool segment_in_use(struct call *call, const struct network_network *net) {
-    if (is_type(net, "flat")) {
-        return fail_type(call, 409, "FlatNetworkInUse",
-                         "Unable to create the flat network. Physical network %s is in use.", net->physical_network);
-    }
-    if (is_type(net, "vlan")) {
-        return fail_type(call, 409, "VlanIdInUse",
-                         "Unable to create the network. The VLAN %lld on physical network %s is "
-                         "in use.",
-                         (long long)net->segmentation_id, net->physical_network);
-    }
-    return fail_type(call, 409, "TunnelIdInUse", "Unable to create the network. The tunnel ID %lld is in use.",
-                     (long long)net->segmentation_id);
-}
-
-static bool physical_known(const char *name) {
-    const char *names = conf_text(cloud.conf, "network", "physical_networks", "physnet1");
-    size_t size = strlen(name);
-
-    for (const char *at = strstr(names, name); at; at = strstr(at + 1, name)) {
-        if ((at == names || strchr(", ", at[-1])) && (!at[size] || strchr(", ", at[size]))) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static bool physical_check(struct call *call, struct network_network *net) {
-    bool wanted = is_type(net, "flat") || is_type(net, "vlan");
-
-    if (!wanted && net->physical_network) {
-        return network_invalid(call, arena_printf(call->arena, "provider:physical_network specified for %s network",
-                                          net->network_type));
-    }
-    if (wanted && !net->physical_network) {
-        if (is_type(net, "vlan") && net->segmentation_id == NO_INT) {
-            net->physical_network = "physnet1";
-        } else {
-            return network_invalid(call, "provider:physical_network required for flat and vlan networks");
-        }
-    }
-    return !wanted || physical_known(net->physical_network) ||
-           network_invalid(call, arena_printf(call->arena, "physical_network '%s' unknown for %s provider network",
-                                      net->physical_network, net->network_type));
-}
-
-/* What was said of the segment is complete, possible and free; what was not said is chosen. */
-static bool segment_set(struct call *call, struct network_network *net) {
-    int64_t first = 0, last = 0, most = is_type(net, "vlan") ? VLAN_MOST : GENEVE_MOST;
-
-    if (!physical_check(call, net)) {
-        return false;
-    }
-    if (is_type(net, "flat") || is_type(net, "local")) {
-        if (net->segmentation_id != NO_INT) {
-            return network_invalid(call, arena_printf(call->arena, "provider:segmentation_id specified for %s network",
-                                              net->network_type));
-        }
-        return is_type(net, "local") || !segment_used(call, net) || segment_in_use(call, net);
-    }
-    if (net->segmentation_id != NO_INT) {
-        if (net->segmentation_id < 1 || net->segmentation_id > most) {
-            return network_invalid(call, arena_printf(call->arena, "segmentation_id out of range (1 through %lld)",
-                                              (long long)most));
-        }
-        return !segment_used(call, net) || segment_in_use(call, net);
-    }
-    range_of(is_type(net, "vlan") ? "vlan_ids" : "geneve_ids", is_type(net, "vlan") ? "100-200" : "1-65536", &first,
-             &last);
-    return segment_choose(call, net, first, last);
-}
-
-static bool segment_default(struct call *call, struct network_network *net) {
-    static const char *const types[] = {"geneve", "vlan", "flat", "local"};
-    bool known = false;
-
-    if (!net->network_type && (net->physical_network || net->segmentation_id != NO_INT)) {
-        return network_invalid(call, "provider:network_type required");
-    }
-    if (!net->network_type) {
-        net->network_type = conf_text(cloud.conf, "network", "project_network_type", "geneve");
-    }
-    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
-        known = known || is_type(net, types[i]);
-    }
-    if (!known) {
-        return network_invalid(
-            call, arena_printf(call->arena, "provider:network_type '%s' is not supported", net->network_type));
-    }
-    return segment_set(call, net);
+    return network_is_type(net, "geneve") ? physical - GENEVE_OVERHEAD : physical;
 }
 
 static bool mtu_set(struct call *call, struct network_network *net, int64_t least) {
@@ -254,7 +114,7 @@ bool network_network_create(struct call *call, void *row) {
     struct network_network *net = row;
     struct network_port *port;
 
-    if (!segment_default(call, net) || !mtu_set(call, net, MTU_LEAST)) {
+    if (!network_segment_default(call, net) || !mtu_set(call, net, MTU_LEAST)) {
         return false;
     }
     if (net->shared && !network_share(call, "network", net->id, net->project_id, "access_as_shared", true)) {
@@ -263,7 +123,7 @@ bool network_network_create(struct call *call, void *row) {
     if (net->router_external && !network_share(call, "network", net->id, net->project_id, "access_as_external", true)) {
         return false;
     }
-    return qos_default(call, net) && metadata_create(call, net, &port) &&
+    return qos_default(call, net) && network_segment_first(call, net) && metadata_create(call, net, &port) &&
            network_apply(call, "network.network", net->id);
 }
 
@@ -301,11 +161,13 @@ static bool segment_update(struct call *call, const struct network_network *was,
         return true;
     }
     if (!network_same(was->network_type, net->network_type) ||
-        !network_same(was->physical_network, net->physical_network) || !is_type(net, "vlan") ||
+        !network_same(was->physical_network, net->physical_network) || !network_is_type(net, "vlan") ||
         net->segmentation_id == NO_INT) {
         return network_invalid(call, "Plugin does not support updating provider attributes");
     }
-    return segment_set(call, net);
+    return network_segment_set(call, net) &&
+           call_exec(call, "UPDATE network_segment SET segmentation_id = ? WHERE network_id = ? AND first = 1",
+                     SQL_ARGS(sql_int(net->segmentation_id), sql_text(net->id)));
 }
 
 bool network_network_update(struct call *call, const void *old, void *row) {
@@ -375,6 +237,7 @@ bool network_network_delete(struct call *call, void *row) {
     return call_exec(call, "DELETE FROM network_allocation WHERE network_id = ?", &id, 1) &&
            call_exec(call, "DELETE FROM network_port WHERE network_id = ?", &id, 1) &&
            call_exec(call, "DELETE FROM network_subnet WHERE network_id = ?", &id, 1) &&
+           call_exec(call, "DELETE FROM network_segment WHERE network_id = ?", &id, 1) &&
            call_exec(call, "DELETE FROM network_rbac WHERE object_id = ?", &id, 1) &&
            network_apply(call, "network.network", net->id);
 }

@@ -33,6 +33,7 @@ extern struct ovn ovn;
 const char *ovn_name(struct arena *arena, const char *id);             /* switch or router: "neutron-ID" */
 const char *ovn_router_port_name(struct arena *arena, const char *port_id);
 const char *ovn_group_name(struct arena *arena, const char *id);       /* security group: "pg_ID" */
+const char *ovn_addresses_name(struct arena *arena, const char *id, int version);      /* address group: "ag_ID_ip4" */
 
 /* Addresses: each parses, checks and prints anew, so that what goes on is an address and nothing else. Null: it is
  * none. */
@@ -57,7 +58,7 @@ struct plan_row {
     struct plan_row *parent;
 };
 
-enum { PLAN_TABLES = 13 };
+enum { PLAN_TABLES = 14 };
 
 struct plan {
     struct work *work;
@@ -133,6 +134,7 @@ bool ovn_apply_network(struct work *work);
 bool ovn_apply_port(struct work *work);
 bool ovn_apply_router(struct work *work);
 bool ovn_apply_security_group(struct work *work);
+bool ovn_apply_address_group(struct work *work);
 bool ovn_plug(struct work *work);
 
 /* Open vSwitch of this host (ovn_plug.c): puts 'device' on the integration bridge with external_ids 'ids' (key, value,

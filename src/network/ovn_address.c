@@ -15,13 +15,19 @@ const char *ovn_router_port_name(struct arena *arena, const char *port_id) {
     return arena_printf(arena, "lrp-%s", port_id);
 }
 
-const char *ovn_group_name(struct arena *arena, const char *id) {
-    char *name = arena_printf(arena, "pg_%s", id);
-
+static const char *underscored(char *name) {
     for (char *at = name; *at; at++) {
         *at = *at == '-' ? '_' : *at;
     }
     return name;
+}
+
+const char *ovn_group_name(struct arena *arena, const char *id) {
+    return underscored(arena_printf(arena, "pg_%s", id));
+}
+
+const char *ovn_addresses_name(struct arena *arena, const char *id, int version) {
+    return underscored(arena_printf(arena, "ag_%s_ip%d", id, version));
 }
 
 const char *ovn_ip(struct arena *arena, const char *text, int *ret_version) {

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/arena.h"
+#include "base/id.h"
 #include "network/ovn.h"
 
 static bool is_type(const struct json *network, const char *type) {
@@ -11,8 +12,10 @@ static bool is_type(const struct json *network, const char *type) {
     return is && !strcmp(is, type);
 }
 
-/* The port through which frames of a flat or VLAN network leave the switch for the bridge of its physical network. */
-static bool plan_localnet(struct plan *plan, const struct json *network, struct plan_row *parent) {
+/* The port 'key' through which frames of a flat or VLAN segment leave the switch for the bridge of its physical network.
+ * 'network' is the network or a further segment of it, and 'id' is its id. */
+static bool plan_localnet(struct plan *plan, const struct json *network, const char *key, const char *id,
+                          struct plan_row *parent) {
     const char *physnet = json_get_text(network, "provider:physical_network");
     int64_t tag = json_get_int(network, "provider:segmentation_id", 0);
     struct plan_row *row;
@@ -20,7 +23,7 @@ static bool plan_localnet(struct plan *plan, const struct json *network, struct 
     if (!ovn_is_word(physnet, 64) || (is_type(network, "vlan") && (tag < 1 || tag > 4094))) {
         return work_fail(plan->work, "network %s: no usable physical network or VLAN", plan->id);
     }
-    row = plan_row(plan, "Logical_Switch_Port", "localnet", arena_printf(plan->arena, "provnet-%s", plan->id), parent);
+    row = plan_row(plan, "Logical_Switch_Port", key, arena_printf(plan->arena, "provnet-%s", id), parent);
     ovsdb_set_text(row->values, "type", "localnet");
     ovsdb_add_text(row->values, "addresses", "unknown");
     ovsdb_add_pair(row->values, "options", "network_name", physnet);
@@ -68,8 +71,17 @@ static void link_ports(struct plan *plan, const struct dhcp_subnet *subnets) {
 static bool build(struct plan *plan, const struct json *network) {
     struct plan_row *row = plan_switch(plan, network);
 
-    if ((is_type(network, "flat") || is_type(network, "vlan")) && !plan_localnet(plan, network, row)) {
+    if ((is_type(network, "flat") || is_type(network, "vlan")) &&
+        !plan_localnet(plan, network, "localnet", plan->id, row)) {
         return false;
+    }
+    for (JSON_EACH(segment, json_get(network, "segments"))) {
+        const char *id = json_get_text(segment, "id");
+
+        if (!id || !id_is_uuid(id) ||
+            !plan_localnet(plan, segment, arena_printf(plan->arena, "localnet:%s", id), id, row)) {
+            return false;
+        }
     }
     link_ports(plan, dhcp_plan_subnets(plan, network));
     return true;

@@ -30,7 +30,7 @@ static const char *const tables[PLAN_TABLES] = {
     "Logical_Switch", "Logical_Switch_Port", "QoS",             "DHCP_Options",
     "Address_Set",    "Port_Group",          "ACL",             "Load_Balancer",
     "Logical_Router", "Logical_Router_Port", "Gateway_Chassis", "NAT",
-    "Logical_Router_Static_Route",
+    "Logical_Router_Static_Route", "DNS",
 };
 
 struct plan_link {

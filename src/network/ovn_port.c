@@ -136,6 +136,22 @@ static const char *subnets_of(struct plan *plan, const struct json *port) {
     return all;
 }
 
+/* The switch answers for these addresses with the MAC address of the router's port. */
+static void put_proxies(struct plan *plan, struct plan_row *row, const struct json *addresses) {
+    const char *all = "";
+
+    for (JSON_EACH(item, addresses)) {
+        const char *ip = item->type == JSON_TEXT ? ovn_ip(plan->arena, item->text, NULL) : NULL;
+
+        if (ip && strlen(all) < MAX_TEXT) {
+            all = and_word(plan->arena, all, ip);
+        }
+    }
+    if (*all) {
+        ovsdb_add_pair(row->values, "options", "arp_proxy", all);
+    }
+}
+
 static void put_type(struct plan *plan, struct plan_row *row, const struct json *port, enum role role) {
     static const char *const types[] = {[GUEST] = "", [METADATA] = "localport", [ROUTER] = "router"};
     const char *host = json_get_text(port, "binding:host_id"), *owner = json_get_text(port, "device_owner");
@@ -147,6 +163,7 @@ static void put_type(struct plan *plan, struct plan_row *row, const struct json 
         if (!strcmp(owner, "network:router_gateway")) {
             ovsdb_add_pair(row->values, "options", "nat-addresses", "router");
             ovsdb_add_pair(row->values, "options", "exclude-lb-vips-from-garp", "true");
+            put_proxies(plan, row, json_get(port, "ndp_proxies"));
         }
     } else if (role == GUEST) {
         ovsdb_add_pair(row->values, "options", "mcast_flood_reports", "true");
@@ -242,6 +259,31 @@ static void put_groups(struct plan *plan, struct plan_row *row, const struct jso
     leave_groups(plan, row, names);
 }
 
+/* Names that the switch itself answers for, each with its addresses. */
+static void plan_names(struct plan *plan, struct plan_row *home, const struct json *names) {
+    struct plan_row *row = NULL;
+
+    for (JSON_EACH(name, names)) {
+        char *rest = arena_text(plan->arena, name->type == JSON_TEXT ? name->text : ""), *word;
+        const char *addresses = "";
+
+        while ((word = strtok_r(rest, " ", &rest)) != NULL) {
+            const char *ip = ovn_ip(plan->arena, word, NULL);
+
+            addresses = ip ? and_word(plan->arena, addresses, ip) : addresses;
+        }
+        if (!ovn_is_word(name->key, 255) || !*addresses) {
+            log_warn("port %s: a DNS name is malformed and left out", plan->id);
+            continue;
+        }
+        row = row ? row : plan_row(plan, "DNS", "names", NULL, NULL);
+        ovsdb_add_pair(row->values, "records", name->key, addresses);
+    }
+    if (row) {
+        plan_join(plan, home, "dns_records", row);
+    }
+}
+
 static bool build(struct plan *plan, const struct json *port) {
     enum role role = role_of(port);
     const char *network = json_get_text(port, "network_id"), *extra;
@@ -263,6 +305,9 @@ static bool build(struct plan *plan, const struct json *port) {
     if (role != METADATA) {
         qos_put_options(plan, row, json_get(port, "qos_rules"));
         qos_plan(plan, home, json_get(port, "qos_rules"), "qos", plan->id, NULL, NULL);
+    }
+    if (role == GUEST && !is_trusted(port)) {
+        plan_names(plan, home, json_get(port, "dns_records"));
     }
     put_trunk(row, port);
     put_notes(plan, row, port, network);

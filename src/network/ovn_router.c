@@ -264,6 +264,31 @@ static void plan_floating(struct plan *plan, struct plan_row *router, const stru
     }
 }
 
+/* A load balancer of the router for each floating IP and protocol of which some ports lead inside. */
+static void plan_forwardings(struct plan *plan, struct plan_row *router, const struct json *doc) {
+    ovsdb_set_none(router->values, "load_balancer");
+    for (JSON_EACH(way, json_get(doc, "port_forwardings"))) {
+        const char *id = json_get_text(way, "floatingip_id"), *protocol = json_get_text(way, "protocol"), *name;
+        const char *outside = ovn_ip(plan->arena, json_get_text(way, "floating_ip_address"), NULL);
+        const char *inside = ovn_ip(plan->arena, json_get_text(way, "internal_ip_address"), NULL);
+        int64_t port = json_get_int(way, "external_port", 0), inner = json_get_int(way, "internal_port", 0);
+        struct plan_row *row;
+
+        if (!id || !id_is_uuid(id) || !ovn_is_word(protocol, 4) || !outside || !inside || port < 1 || port > 65535 ||
+            inner < 1 || inner > 65535) {
+            log_warn("router %s: a port forwarding is malformed", plan->id);
+            continue;
+        }
+        name = arena_printf(plan->arena, "pf-floatingip-%s-%s", id, protocol);
+        row = plan_row(plan, "Load_Balancer", arena_printf(plan->arena, "forwarding:%s:%s", id, protocol), name, NULL);
+        ovsdb_set_text(row->values, "protocol", protocol);
+        ovsdb_add_pair(row->values, "vips", arena_printf(plan->arena, "%s:%lld", outside, (long long)port),
+                       arena_printf(plan->arena, "%s:%lld", inside, (long long)inner));
+        plan_note(row, "neutron:fip_id", id);
+        ovsdb_add_ref(router->values, "load_balancer", row->ref);
+    }
+}
+
 static bool plan_gateway(struct plan *plan, struct plan_row *router, const struct json *doc,
                          const struct json *gateway) {
     const struct json *snat = json_get(gateway, "enable_snat"), *fixed_ips = json_get(gateway, "external_fixed_ips");
@@ -298,6 +323,7 @@ static bool build(struct plan *plan, const struct json *doc) {
     plan_interfaces(plan, router, doc);
     plan_routes(plan, router, doc);
     plan_floating(plan, router, doc);
+    plan_forwardings(plan, router, doc);
     return !gateway || gateway->type != JSON_MAP || plan_gateway(plan, router, doc, gateway);
 }
 

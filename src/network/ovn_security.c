@@ -103,6 +103,7 @@ static const char *match_protocol(struct arena *arena, const struct json *rule, 
 /* The part for the other side's address; null: the rule makes no sense. */
 static const char *match_remote(struct arena *arena, const struct json *rule, int version, bool ingress) {
     const char *prefix = json_get_text(rule, "remote_ip_prefix"), *group = json_get_text(rule, "remote_group_id");
+    const char *addresses = json_get_text(rule, "remote_address_group_id");
     const char *side = ingress ? "src" : "dst";
     int is = 0;
 
@@ -115,6 +116,11 @@ static const char *match_remote(struct arena *arena, const struct json *rule, in
         return id_is_uuid(group) ? arena_printf(arena, " && ip%d.%s == $%s_ip%d", version, side,
                                                 ovn_group_name(arena, group), version)
                                  : NULL;
+    }
+    if (addresses) {
+        return id_is_uuid(addresses) ? arena_printf(arena, " && ip%d.%s == $%s", version, side,
+                                                    ovn_addresses_name(arena, addresses, version))
+                                     : NULL;
     }
     return "";
 }
@@ -132,10 +138,17 @@ static const char *match_of(struct arena *arena, const struct json *rule, const 
                         protocol);
 }
 
-/* The group that a rule names must be there, for ovn-controller to know its address sets. */
-static void plan_remote(struct plan *plan, const char *id) {
+/* The group that a rule names must be there, for ovn-controller to know its address sets; so must those of an address
+ * group, empty where its own document has not come yet. */
+static void plan_remote(struct plan *plan, const struct json *rule) {
+    const char *id = json_get_text(rule, "remote_group_id"), *addresses = json_get_text(rule, "remote_address_group_id");
+
     if (id && strcmp(id, plan->id) != 0) {
         plan_other(plan, "Port_Group", "group", "security_group", id, ovn_group_name(plan->arena, id));
+    }
+    for (int version = 4; addresses && version <= 6; version += 2) {
+        plan_other(plan, "Address_Set", arena_printf(plan->arena, "addresses:%d", version), "address_group", addresses,
+                   ovn_addresses_name(plan->arena, addresses, version));
     }
 }
 
@@ -149,7 +162,7 @@ static void plan_rule(struct plan *plan, struct plan_row *group, const struct js
         log_warn("security group %s: rule %.40s cannot be and is left out", plan->id, id ? id : "");
         return;
     }
-    plan_remote(plan, json_get_text(rule, "remote_group_id"));
+    plan_remote(plan, rule);
     row = plan_row(plan, "ACL", arena_printf(plan->arena, "rule:%s", id), NULL, group);
     plan_note(row, "neutron:security_group_rule_id", id);
     ovsdb_set_text(row->values, "direction", ingress ? "to-lport" : "from-lport");
@@ -167,6 +180,29 @@ static bool build(struct plan *plan, const struct json *doc) {
         plan_rule(plan, group, rule, !stateful || stateful->type != JSON_FALSE);
     }
     return true;
+}
+
+static bool build_addresses(struct plan *plan, const struct json *doc) {
+    for (int version = 4; version <= 6; version += 2) {
+        struct plan_row *row = plan_row(plan, "Address_Set", arena_printf(plan->arena, "addresses:%d", version),
+                                        ovn_addresses_name(plan->arena, plan->id, version), NULL);
+
+        ovsdb_set_none(row->values, "addresses");
+        plan_note(row, "neutron:address_group_id", plan->id);
+        for (JSON_EACH(item, json_get(doc, "addresses"))) {
+            int is = 0;
+            const char *cidr = item->type == JSON_TEXT ? ovn_cidr(plan->arena, item->text, &is) : NULL;
+
+            if (cidr && is == version) {
+                ovsdb_add_text(row->values, "addresses", cidr);
+            }
+        }
+    }
+    return true;
+}
+
+bool ovn_apply_address_group(struct work *work) {
+    return plan_apply(work, "address_group", build_addresses);
 }
 
 bool ovn_apply_security_group(struct work *work) {

@@ -38,6 +38,16 @@ bool network_fixed_ips_check(struct call *call, const struct field *field, void 
 /* ---- tags.c ---- */
 void network_filter_tags(struct call *call, struct query *query);
 
+/* ---- segments.c ---- */
+bool network_is_type(const struct network_network *net, const char *type);
+/* What was said of the network's segment is complete, possible and free; what was not said is chosen. */
+bool network_segment_set(struct call *call, struct network_network *net);
+bool network_segment_default(struct call *call, struct network_network *net);
+/* Makes the row of the segment that the network is made on. */
+bool network_segment_first(struct call *call, const struct network_network *net);
+/* What must always be there. */
+bool network_bootstrap(struct call *call);
+
 /* ---- networks.c ---- */
 /* The network that the port is in, read once. */
 struct network_network *network_of_port(struct call *call, const struct network_port *port);
@@ -92,7 +102,19 @@ bool network_trunk_forget(struct call *call, const struct network_port *port);
 /* Fills trunk_details. */
 bool network_trunk_details(struct call *call, struct network_port *ports, size_t count);
 
+/* ---- forwardings.c ---- */
+/* Removes the port forwardings, and the NDP proxies, to addresses that the port does not have any more. */
+bool network_forwardings_free(struct call *call, const struct network_port *port);
+bool network_ndp_proxies_free(struct call *call, const struct network_port *port);
+/* 409 when the router has enable_ndp_proxy and no gateway that could be one. */
+bool network_ndp_proxy_possible(struct call *call, const struct network_router *router);
+/* 409 when the floating IP has port forwardings; when the router has NDP proxies. */
+bool network_forwardings_none(struct call *call, const char *floatingip_id);
+bool network_ndp_proxies_none(struct call *call, const char *router_id);
+
 /* ---- floatingips.c ---- */
+/* The router between a subnet and the external network of the floating IP. Fails 404: there is none. */
+const char *network_floatingip_router(struct call *call, const struct network_floatingip *fip, const char *subnet_id);
 /* Frees the floating IPs that stand for an address which the port does not have any more. */
 bool network_floatingips_free(struct call *call, const struct network_port *port);
 
@@ -129,4 +151,5 @@ bool network_port_document(struct network_world *world, struct json_out *out, co
 bool network_router_document(struct network_world *world, struct json_out *out, const struct network_router *router);
 bool network_group_document(struct network_world *world, struct json_out *out,
                             const struct network_security_group *group);
+bool network_addresses_document(struct json_out *out, const struct network_address_group *group);
 bool network_wanted(struct network_world *world, struct json_out *out, const char *host, bool central);

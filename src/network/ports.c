@@ -210,6 +210,12 @@ static bool mac_update(struct call *call, const struct network_port *was, struct
     return mac_set(call, port);
 }
 
+/* What stood for addresses that the port does not have any more. */
+static bool addresses_left(struct call *call, const struct network_port *port) {
+    return network_floatingips_free(call, port) && network_forwardings_free(call, port) &&
+           network_ndp_proxies_free(call, port);
+}
+
 static bool addresses_update(struct call *call, const struct network_port *was, struct network_port *port) {
     const struct json *wanted = network_json(call, port->fixed_ips);
 
@@ -226,7 +232,7 @@ static bool addresses_update(struct call *call, const struct network_port *was, 
         !network_allow_keys(call, "fixed_ips", json_print(call->arena, wanted), &resource_network_port, was)) {
         return !call->error;
     }
-    return network_addresses_set(call, port, wanted) && network_floatingips_free(call, port);
+    return network_addresses_set(call, port, wanted) && addresses_left(call, port);
 }
 
 static bool groups_update(struct call *call, const struct network_port *was, struct network_port *port) {
@@ -311,7 +317,7 @@ bool network_port_delete(struct call *call, void *row) {
 
     return network_trunk_forget(call, port) &&
            call_exec(call, "DELETE FROM network_allocation WHERE port_id = ?", &id, 1) &&
-           network_floatingips_free(call, port) &&
+           addresses_left(call, port) &&
            call_exec(call, "DELETE FROM network_port_group WHERE port_id = ?", &id, 1) &&
            (!network_port_is_wired(port) || network_apply(call, "network.port", port->id));
 }
@@ -327,16 +333,49 @@ bool network_port_remove(struct call *call) {
                          "%s.",
                          port->id, port->device_owner);
     }
-    return network_trunk_unused(call, port) && resource_delete(call, &resource_network_port, port);
+    return revision_matches(call, &resource_network_port, port) && network_trunk_unused(call, port) &&
+           resource_delete(call, &resource_network_port, port);
 }
 
 static void fill_network_policy(const struct batch *batch, void *row, struct rows *result) {
     ((struct network_port *)row)->qos_network_policy_id = arena_text(batch->call->arena, rows_text(result, 1));
 }
 
+/* Each address with the name that resolves to it: the port's, else one made of the address. */
+static void fill_assignment(struct call *call, struct network_port *port) {
+    struct buf buf = {0};
+    struct json_out out = {.buf = &buf};
+
+    json_list(&out);
+    for (JSON_EACH(item, network_json(call, port->fixed_ips))) {
+        const char *address = json_get_text(item, "ip_address"), *host = port->dns_name;
+        size_t size = strlen(host);
+
+        if (!size) {
+            char *made = arena_printf(call->arena, "host-%s", address);
+
+            for (char *at = made; *at; at++) {
+                *at = *at == '.' || *at == ':' ? '-' : *at;
+            }
+            host = made;
+        }
+        json_map(&out);
+        json_put_text(&out, "ip_address", address);
+        json_put_text(&out, "hostname", host);
+        json_put_text(&out, "fqdn", size && host[size - 1] == '.'
+                                        ? host : arena_printf(call->arena, "%s." DNS_DOMAIN ".", host));
+        json_map_end(&out);
+    }
+    json_list_end(&out);
+    port->dns_assignment = network_text(call, &buf);
+}
+
 bool network_port_expand(struct call *call, void *rows, size_t count) {
     const struct batch batch = {call, &resource_network_port, rows, count, "network_id", 0};
 
+    for (size_t i = 0; i < count; i++) {
+        fill_assignment(call, (struct network_port *)rows + i);
+    }
     return related_each(&batch, "SELECT id, qos_policy_id FROM network_network WHERE qos_policy_id IS NOT NULL AND"
                                 " id IN ($ids)", SQL_NO_ARGS, fill_network_policy) &&
            network_trunk_details(call, rows, count);

@@ -236,6 +236,15 @@ bool network_qos_rule_delete(struct call *call, void *row) {
     return policy_touch(call, rule_of(call->resource, row).policy_id);
 }
 
+/* A rule belongs to whom its policy belongs to. */
+const char *network_qos_rule_attribute(struct call *call, const void *row, const char *name) {
+    const char *policy_id = field_text(resource_field(call->resource, "policy_id"), row);
+    struct network_qos_policy *policy;
+
+    return !strcmp(name, "project_id") && row_find(call, &resource_network_qos_policy, policy_id, &policy) ? policy->project_id
+                                                                                                          : NULL;
+}
+
 /* ---- documents ---- */
 
 static void keep_rules(struct call *call, struct map *map, const char *policy_id, struct json_out *out) {

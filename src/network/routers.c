@@ -130,7 +130,7 @@ static bool gateway_set(struct call *call, struct network_router *router, const 
     struct network_port *port = NULL;
 
     if (router->gw_port_id && !network_same(network_id, router->gw_network_id) &&
-        (!gateway_free(call, router) || !gateway_clear(call, router))) {
+        (!gateway_free(call, router) || !network_ndp_proxies_none(call, router->id) || !gateway_clear(call, router))) {
         return false;
     }
     if (!network_id) {
@@ -262,7 +262,7 @@ bool network_router_create(struct call *call, void *row) {
 
     router->external_gateway_info = NULL;
     return network_allow_keys(call, "external_gateway_info", gateway, &resource_network_router, router) &&
-           gateway_set(call, router, gateway, NULL) && network_apply(call, "network.router", router->id);
+           gateway_set(call, router, gateway, NULL) && network_ndp_proxy_possible(call, router) && network_apply(call, "network.router", router->id);
 }
 
 bool network_router_update(struct call *call, const void *old, void *row) {
@@ -278,6 +278,12 @@ bool network_router_update(struct call *call, const void *old, void *row) {
             return false;
         }
     }
+    if (!was->enable_ndp_proxy && router->enable_ndp_proxy && !network_ndp_proxy_possible(call, router)) {
+        return false;
+    }
+    if (was->enable_ndp_proxy && !router->enable_ndp_proxy && !network_ndp_proxies_none(call, router->id)) {
+        return false;
+    }
     return (network_same(was->routes, router->routes) || routes_check(call, router)) &&
            network_apply(call, "network.router", router->id);
 }
@@ -289,7 +295,7 @@ bool network_router_delete(struct call *call, void *row) {
                    SQL_ARGS(sql_text(router->id), sql_text(OWNER_ROUTER_INTERFACE)))) {
         return fail_type(call, 409, "RouterInUse", "Router %s still has ports", router->id);
     }
-    return gateway_free(call, router) && gateway_clear(call, router) &&
+    return gateway_free(call, router) && network_ndp_proxies_none(call, router->id) && gateway_clear(call, router) &&
            network_apply(call, "network.router", router->id);
 }
 
@@ -493,8 +499,11 @@ static bool interface_free(struct call *call, const struct network_router *route
     struct ip hop;
 
     if (call_count(call,
-                   "SELECT count(*) FROM network_floatingip f JOIN network_allocation a ON a.port_id = f.port_id"
-                   " AND a.ip_address = f.fixed_ip_address WHERE f.router_id = ? AND a.subnet_id = ?",
+                   "SELECT count(*) FROM network_floatingip f LEFT JOIN network_port_forwarding w ON"
+                   " w.floatingip_id = f.id JOIN network_allocation a ON"
+                   " (a.port_id = f.port_id AND a.ip_address = f.fixed_ip_address) OR"
+                   " (a.port_id = w.internal_port_id AND a.ip_address = w.internal_ip_address)"
+                   " WHERE f.router_id = ? AND a.subnet_id = ?",
                    SQL_ARGS(sql_text(router->id), sql_text(subnet_id)))) {
         return fail_type(call, 409, "RouterInterfaceInUseByFloatingIP",
                          "Router interface for subnet %s on router %s cannot be "

@@ -153,7 +153,7 @@ static bool check_rule(struct call *call, const struct network_security_group_ru
     bool ipv6 = !strcmp(rule->ethertype, "IPv6");
     int protocol = protocol_number(rule->protocol);
 
-    if (rule->remote_ip_prefix && rule->remote_group_id) {
+    if (!!rule->remote_ip_prefix + !!rule->remote_group_id + !!rule->remote_address_group_id > 1) {
         return fail_type(call, 400, "SecurityGroupMultipleRemoteEntites", "Only remote_ip_prefix or remote_group_id or "
                          "remote_address_group_id may be provided.");
     }
@@ -161,7 +161,7 @@ static bool check_rule(struct call *call, const struct network_security_group_ru
         return fail_type(call, 400, "SecurityGroupRuleParameterConflict", "Conflicting value ethertype %s for CIDR %s",
                          rule->ethertype, rule->remote_ip_prefix);
     }
-    if (protocol == 58 && !ipv6) {
+    if (!ipv6 && (protocol == 41 || protocol == 43 || protocol == 44 || (protocol >= 58 && protocol <= 60))) {
         return fail_type(call, 400, "SecurityGroupEthertypeConflictWithProtocol",
                          "Invalid ethertype %s for protocol %s.", rule->ethertype, rule->protocol);
     }
@@ -169,10 +169,12 @@ static bool check_rule(struct call *call, const struct network_security_group_ru
 }
 
 static const char *signature_of(struct call *call, const struct network_security_group_rule *rule) {
-    return arena_printf(call->arena, "%s %s %d %lld %lld %s %s", rule->direction, rule->ethertype,
+    return arena_printf(call->arena, "%s %s %d %lld %lld %s %s%s%s", rule->direction, rule->ethertype,
                         protocol_number(rule->protocol), (long long)rule->port_range_min,
                         (long long)rule->port_range_max, rule->normalized_cidr ? rule->normalized_cidr : "-",
-                        rule->remote_group_id ? rule->remote_group_id : "-");
+                        rule->remote_group_id ? rule->remote_group_id : "-",
+                        rule->remote_address_group_id ? " " : "",
+                        rule->remote_address_group_id ? rule->remote_address_group_id : "");
 }
 
 static bool rule_is_new(struct call *call, const struct network_security_group_rule *rule) {
@@ -327,7 +329,8 @@ bool network_security_group_create(struct call *call, void *row) {
     const struct network_security_group *group = row;
     const char *id;
 
-    return network_default_group(call, group->project_id, &id) && add_rules(call, group, false) &&
+    return network_default_group(call, group->project_id, &id) &&
+           quota_check(call, &network, group->project_id, "security_group_rule", 2) && add_rules(call, group, false) &&
            network_apply(call, "network.security_group", group->id);
 }
 

@@ -83,6 +83,15 @@ static bool prepare_group(struct call *call, const struct task *task, struct jso
     return network_group_document(network_world_new(call), out, row);
 }
 
+static bool prepare_addresses(struct call *call, const struct task *task, struct json_out *out) {
+    struct network_address_group *row;
+
+    if (!row_find(call, &resource_network_address_group, task->resource_id, &row)) {
+        return !call->error;
+    }
+    return network_addresses_document(out, row);
+}
+
 /* ---- what comes back ---- */
 
 static bool set_status(struct call *call, const char *port_id, const char *status) {
@@ -123,6 +132,7 @@ const struct task_kind network_tasks[] = {
     {.name = "network.network", .prepare = prepare_network},
     {.name = "network.port", .prepare = prepare_port, .done = port_done},
     {.name = "network.router", .prepare = prepare_router},
+    {.name = "network.address_group", .prepare = prepare_addresses},
     {.name = "network.security_group", .prepare = prepare_group},
     {0},
 };

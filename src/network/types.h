@@ -61,11 +61,12 @@
     QOS_RULE_KEYS("minimum_packet_rate") QOS_VALUE("min_kpps") QOS_NO_BURST QOS_DIRECTION("any|ingress|egress")
 #define QOS_RULE_HOOKS \
     HOOK(on_create, network_qos_rule_create) HOOK(on_update, network_qos_rule_update) \
-    HOOK(on_delete, network_qos_rule_delete)
+    HOOK(on_delete, network_qos_rule_delete) HOOK(attribute, network_qos_rule_attribute)
 #define QOS_RULE_OPS(SINGULAR) \
     QOS_RULE_HOOKS \
     OP(GET,    "/v2.0/qos/policies/{policy_id}/" SINGULAR "s",           op_list,   .policy = "get_policy_" SINGULAR) \
-    OP(POST,   "/v2.0/qos/policies/{policy_id}/" SINGULAR "s",           op_create, .policy = "create_policy_" SINGULAR) \
+    OP(POST,   "/v2.0/qos/policies/{policy_id}/" SINGULAR "s",           op_create, .policy = "create_policy_" SINGULAR, \
+       .flags = OP_HIDE_MISSING) \
     OP(GET,    "/v2.0/qos/policies/{policy_id}/" SINGULAR "s/{rule_id}", op_show,   .policy = "get_policy_" SINGULAR) \
     OP(PUT,    "/v2.0/qos/policies/{policy_id}/" SINGULAR "s/{rule_id}", op_update, .policy = "update_policy_" SINGULAR) \
     OP(DELETE, "/v2.0/qos/policies/{policy_id}/" SINGULAR "s/{rule_id}", op_delete, .policy = "delete_policy_" SINGULAR)
@@ -89,6 +90,9 @@
 #define OWNER_METADATA "network:distributed"
 #define OWNER_SUBPORT "trunk:subport"
 #define OWNER_DHCP "network:dhcp"
+
+/* The domain of names for which neither port nor network says one. */
+#define DNS_DOMAIN "openstacklocal"
 
 /* Ports that go away with their network or subnet, as SQL. */
 #define OWNERS_TRANSIENT "('network:dhcp', 'network:distributed')"

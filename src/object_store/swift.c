@@ -2,8 +2,9 @@
  * The way of a request of Swift's API: path, caller, rights, operation, answer. */
 #include "object_store/swift.h"
 
-#include <string.h>
 #include <stdlib.h>
+#include <string.h>
+#include <strings.h>
 
 #include "base/conf.h"
 #include "base/id.h"
@@ -96,9 +97,14 @@ static bool reads(const struct swift *sw) {
     return sw->http->method == HTTP_GET || sw->http->method == HTTP_HEAD;
 }
 
+/* The operation needs to know the object, beside the container. */
+static bool names_object(enum http_method method) {
+    return method == HTTP_GET || method == HTTP_HEAD || method == HTTP_COPY || method == HTTP_POST;
+}
+
 static void look(struct swift *sw) {
     struct store_find find = {.account = sw->account, .container = sw->container, .version = sw->version,
-                              .name = reads(sw) || sw->http->method == HTTP_COPY ? sw->object : NULL,
+                              .name = names_object(sw->http->method) ? sw->object : NULL,
                               .want_bytes = sw->http->method == HTTP_GET};
 
     if (sw->depth == DEPTH_ACCOUNT) {
@@ -145,6 +151,58 @@ static struct swift *swift_new(struct call *call) {
     return sw;
 }
 
+/* ---- what is no plain operation ---- */
+
+struct special {
+    bool (*begin)(struct swift *sw);    /* false: answered */
+    bool (*run)(struct swift *sw);
+    bool stream;                        /* the body goes to a sink */
+    bool put;                           /* an object's PUT in other ways */
+    bool signature;                     /* brings its own right */
+};
+
+static bool begin_worker(struct swift *sw) {
+    sw->http->on_worker = true;
+    return true;
+}
+
+static bool is_form(const struct swift *sw) {
+    const char *type = swift_request_header(sw, "Content-Type");
+
+    return sw->http->method == HTTP_POST && sw->depth >= DEPTH_CONTAINER && type &&
+           !strncasecmp(type, "multipart/form-data", 19);
+}
+
+static bool manifest_is(const struct swift *sw, const char *what) {
+    const char *value = swift_argument(sw, "multipart-manifest");
+
+    return sw->depth == DEPTH_OBJECT && value && !strcmp(value, what);
+}
+
+static const struct special *find_special(const struct swift *sw) {
+    static const struct special archive = {swift_archive_begin, swift_archive, .stream = true};
+    static const struct special bulk_delete = {swift_bulk_delete_begin, swift_bulk_delete};
+    static const struct special form = {swift_formpost_begin, swift_formpost, .stream = true, .signature = true};
+    static const struct special manifest = {swift_slo_begin, swift_slo_put, .put = true};
+    static const struct special manifest_delete = {begin_worker, swift_slo_delete};
+    static const struct special old_delete = {begin_worker, swift_delete_old};
+    enum http_method method = sw->http->method;
+
+    if (method == HTTP_PUT) {
+        return swift_argument(sw, "extract-archive") ? &archive : manifest_is(sw, "put") ? &manifest : NULL;
+    }
+    if ((method == HTTP_POST || method == HTTP_DELETE) && swift_argument(sw, "bulk-delete")) {
+        return &bulk_delete;
+    }
+    if (is_form(sw)) {
+        return &form;
+    }
+    if (method == HTTP_DELETE && manifest_is(sw, "delete")) {
+        return &manifest_delete;
+    }
+    return method == HTTP_DELETE && swift_keeps_old(sw) && sw->version == STORE_CURRENT ? &old_delete : NULL;
+}
+
 static enum http_body refuse(struct swift *sw) {
     sw->over = true;
     return HTTP_IGNORE;
@@ -159,9 +217,36 @@ static const struct operation *choose(struct swift *sw) {
     return op;
 }
 
+/* By signature, or by who calls. */
+static bool permitted(struct swift *sw, const struct special *special) {
+    if (special && special->signature) {
+        return true;
+    }
+    if (swift_argument(sw, "temp_url_sig") || swift_argument(sw, "temp_url_expires")) {
+        return swift_tempurl(sw);
+    }
+    /* Bulk operations ask for each object, a preflight tells nothing secret. */
+    sw->allowed = sw->http->method == HTTP_OPTIONS ||
+                  (special && (special->run == swift_archive || special->run == swift_bulk_delete));
+    return swift_authorize(sw);
+}
+
+static enum http_body take_special(struct swift *sw, const struct special *special) {
+    sw->special = special->run;
+    if ((special->put && !swift_put_begin(sw)) || !special->begin(sw)) {
+        return refuse(sw);
+    }
+    if (special->put) {
+        sw->upload = NULL;
+        sw->http->sink = NULL;
+    }
+    return special->stream ? HTTP_STREAM : HTTP_BUFFER;
+}
+
 enum http_body swift_take(struct call *call) {
     struct swift *sw = swift_new(call);
     struct http_request *http = call->http;
+    const struct special *special;
 
     if (!read_path(sw) || !(call->operation = choose(sw)) || !read_version(sw)) {
         return refuse(sw);
@@ -171,12 +256,16 @@ enum http_body swift_take(struct call *call) {
         swift_failed(sw, sw->looked);
         return refuse(sw);
     }
-    if (!swift_authorize(sw)) {
+    special = find_special(sw);
+    if (!permitted(sw, special)) {
         return refuse(sw);
     }
     sw->change = (struct store_change){.arena = sw->arena, .account = sw->account, .container = sw->container,
                                        .name = sw->object, .version = sw->version, .policy = -1};
     http->max_body = SMALL_BODY;
+    if (special) {
+        return take_special(sw, special);
+    }
     if (call->operation->flags & OP_STREAM) {
         return swift_put_begin(sw) ? sw->upload ? HTTP_STREAM : HTTP_BUFFER : refuse(sw);
     }
@@ -184,11 +273,23 @@ enum http_body swift_take(struct call *call) {
     return HTTP_BUFFER;
 }
 
+static void run(struct swift *sw) {
+    if (sw->special) {
+        sw->special(sw);
+    } else if (!reads(sw) || !swift_web(sw)) {
+        sw->call->operation->run(sw->call);
+    }
+}
+
+bool swift_options(struct call *call) {
+    return swift_cors_preflight(swift_of(call));
+}
+
 void swift_answer(struct call *call) {
     struct swift *sw = swift_of(call);
 
     if (!sw->over) {
-        call->operation->run(call);
+        run(sw);
     }
     if (!call->http->later) {
         swift_common_headers(sw);

@@ -30,6 +30,9 @@ struct swift {
     bool reseller;                  /* the caller administers all accounts */
     bool over;                      /* answered already, before the body */
     bool allowed;                   /* something else than the caller's rights permits it (a signature) */
+    bool temporary;                 /* that is a temporary URL */
+    bool lends;                     /* signed with the account's key: good for reading in all its containers */
+    bool (*special)(struct swift *sw);  /* answers instead of the operation */
     struct store_found found;       /* container, and for reads the object */
     enum store_result looked;       /* how that went */
     struct store_upload *upload;

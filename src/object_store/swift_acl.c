@@ -6,7 +6,7 @@
 
 #include "base/conf.h"
 #include "base/json.h"
-#include "object_store/swift.h"
+#include "object_store/swift_parts.h"
 #include "rest/cloud.h"
 
 #define ACCOUNT_PREFIX "AUTH_"
@@ -301,5 +301,11 @@ bool swift_authorize(struct swift *sw) {
             return swift_denied(sw), false;
         }
     }
-    return allowed(sw) || (swift_denied(sw), false);
+    if (allowed(sw)) {
+        return true;
+    }
+    if (!swift_web_denied(sw)) {
+        swift_denied(sw);
+    }
+    return false;
 }

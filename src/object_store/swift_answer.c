@@ -29,6 +29,9 @@ void swift_common_headers(struct swift *sw) {
     if (!has_header(sw->http, "Content-Type")) {
         http_respond_header(sw->http, "Content-Type", "text/html; charset=UTF-8");
     }
+    if (sw->container) {
+        swift_cors_headers(sw);
+    }
     http_respond_header(sw->http, "X-Trans-Id", sw->trans_id);
     http_respond_header(sw->http, "X-Openstack-Request-Id", sw->trans_id);
 }

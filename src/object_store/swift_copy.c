@@ -65,9 +65,37 @@ static void copied(struct swift *sw) {
     swift_status(sw, 201);
 }
 
-static bool copy(struct swift *sw, const char *account, const struct store_found *source) {
-    const struct store_object *object = &source->object;
+/* Large objects become one object, unless the manifest itself is asked for. */
+static bool is_flattened(const struct swift *sw, const struct store_object *object) {
+    const char *how = swift_argument(sw, "multipart-manifest");
 
+    return swift_is_large(object) && !(how && !strcmp(how, "get"));
+}
+
+static bool flatten(struct swift *sw, const char *account, const struct store_found *source) {
+    static const char *const dropped[] = {"sys-slo-etag", "sys-slo-size", "x-object-manifest"};
+    struct swift_pieces pieces;
+
+    if (!swift_gather(sw, account, source, &pieces)) {
+        return false;
+    }
+    if (pieces.size > MAX_FILE_SIZE) {
+        return swift_status(sw, 413), false;
+    }
+    for (int i = 0; i < 3; i++) {
+        store_meta_set(sw->arena, &sw->change.object.meta, dropped[i], swift_request_header(sw, dropped[i]));
+    }
+    sw->upload = swift_flatten(sw, &pieces);
+    return true;
+}
+
+static bool copy(struct swift *sw, const char *account, struct store_found *source) {
+    const struct store_object *object = &source->object;
+    const char *how = swift_argument(sw, "symlink");
+
+    if (object->kind == STORE_LINK && !(how && !strcmp(how, "get")) && !swift_symlink_follow(sw, &account, source)) {
+        return true;
+    }
     if (!swift_conditions(sw, object->etag, object->modified)) {
         return true;
     }
@@ -78,15 +106,22 @@ static bool copy(struct swift *sw, const char *account, const struct store_found
     if (!swift_request_header(sw, "Content-Type")) {
         sw->change.object.type = object->type;
     }
-    sw->change.object.kind = object->kind;
-    sw->upload = store_upload_copy(sw->arena, account, source->container.name, object);
+    if (is_flattened(sw, object)) {
+        if (!flatten(sw, account, source)) {
+            return true;
+        }
+    } else {
+        sw->change.object.kind = object->kind;
+        sw->change.object.etag = object->kind != STORE_DATA ? object->etag : NULL;
+        sw->upload = store_upload_copy(sw->arena, account, source->container.name, object);
+    }
     if (sw->upload->failed != STORE_OK) {
         return swift_failed(sw, sw->upload->failed);
     }
-    if (object->kind != STORE_DATA) {
-        sw->change.object.etag = object->etag;
+    if (swift_keeps_old(sw) && !swift_keep_old(sw)) {
+        return true;
     }
-    sw->extra = (void *)(uintptr_t)source;
+    sw->extra = source;
     sw->change.upload = sw->upload;
     return swift_change(sw, store_put_object, copied);
 }

@@ -40,11 +40,66 @@ static void write_limits(struct json_out *out) {
     json_map_end(out);
 }
 
+static void put_texts(struct json_out *out, const char *key, const char *const *texts) {
+    json_key(out, key);
+    json_list(out);
+    for (; *texts; texts++) {
+        json_text(out, *texts);
+    }
+    json_list_end(out);
+}
+
+static void write_features(struct json_out *out) {
+    static const char *const empty[] = {"account_quotas", "container_quotas", "object_versioning", "staticweb",
+                                        "crossdomain"};
+    static const char *const methods[] = {"GET", "HEAD", "PUT", "POST", "DELETE", NULL};
+    static const char *const digests[] = {"sha1", "sha256", "sha512", NULL};
+    static const char *const old[] = {"x-versions-location", "x-history-location", NULL};
+
+    for (size_t i = 0; i < sizeof empty / sizeof *empty; i++) {
+        put_map(out, empty[i]);
+        json_map_end(out);
+    }
+    put_map(out, "tempurl");
+    put_texts(out, "methods", methods);
+    put_texts(out, "allowed_digests", digests);
+    json_map_end(out);
+    put_map(out, "formpost");
+    put_texts(out, "allowed_digests", digests);
+    json_map_end(out);
+    put_map(out, "slo");
+    json_put_int(out, "max_manifest_segments", 1000);
+    json_put_int(out, "max_manifest_size", 8 * 1024 * 1024);
+    json_put_int(out, "yield_frequency", 10);
+    json_put_int(out, "min_segment_size", 1);
+    json_put_bool(out, "allow_async_delete", false);
+    json_map_end(out);
+    put_map(out, "dlo");
+    json_put_int(out, "max_segments", 100000);
+    json_map_end(out);
+    put_map(out, "symlink");
+    json_put_int(out, "symloop_max", 2);
+    json_put_bool(out, "static_links", true);
+    json_map_end(out);
+    put_map(out, "versioned_writes");
+    put_texts(out, "allowed_flags", old);
+    json_map_end(out);
+    put_map(out, "bulk_upload");
+    json_put_int(out, "max_containers_per_extraction", 10000);
+    json_put_int(out, "max_failed_extractions", 1000);
+    json_map_end(out);
+    put_map(out, "bulk_delete");
+    json_put_int(out, "max_deletes_per_request", 10000);
+    json_put_int(out, "max_failed_deletes", 1000);
+    json_map_end(out);
+}
+
 bool swift_info(struct call *call) {
     struct json_out *out = &call->out;
 
     json_map(out);
     write_limits(out);
+    write_features(out);
     json_map_end(out);
     return true;
 }

@@ -85,7 +85,10 @@ static bool is_owners(const char *name) {
 
 void swift_write_meta(struct swift *sw, const char *kind, const struct store_meta *meta) {
     for (size_t i = 0; i < meta->count; i++) {
-        if (!strncmp(meta->at[i].name, "meta-", 5) && (sw->owner || !is_owners(meta->at[i].name + 5))) {
+        /* A temporary URL shows the metadata that are meant for everybody. */
+        bool shown = !sw->temporary || !strncmp(meta->at[i].name, "meta-public-", 12);
+
+        if (shown && !strncmp(meta->at[i].name, "meta-", 5) && (sw->owner || !is_owners(meta->at[i].name + 5))) {
             write_titled(sw, kind, meta->at[i].name + 5, meta->at[i].value);
         }
     }

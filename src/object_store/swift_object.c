@@ -96,6 +96,15 @@ bool swift_read_object_headers(struct swift *sw, bool post) {
     return true;
 }
 
+static const char *meta_of(const struct store_meta *meta, const char *header) {
+    for (size_t i = 0; i < meta->count; i++) {
+        if (!strcasecmp(meta->at[i].name, header)) {
+            return meta->at[i].value;
+        }
+    }
+    return NULL;
+}
+
 void swift_write_object_headers(struct swift *sw, const struct store_object *object) {
     swift_last_modified(sw, object->modified);
     swift_header(sw, "X-Timestamp", "%s", swift_timestamp(sw->arena, object->modified));
@@ -108,11 +117,15 @@ void swift_write_object_headers(struct swift *sw, const struct store_object *obj
     }
     swift_write_meta(sw, "object", &object->meta);
     for (int i = 0; i < KEPT && object->meta.count; i++) {
-        for (size_t k = 0; k < object->meta.count; k++) {
-            if (!strcasecmp(object->meta.at[k].name, kept[i])) {
-                swift_header(sw, kept[i], "%s", object->meta.at[k].value);
-            }
+        const char *value = meta_of(&object->meta, kept[i]);
+        bool replaced = sw->temporary && (!strcmp(kept[i], "Content-Disposition") || !strcmp(kept[i], "Expires"));
+
+        if (value && !replaced) {
+            swift_header(sw, kept[i], "%s", value);
         }
+    }
+    if (sw->temporary) {
+        swift_tempurl_headers(sw, meta_of(&object->meta, "Content-Disposition"));
     }
 }
 
@@ -169,9 +182,13 @@ bool swift_put_begin(struct swift *sw) {
     }
     sw->change.if_absent = none != NULL;
     http->max_body = STORE_INLINE;
+    http->on_worker = swift_keeps_old(sw);
     if (swift_request_header(sw, "X-Copy-From")) {
         http->on_worker = true;
         return true;
+    }
+    if (!swift_symlink_read(sw)) {
+        return false;
     }
     if (http->content_length < 0 || http->content_length > STORE_INLINE) {
         sw->upload = store_upload_new(sw->arena);
@@ -214,6 +231,9 @@ bool swift_put_upload(struct swift *sw) {
             return swift_status(sw, 422);
         }
     }
+    if (swift_keeps_old(sw) && !swift_keep_old(sw)) {
+        return true;
+    }
     sw->change.upload = sw->upload;
     return swift_change(sw, store_put_object, put_done);
 }
@@ -233,17 +253,17 @@ bool swift_object_put(struct call *call) {
 
 /* ---- GET and HEAD ---- */
 
-static bool respond_plain(struct swift *sw) {
-    const struct store_object *object = &sw->found.object;
-    struct swift_piece piece = {.text = sw->found.bytes, .account = sw->account, .container = sw->container,
+static bool respond_plain(struct swift *sw, const char *account, const struct store_found *found) {
+    const struct store_object *object = &found->object;
+    struct swift_piece piece = {.text = found->bytes, .account = account, .container = found->container.name,
                                 .object = object, .size = object->size};
 
-    if (sw->found.damaged) {
+    if (found->damaged) {
         return swift_error(sw, 503, "The object's bytes are damaged; they are not given out.");
     }
-    if (sw->found.bytes && !swift_request_header(sw, "Range")) {
+    if (found->bytes && !swift_request_header(sw, "Range")) {
         swift_header(sw, "Content-Type", "%s", object->type);
-        buf_put(&sw->http->response.body, sw->found.bytes, (size_t)object->size);
+        buf_put(&sw->http->response.body, found->bytes, (size_t)object->size);
         sw->http->response.status = 200;
         return true;
     }
@@ -252,7 +272,10 @@ static bool respond_plain(struct swift *sw) {
 
 bool swift_object_get(struct call *call) {
     struct swift *sw = swift_of(call);
-    const struct store_object *object = &sw->found.object;
+    struct store_found *found = &sw->found;
+    const struct store_object *object = &found->object;
+    const char *account = sw->account, *how = swift_argument(sw, "symlink");
+    bool link_itself = how && !strcmp(how, "get");
 
     if (sw->looked != STORE_OK) {
         return swift_failed(sw, sw->looked);
@@ -260,12 +283,19 @@ bool swift_object_get(struct call *call) {
     if (object->kind == STORE_MARKER) {
         return swift_status(sw, 404);
     }
+    if (!link_itself && object->kind == STORE_LINK && !swift_symlink_follow(sw, &account, found)) {
+        return true;
+    }
+    if (swift_is_large(object)) {
+        return swift_large_get(sw, account, found);
+    }
     if (!swift_conditions(sw, object->etag, object->modified)) {
         return true;
     }
     swift_header(sw, "ETag", "%s", object->etag);
     swift_write_object_headers(sw, object);
-    return respond_plain(sw);
+    swift_symlink_headers(sw, object);
+    return respond_plain(sw, account, found);
 }
 
 /* ---- POST ---- */
@@ -284,6 +314,9 @@ bool swift_object_post(struct call *call) {
 
     if (sw->looked != STORE_OK) {
         return swift_failed(sw, sw->looked);
+    }
+    if (sw->found.object.kind == STORE_LINK) {
+        return swift_symlink_redirect(sw);
     }
     if (!swift_read_object_headers(sw, true)) {
         return true;

@@ -23,3 +23,85 @@ bool swift_copy_here(struct swift *sw);
 /* A version as clients write it: seconds with a fraction. */
 int64_t swift_version_of(const char *text);
 const char *swift_version_text(struct arena *arena, int64_t version);
+
+/* ---- signatures: swift_tempurl.c ---- */
+enum { SWIFT_KEYS = 4 };
+/* The account's keys, then the container's; returns how many. */
+size_t swift_signing_keys(struct swift *sw, const char *keys[SWIFT_KEYS], size_t *ret_of_account);
+/* The digest of a signature, by its length or as "sha256:base64", which becomes hexadecimal. Null: none of ours. */
+const char *swift_digest_of(struct swift *sw, const char **signature);
+/* The number of the key (from 1) that signs 'text' so; 0: none. */
+size_t swift_signature_fits(struct swift *sw, const char *digest, const char *signature, const char *const *keys,
+                            size_t key_count, const char *text);
+/* The request has a signature of a temporary URL: allows it. False: answered with 401 or 400. */
+bool swift_tempurl(struct swift *sw);
+/* Headers of an answer by temporary URL. 'kept_disposition' is the object's own, or null. */
+void swift_tempurl_headers(struct swift *sw, const char *kept_disposition);
+/* POST of a signed HTML form into a container. */
+bool swift_formpost_begin(struct swift *sw);
+bool swift_formpost(struct swift *sw);
+
+/* ---- large objects: swift_large.c, swift_slo.c ---- */
+struct swift_pieces {
+    struct swift_piece *at;
+    size_t count;
+    int64_t size, modified;
+    const char *etag;               /* without quotes */
+};
+/* "/container/object" (decoded) in its parts. */
+bool swift_split_path(struct arena *arena, const char *path, const char **container, const char **object);
+bool swift_is_large(const struct store_object *object);
+/* What a large object is made of. False: answered with what is wrong. */
+bool swift_gather(struct swift *sw, const char *account, const struct store_found *found, struct swift_pieces *ret);
+bool swift_large_get(struct swift *sw, const char *account, const struct store_found *found);
+/* An upload (ended) with the bytes of the pieces. */
+struct store_upload *swift_flatten(struct swift *sw, const struct swift_pieces *pieces);
+/* The bytes of a small object as a text; null when they cannot be read. */
+const char *swift_object_text(struct swift *sw, const char *account, const char *container, const struct store_object *object);
+bool swift_segment_range(const char *text, int64_t size, int64_t *first, int64_t *count);
+bool swift_slo_begin(struct swift *sw);
+bool swift_slo_put(struct swift *sw);
+bool swift_slo_delete(struct swift *sw);
+
+/* ---- bulk: swift_bulk.c, swift_archive.c ---- */
+struct swift_bulk {
+    size_t done, missing, error_count;
+    struct swift_bulk_error {
+        const char *path, *status;
+    } *errors;
+    const char *status, *body;      /* of the whole, when it was given up; null: by what was done */
+    int denied;                     /* 401 or 403 among the errors */
+};
+void swift_bulk_error(struct swift *sw, struct swift_bulk *bulk, const char *path, int status, const char *what);
+void swift_bulk_delete_object(struct swift *sw, struct swift_bulk *bulk, const char *container, const char *name);
+bool swift_bulk_respond(struct swift *sw, const struct swift_bulk *bulk, const char *word);
+bool swift_bulk_delete_begin(struct swift *sw);
+bool swift_bulk_delete(struct swift *sw);
+bool swift_archive_begin(struct swift *sw);
+bool swift_archive(struct swift *sw);
+
+/* ---- links: swift_symlink.c ---- */
+/* Reads X-Symlink-* of a PUT into sw->change. False: answered. */
+bool swift_symlink_read(struct swift *sw);
+/* Follows links from *account and *found to what they stand for. False: answered. */
+bool swift_symlink_follow(struct swift *sw, const char **account, struct store_found *found);
+/* 307 to the target of the link. */
+bool swift_symlink_redirect(struct swift *sw);
+void swift_symlink_headers(struct swift *sw, const struct store_object *object);
+
+/* ---- the older way of versions: swift_versions.c ---- */
+bool swift_keeps_old(const struct swift *sw);
+/* Before a PUT: keeps the current object in the container for old versions. False: answered. */
+bool swift_keep_old(struct swift *sw);
+bool swift_delete_old(struct swift *sw);
+
+bool swift_object_get(struct call *call);
+
+/* ---- web: swift_web.c ---- */
+/* True: the request is one for a web site, and was answered. */
+bool swift_web(struct swift *sw);
+/* The site has a page of its own for who may not read it: answered with it. */
+bool swift_web_denied(struct swift *sw);
+/* Cross-origin headers (swift_cors.c). */
+bool swift_cors_preflight(struct swift *sw);
+void swift_cors_headers(struct swift *sw);

@@ -92,6 +92,48 @@ static void need_aggregate(struct call *call, struct search *search, const char 
     buf_text(&search->sql, "))");
 }
 
+static int64_t has_trait(struct call *call, const char *provider, const char *trait) {
+    return call_count(call, "SELECT count(*) FROM placement_provider_trait WHERE provider = ? AND trait = ?",
+                      SQL_ARGS(sql_text(provider), sql_text(trait)));
+}
+
+static const char *lacks_amount(struct call *call, const struct placement_need *need, const char *provider,
+                                const struct placement_amount *amount) {
+    struct rows *rows = db_query(call->db,
+                                 "SELECT CAST((total - reserved) * allocation_ratio - used AS BIGINT) + coalesce((SELECT"
+                                 " sum(a.used) FROM placement_allocation a WHERE a.consumer = ? AND a.provider = i.provider"
+                                 " AND a.resource_class = i.resource_class), 0), min_unit, max_unit, step_size"
+                                 " FROM placement_inventory i WHERE provider = ? AND resource_class = ?",
+                                 SQL_ARGS(sql_text(need->consumer), sql_text(provider), sql_text(amount->resource_class)));
+    const char *lacks = NULL, *name = amount->resource_class;
+    long long wanted = amount->amount;
+
+    if (!rows_next(rows)) {
+        lacks = arena_printf(call->arena, "it has no %s", name);
+    } else if (rows_int(rows, 0) < wanted) {
+        lacks = arena_printf(call->arena, "%lld %s are free and %lld are needed", (long long)rows_int(rows, 0), name, wanted);
+    } else if (rows_int(rows, 1) > wanted || rows_int(rows, 2) < wanted || wanted % rows_int(rows, 3)) {
+        lacks = arena_printf(call->arena, "it does not give %lld %s at once", wanted, name);
+    }
+    rows_end(rows);
+    return lacks;
+}
+
+const char *placement_lacks(struct call *call, const struct placement_need *need, const char *provider) {
+    const char *lacks = NULL;
+
+    for (size_t i = 0; i < need->amount_count && !lacks; i++) {
+        lacks = need->amounts[i].amount ? lacks_amount(call, need, provider, &need->amounts[i]) : NULL;
+    }
+    for (const char *const *trait = need->required; trait && *trait && !lacks; trait++) {
+        lacks = has_trait(call, provider, *trait) ? NULL : arena_printf(call->arena, "it does not have %s", *trait);
+    }
+    for (const char *const *trait = need->forbidden; trait && *trait && !lacks; trait++) {
+        lacks = has_trait(call, provider, *trait) ? arena_printf(call->arena, "it has %s", *trait) : NULL;
+    }
+    return lacks;
+}
+
 static const char sql_candidates[] =
     "SELECT p.uuid, p.name,"
     " (SELECT (i.total - i.reserved) * i.allocation_ratio - i.used FROM placement_inventory i WHERE i.provider = p.uuid AND i.resource_class = 'MEMORY_MB'),"
@@ -329,12 +371,13 @@ static void write_summaries(struct call *call, struct placement_candidate *found
 }
 
 static bool read_limit(struct call *call, size_t *ret_limit) {
-    const char *text = call->minor >= 16 ? call_argument(call, "limit") : NULL;
-    char *end = NULL;
-    long long limit = text ? strtoll(text, &end, 10) : 0;
+    int64_t limit = 0;
 
+    if (call->minor >= 16 && !call_argument_count(call, "limit", 1, &limit)) {
+        return false;
+    }
     *ret_limit = (size_t)limit;
-    return !text || (*text && !*end && limit > 0) || fail(call, 400, "Invalid query string parameters: limit must be a positive integer");
+    return true;
 }
 
 /* Numbered groups and nested trees come with accelerators and bandwidth; saying so is better than a wrong answer. */

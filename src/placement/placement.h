@@ -36,6 +36,9 @@ struct placement_candidate {
 bool placement_candidates(struct call *call, const struct placement_need *need, size_t limit,
                           struct placement_candidate **ret_candidates, size_t *ret_count);
 
+/* Why a provider does not meet the need ("4 VCPU of 16 are free"); null: it does, or the database failed. */
+const char *placement_lacks(struct call *call, const struct placement_need *need, const char *provider);
+
 /* Gives the consumer exactly these amounts of the provider, instead of what it had there. Fails 409 when there is no
  * room. */
 bool placement_allocate(struct call *call, const char *consumer, const char *provider, const char *project,

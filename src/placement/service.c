@@ -23,6 +23,7 @@ static const struct policy_default policies[] = {
 };
 
 static const struct api_style style = {
+    .wrong_media = 415,
     .time = TIME_Z, .bare = true, .admin_sees_all = true, .strict_arguments = true, .write_error = error_list};
 
 const struct service placement = {

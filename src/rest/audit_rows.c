@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "rest/audit_private.h"
 #include "rest/cloud.h"
+#include "rest/history.h"
 #include "rest/service.h"
 
 LOG_MODULE("rest.audit");
@@ -220,6 +221,9 @@ static bool mend_passing(struct call *call, struct audit_found *found) {
         return !call->error;
     }
     found->did = "its end was recorded as a fault";
+    if (!history_note(call, "fault", found->id, NULL, found->what, NULL)) {
+        return false;
+    }
     return resource->on_stuck(call, row, "Nothing works on it any more.");
 }
 

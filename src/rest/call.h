@@ -96,6 +96,9 @@ const char *call_argument(const struct call *call, const char *name);
 bool call_given(const struct call *call, const char *field);
 /* For operations without declared fields: true when the argument is there and says yes (1, true, t, yes, on, y). */
 bool call_argument_true(const struct call *call, const char *name);
+/* A count ("limit", "offset") out of the query, not under 'least' and cut off at INT32_MAX; '*count' stays as it is when
+ * the argument is not given. Fails 400. */
+bool call_argument_count(struct call *call, const char *name, int64_t least, int64_t *count);
 /* "http://host:port" as the client reached us (Host header, X-Forwarded-Proto from trusted proxies). */
 const char *call_base_url(struct call *call);
 

@@ -12,7 +12,7 @@
 #include "base/conf.h"
 #include "base/control.h"
 #include "bus/bus.h"
-#include "rest/audit.h"
+#include "rest/commands.h"
 #include "rest/dispatch.h"
 #include "rest/policy.h"
 #include "rest/resource.h"
@@ -285,7 +285,7 @@ bool cloud_serve(struct arena *arena, const char **ret_error) {
         return false;
     }
     tasks_start();
-    audit_register();
+    commands_register();
     server = listen_http(arena, ret_error);
     if (server) {
         log_info("serving at %s", cloud.url);

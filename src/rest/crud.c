@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The generic operations: create, show, update, delete, out of the declaration. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -32,9 +33,21 @@ static void note(struct call *call, const struct resource *resource, const char 
     }
 }
 
+/* What belongs to a project is made for one: a token for a domain or the system, or for nothing, has none. */
+static bool has_owner(struct call *call, const struct resource *resource, const void *row) {
+    const struct field *project = resource->runtime->project;
+
+    return !project || project->rights & NULLABLE || row_project(resource, row) ||
+           fail(call, 400, "A %s belongs to a project, and the token is for none.",
+                resource->singular ? resource->singular : resource->name);
+}
+
 bool resource_create(struct call *call, const struct resource *resource, void *row) {
     const struct service *service = resource->runtime->service;
 
+    if (!has_owner(call, resource, row)) {
+        return false;
+    }
     if (resource->quota && !quota_check(call, service, row_project(resource, row), resource->quota, 1)) {
         return false;
     }
@@ -83,7 +96,18 @@ bool resource_delete(struct call *call, const struct resource *resource, void *r
     return true;
 }
 
-/* Where the rows' parent is named by the path, the field is set from there; what it refers to must be there. */
+/* The row's own name out of the path is held to the field's form, as it would be in a body. */
+static bool key_from_path(struct call *call, const struct field *field, const char *text, void *row) {
+    struct json value = {.type = JSON_TEXT, .text = text};
+
+    if (strpbrk(text, "\r\n\t")) {
+        return fail_field(call, field, "it has a control character");
+    }
+    return input_form(call, field, &value, field_slot(field, row));
+}
+
+/* Where the rows' parent, or the row itself, is named by the path, the field is set from there; what it refers to must be
+ * there. */
 static bool set_parents(struct call *call, const struct resource *resource, void *row) {
     for (size_t i = 0; i < call->parameter_count; i++) {
         const struct parameter *parameter = &call->parameters[i];
@@ -91,10 +115,13 @@ static bool set_parents(struct call *call, const struct resource *resource, void
         void *parent;
 
         if (field && field != resource->runtime->project && field_is_text(field)) {
+            *(const char **)field_slot(field, row) = parameter->value;
             if (field->refers && !row_get(call, field->refers, parameter->value, &parent)) {
                 return false;
             }
-            *(const char **)field_slot(field, row) = parameter->value;
+            if (field->rights & KEY && !field->refers && !key_from_path(call, field, parameter->value, row)) {
+                return false;
+            }
         }
     }
     return true;
@@ -107,11 +134,15 @@ static bool create_one(struct call *call, const struct json *body, void *row) {
     if (body->type != JSON_MAP) {
         return fail(call, 400, "Invalid input: %s is not of type 'object'", resource->singular);
     }
+    if (body->count == 1 && call->operation->flags & OP_BULK && json_get(body, resource->singular) &&
+        json_get(body, resource->singular)->type == JSON_MAP) {
+        body = json_get(body, resource->singular);      /* an item of a bulk may be wrapped as it is alone */
+    }
     if (!input_parse(call, resource, body, CREATE, row, given)) {
         return false;
     }
     memcpy(call->given, given, sizeof given);
-    return set_parents(call, resource, row) &&
+    return (set_parents(call, resource, row) || missing_hidden(call, row)) &&
            (!call->operation->policy || call_allow(call, call->operation->policy, resource, row)) &&
            attributes_allowed(call, resource, given, row) && resource_create(call, resource, row);
 }
@@ -248,6 +279,26 @@ bool op_show(struct call *call) {
     return true;
 }
 
+bool revision_matches(struct call *call, const struct resource *resource, const void *row) {
+    static const char form[] = "revision_number=";
+    const char *given = call->service->style->revision_match && call->http ? http_header(call->http, "If-Match") : NULL;
+    const struct field *field = given ? resource_field(resource, "revision_number") : NULL;
+    int64_t wanted;
+    char *end;
+
+    if (!field) {
+        return true;
+    }
+    wanted = strtoll(strncmp(given, form, strlen(form)) ? "" : given + strlen(form), &end, 10);
+    if (strncmp(given, form, strlen(form)) != 0 || !given[strlen(form)] || *end) {
+        return fail(call, 400, "If-Match is of the form revision_number=N");
+    }
+    return *(int64_t *)field_slot(field, row) == wanted ||
+           fail_type(call, 412, "RevisionNumberConstraintFailed", "%s %s is at revision %lld, not %lld.",
+                     resource->what ? resource->what : resource->singular, row_key(resource, row),
+                     (long long)*(int64_t *)field_slot(field, row), (long long)wanted);
+}
+
 bool op_update(struct call *call) {
     const struct resource *resource = call->resource;
     bool patch = call->operation->flags & OP_PATCH_DOCUMENT;
@@ -255,7 +306,8 @@ bool op_update(struct call *call) {
     void *old = NULL, *row = arena_alloc(call->arena, resource->size);
 
     if ((!patch && !body) || !get_named(call, &old) || !expand_one(call, resource, old) ||
-        (call->operation->policy && !call_allow(call, call->operation->policy, resource, old))) {
+        (call->operation->policy && !call_allow(call, call->operation->policy, resource, old)) ||
+        !revision_matches(call, resource, old)) {
         return false;
     }
     if (patch) {
@@ -287,7 +339,7 @@ bool op_delete(struct call *call) {
         return false;
     }
     call->row = row;
-    return resource_delete(call, call->resource, row);
+    return revision_matches(call, call->resource, row) && resource_delete(call, call->resource, row);
 }
 
 bool op_not_implemented(struct call *call) {

@@ -153,6 +153,8 @@ static void write_style(const struct api_style *style, struct json_out *out) {
     json_put_bool(out, "strict_arguments", style->strict_arguments);
     json_put_bool(out, "sort_pairs", style->sort_pairs);
     json_put_bool(out, "tenant_id", style->tenant_id);
+    json_put_bool(out, "unchanged_given", style->unchanged_given);
+    json_put_int(out, "wrong_media", style->wrong_media);
     json_put_int(out, "missing_marker", style->missing_marker ? style->missing_marker : 400);
     json_put_int(out, "missing_reference", style->missing_reference ? style->missing_reference : 400);
     json_put_int(out, "read_only_status", style->read_only_status ? style->read_only_status : 400);

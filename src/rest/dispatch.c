@@ -9,6 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/arena_top.h"
 #include "base/clock.h"
 #include "base/id.h"
 #include "rest/cloud.h"
@@ -62,6 +63,21 @@ bool call_given(const struct call *call, const char *name) {
     return field && bit_get(call->given, (size_t)(field - input->runtime->fields));
 }
 
+bool call_argument_count(struct call *call, const char *name, int64_t least, int64_t *count) {
+    const char *text = call_argument(call, name);
+    size_t digits = text ? strspn(text, "0123456789") : 0;
+
+    if (!text) {
+        return true;
+    }
+    if (!digits || text[digits] || (digits < 10 && strtoll(text, NULL, 10) < least)) {
+        return fail(call, 400, "Invalid input for query parameters %s: '%.80s' is not an integer of %lld or more", name, text,
+                    (long long)least);
+    }
+    *count = digits < 10 ? strtoll(text, NULL, 10) : INT32_MAX;
+    return true;
+}
+
 const char *call_base_url(struct call *call) {
     const char *host = call->http ? http_header(call->http, "Host") : NULL;
 
@@ -112,9 +128,12 @@ static const char *version_asked(struct call *call) {
             item--;
         }
         if (item > size && !strncasecmp(header, v->type, size) && isspace((unsigned char)header[size])) {
-            const char *text = header + size + strspn(header + size, " ");
+            size_t skip = size + strspn(header + size, " \t");
 
-            return arena_text_size(call->arena, text, strcspn(text, ", "));
+            while (item > skip && isspace((unsigned char)header[item - 1])) {
+                item--;
+            }
+            return arena_text_size(call->arena, header + skip, item - skip);
         }
         header += item + (header[item] == ',');
     }
@@ -223,8 +242,15 @@ static bool project_of_path(struct call *call) {
     return fail(call, 400, "Malformed request URL: its project %.64s is not the project of the token.", project);
 }
 
+/* X-Auth-Token, or OAuth 2.0's "Authorization: Bearer TOKEN". */
+static const char *given_token(struct call *call) {
+    const char *token = http_header(call->http, "X-Auth-Token"), *other = http_header(call->http, "Authorization");
+
+    return token ? token : other && !strncasecmp(other, "Bearer ", 7) ? other + 7 + strspn(other + 7, " ") : NULL;
+}
+
 bool call_authenticate(struct call *call, const char *token) {
-    token = token ? token : http_header(call->http, "X-Auth-Token");
+    token = token ? token : given_token(call);
     if (token && cloud_recall && cloud_recall(call, token)) {
         return true;
     }
@@ -237,7 +263,7 @@ bool call_authenticate(struct call *call, const char *token) {
 }
 
 static bool know_caller(struct call *call) {
-    const char *token = http_header(call->http, "X-Auth-Token");
+    const char *token = given_token(call);
     bool public = call->operation->flags & OP_PUBLIC;
 
     if (!token) {
@@ -332,12 +358,24 @@ bool operation_run(struct call *call) {
     return transaction_run(call, mode_of(call->operation), prepare_and_run, NULL);
 }
 
+/* "application/json; charset=utf-8", "application/vnd.openstack.compute+json"; a body of no type is JSON too. */
+static bool is_called_json(const char *media) {
+    size_t size = media ? strcspn(media, "; ,") : 0;
+
+    return !size || (size >= 5 && !strncasecmp(media + size - 5, "/json", 5)) ||
+           (size >= 5 && !strncasecmp(media + size - 5, "+json", 5));
+}
+
 static bool read_body(struct call *call) {
     const struct http_request *http = call->http;
     const char *error = NULL;
+    int wrong = call->service->style->wrong_media;
 
     if (!http->body.size || (call->operation && call->operation->flags & OP_RAW_BODY)) {
         return true;
+    }
+    if (wrong && !is_called_json(http_header(http, "Content-Type"))) {
+        return fail(call, wrong, "The body's Content-Type must be application/json.");
     }
     call->body = json_parse(call->arena, http->body.at, http->body.size, &error);
     if (!call->body) {
@@ -415,6 +453,7 @@ static void log_line(struct call *call) {
     int status = http->response.status;
 
     metrics_count(call->service, status, took, call->statements);
+    arena_seen(call->arena, arena_printf(call->arena, "%s %.100s", http->method_name, http->raw_path), call->request_id);
     if (log_wanted(&log_this, LOG_INFO)) {
         log_write(&log_this, LOG_INFO, call->request_id, "%s %s %d %" PRId64 "us %ust %zub user=%s project=%s%s%s",
                   http->method_name, logged_path(call), status, took, call->statements, arena_used(call->arena),

@@ -10,14 +10,17 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/arena_top.h"
 #include "base/clock.h"
 #include "base/crash.h"
 #include "base/id.h"
 #include "bus/bus.h"
 #include "rest/cloud.h"
 #include "rest/dispatch.h"
+#include "rest/history.h"
 #include "rest/kinds.h"
 #include "rest/service.h"
+#include "rest/settle.h"
 #include "rest/tasks.h"
 #include "rest/types.h"
 
@@ -64,6 +67,10 @@ const struct task_kind *task_kind_find(const char *name, const struct service **
         }
     }
     return NULL;
+}
+
+const char *tasks_owner(void) {
+    return state.owner;
 }
 
 void tasks_wake(void) {
@@ -113,7 +120,17 @@ static bool try_again(struct call *call, struct rest_task *row, const char *erro
     row->error = error;
     row->not_before = clock_now() + wait * SECOND / 2;
     log_info("%s of %s failed, try %" PRId64 ": %s", row->kind, row->resource_id, row->attempts, error);
-    return row_update(call, &resource_rest_task, row);
+    return row_update(call, &resource_rest_task, row) &&
+           history_note(call, "try", row->resource_id, row->host,
+                        arena_printf(call->arena, "%s, try %" PRId64 " failed", row->kind, row->attempts), error);
+}
+
+static bool note_end(struct call *call, const struct rest_task *row, const char *error) {
+    return history_note(call, "task", row->resource_id, row->host,
+                        arena_printf(call->arena, "%s %s, try %" PRId64 ", after %" PRId64 " ms", row->kind,
+                                     error ? "failed for good" : "done", row->attempts,
+                                     (clock_now() - row->created_at) / 1000),
+                        error);
 }
 
 static bool record_failure(struct call *call, struct rest_task *row, const struct task_kind *kind, const char *error) {
@@ -124,14 +141,14 @@ static bool record_failure(struct call *call, struct rest_task *row, const struc
         return try_again(call, row, error);
     }
     log_warn("%s of %s failed for good: %s", row->kind, row->resource_id, error);
-    return (!kind->failed || kind->failed(call, &task, error)) && task_remove(call, row);
+    return (!kind->failed || kind->failed(call, &task, error)) && note_end(call, row, error) && task_remove(call, row);
 }
 
 static bool record_success(struct call *call, struct rest_task *row, const struct task_kind *kind,
                            const struct json *result) {
     struct task task = task_of(row);
 
-    return (!kind->done || kind->done(call, &task, result)) && task_remove(call, row);
+    return (!kind->done || kind->done(call, &task, result)) && note_end(call, row, NULL) && task_remove(call, row);
 }
 
 static bool find_task(struct call *call, int64_t id, struct rest_task **ret_row) {
@@ -148,6 +165,7 @@ static bool record_outcome(struct call *call, void *user) {
     }
     kind = task_kind_find(row->kind, &call->service);
     call->request_id = row->request_id;
+    log_request(row->request_id);
     if (!kind) {
         return task_remove(call, row);
     }
@@ -171,6 +189,7 @@ static bool record(struct arena *arena, const struct outcome *outcome) {
         call = call_for(arena, cloud.services[0], NULL, &out);
         ok = transaction_run(call, DB_WRITE, record_outcome, &failure);
     }
+    log_request(NULL);
     buf_release(&out);
     return ok;
 }
@@ -347,6 +366,7 @@ static void *worker_main(void *unused) {
             return NULL;
         }
         run_job(job);
+        arena_seen(job->arena, job->claim.kind->name, job->claim.task.request_id);
         job_forget(job);
     }
 }
@@ -495,6 +515,7 @@ static void periodics(void) {
         look = now + LOST_SECONDS * SECOND;
         tasks_host_has(NULL, NULL);
     }
+    settle_round();
     for (size_t i = 0; cloud.services[i] && i < 64; i++) {
         if (cloud.services[i]->periodic && now >= next[i]) {
             next[i] = now + cloud.services[i]->period * SECOND;
@@ -531,6 +552,7 @@ static void *dispatcher_main(void *unused) {
 /* ---- life ---- */
 
 static bool requeue_all(struct call *call, void *user) {
+    task_ids_begin(call_count(call, "SELECT coalesce(max(id), 0) FROM rest_task", SQL_NO_ARGS));
     return call_exec(call, "UPDATE rest_task SET running = 0 WHERE running = 1", SQL_NO_ARGS);
 }
 

@@ -1,14 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Events: what changed, told after the commit. For now to the log; the telemetry service will listen here. */
+#include "rest/event.h"
 #include "rest/resource.h"
 #include "rest/service.h"
 
 LOG_MODULE("rest.event");
-
-struct event {
-    struct event *next;
-    const char *what, *id;
-};
 
 void event_note(struct call *call, const char *what, const char *id) {
     struct event *event = ARENA_NEW(call->arena, struct event);

@@ -61,16 +61,17 @@ int truth_of(const char *text) {
     return -1;
 }
 
+/* Whether 'text' is one of the choices "a|b|c". */
 static bool in_values(const char *values, const char *text) {
     size_t size = strlen(text);
 
+    if (strchr(text, '|')) {
+        return false;
+    }
     for (const char *at = values; at; at = strchr(at, '|')) {
         at += *at == '|';
         if (!strncmp(at, text, size) && (at[size] == '|' || !at[size])) {
             return true;
-        }
-        if (!strchr(at, '|')) {
-            break;
         }
     }
     return false;
@@ -375,7 +376,7 @@ static void set_null(const struct field *field, void *slot) {
     }
 }
 
-static bool take(struct call *call, const struct field *field, const struct json *value, void *slot) {
+bool input_form(struct call *call, const struct field *field, const struct json *value, void *slot) {
     switch (field->type) {
     case TYPE_BOOL:
         return take_bool(call, field, value, slot);
@@ -419,7 +420,7 @@ static bool check_reference(struct call *call, const struct field *field, const 
 bool input_value(struct call *call, const struct field *field, const struct json *value, void *slot) {
     if (value->type == JSON_NULL && ((field->rights & NULLABLE) || field->type == TYPE_JSON || field->type == TYPE_TREE)) {
         set_null(field, slot);
-    } else if (!take(call, field, value, slot)) {
+    } else if (!input_form(call, field, value, slot)) {
         return false;
     } else if (field->refers && field_is_text(field) && !check_reference(call, field, *(const char **)slot)) {
         return false;
@@ -499,6 +500,10 @@ static bool take_member(struct call *call, const struct resource *resource, cons
         return resource->lax || (right == UPDATE && given_unchanged(call, field, member, out)) ||
                fail(call, status ? status : 400, "Attribute '%s' not allowed in %s", member->key,
                     right == CREATE ? "POST" : "PUT");
+    }
+    if (bit_get(given, i) && field == run->project && call->service->style->tenant_id &&
+        member->type == JSON_TEXT && field_text(field, out) && !strcmp(field_text(field, out), member->text)) {
+        return true;        /* under both of its names */
     }
     if (bit_get(given, i)) {
         return fail_field(call, field, "it was given twice");

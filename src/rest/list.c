@@ -2,6 +2,7 @@
  * Lists: filters, order, pages. One query, read in batches; each batch is expanded with a constant number of statements
  * and written into the response before the next is read, so memory does not grow with the table. */
 #include <assert.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -177,8 +178,9 @@ static bool filter_value(struct query *query, const struct field *field, const c
         *ret = sql_int(truth_of(text));
         return true;
     case TYPE_INT:
+        errno = 0;
         *ret = sql_int(strtoll(text, &end, 10));
-        return (end != text && !*end) || fail_field(query->call, field, "'%s' is not an integer", text);
+        return (end != text && !*end && !errno) || fail_field(query->call, field, "'%s' is not an integer", text);
     case TYPE_REAL:
         *ret = (struct value){.kind = VALUE_REAL, .real = strtod(text, &end)};
         return (end != text && !*end) || fail_field(query->call, field, "'%s' is not a number", text);
@@ -425,36 +427,22 @@ static const char *sort_column(struct query *query, const struct field *field) {
     return arena_printf(query->call->arena, "coalesce(%s, %s)", field->name, field_is_text(field) ? "''" : "0");
 }
 
-static bool read_offset(struct query *query) {
-    const char *offset = call_argument(query->call, "offset");
-    char *end = NULL;
-
-    query->offset = offset ? strtoll(offset, &end, 10) : 0;
-    return !offset || (end != offset && !*end && query->offset >= 0 && query->offset <= INT32_MAX) ||
-           fail(query->call, 400, "offset must be a non-negative integer, not '%s'", offset);
-}
-
 static bool read_page(struct query *query) {
     const struct api_style *style = query->call->service->style;
-    const char *limit = call_argument(query->call, "limit"), *marker = call_argument(query->call, "marker");
-    char *end = NULL;
+    const char *marker = call_argument(query->call, "marker");
+    int64_t limit = -1;
 
-    query->limit = style->default_limit;
-    if (limit) {
-        query->limit = strtoll(limit, &end, 10);
-        if (end == limit || *end || query->limit < 0) {
-            return fail(query->call, 400, "limit must be a non-negative integer, not '%s'", limit);
-        }
-        query->limited = true;
-        if (!query->limit && !style->max_limit) {
-            query->limited = false;
-        }
+    if (!call_argument_count(query->call, "limit", 0, &limit) ||
+        (style->offset && !call_argument_count(query->call, "offset", 0, &query->offset))) {
+        return false;
     }
-    if (style->max_limit && (query->limit > style->max_limit || (!limit && !query->limit))) {
+    query->limited = limit > 0 || (limit == 0 && style->max_limit);
+    query->limit = limit < 0 ? style->default_limit : limit;
+    if (style->max_limit && (query->limit > style->max_limit || (limit < 0 && !query->limit))) {
         query->limit = style->max_limit;
     }
     query->marker = marker && *marker ? marker : NULL;
-    return !style->offset || read_offset(query);
+    return true;
 }
 
 /* Rows after the marker: (a > x) OR (a = x AND b > y) ..., with the marker's own values. */

@@ -48,6 +48,9 @@ int truth_of(const char *text);
  * JSON. False for types that have no bounds. */
 bool field_bounds(const struct field *field, int64_t *ret_least, int64_t *ret_most);
 
+/* Parses one value by its type and bounds alone: neither .refers nor .check is asked. */
+bool input_form(struct call *call, const struct field *field, const struct json *value, void *slot);
+
 /* The key that wraps the operation's body; null: the body itself. */
 const char *operation_key(const struct service *service, const struct resource *resource,
                           const struct operation *op);
@@ -68,6 +71,9 @@ bool missing_hidden(struct call *call, const void *row);
 
 /* Rules OP_RULE:FIELD of the fields that the body gave, asked of the row as it would be. */
 bool attributes_allowed(struct call *call, const struct resource *resource, const uint64_t *given, const void *row);
+
+/* The request's If-Match, where the style has it, names the row's revision: 412 else, and 400 when it is malformed. */
+bool revision_matches(struct call *call, const struct resource *resource, const void *row);
 
 /* What the service's rule context_is_admin says of the caller. */
 bool caller_is_admin(struct call *call);

@@ -33,6 +33,7 @@ struct api_style {
     bool unchanged_given;           /* an update may name what it may not change, with the value that it has */
     bool field_selection;           /* ?fields=id&fields=name */
     bool sort_pairs;                /* sort=key:dir,key:dir beside sort_key and sort_dir */
+    bool revision_match;            /* If-Match: revision_number=N guards updates and deletes */
     bool tenant_id;                 /* project_id is also taken and shown as tenant_id */
     int64_t default_limit, max_limit;   /* of a list; 0: none */
     bool offset;                    /* ?offset=N skips rows */
@@ -44,6 +45,7 @@ struct api_style {
     int missing_reference;          /* status when a referenced row is absent; 0: 400 */
     int conflict_status;            /* UNIQUE; 0: 409 */
     int read_only_status;           /* a field that may not be given or changed; 0: 400 */
+    int wrong_media;                /* status of a body that is called something else than JSON; 0: it is read all the same */
     const char *request_id_header;  /* besides x-openstack-request-id */
     /* What policy asks of the objects of this service, before the row's own fields: null when it is not for it to say.
      * 'row' is null where there is none (lists, missing rows); then nothing else is asked. Null: without a row the

@@ -5,6 +5,7 @@
 #include "http/http.h"
 #include "rest/cloud.h"
 #include "rest/dispatch.h"
+#include "rest/history.h"
 #include "rest/openapi.h"
 #include "rest/service.h"
 #include "rest/types.h"
@@ -26,6 +27,7 @@ static const struct api_style style = {.time = TIME_Z, .write_error = error_plai
 
 const struct service rest_service = {
     .type = "system", .name = "haneul", .prefix = "", .style = &style, .resources = resources,
+    .periodic = history_prune, .period = 600,
 };
 
 bool system_health(struct call *call) {

@@ -9,11 +9,17 @@
 #include "base/clock.h"
 #include "rest/kinds.h"
 #include "rest/service.h"
+#include "rest/tasks.h"
 #include "rest/types.h"
+
+static _Atomic int64_t last;
+
+void task_ids_begin(int64_t newest) {
+    last = newest > last ? newest : last;
+}
 
 /* Ids grow with time, so that the order of ids is the order of tasks. */
 static int64_t next_id(void) {
-    static _Atomic int64_t last;
     int64_t before = last, id;
 
     do {

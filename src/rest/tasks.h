@@ -10,8 +10,13 @@ struct json;
 void tasks_start(void);
 /* Stops them; running work ends first, up to 'seconds'. */
 void tasks_stop(int seconds);
+/* Ids of new tasks are larger than this one: a clock that was set back must not put them before those that wait. */
+void task_ids_begin(int64_t newest);
 /* There is work. Cheap; any thread. */
 void tasks_wake(void);
+
+/* This process, as its running tasks name it. */
+const char *tasks_owner(void);
 
 /* The outcome of a task, from the bus; of the sending that 'attempt' counts (0: not told). True when it is recorded or of no interest. */
 bool tasks_result(int64_t id, int attempt, bool ok, const char *error, const struct json *result);

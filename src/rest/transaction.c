@@ -8,6 +8,7 @@
 #include "base/id.h"
 #include "rest/cloud.h"
 #include "rest/dispatch.h"
+#include "rest/history.h"
 #include "rest/resource.h"
 #include "rest/service.h"
 #include "rest/tasks.h"
@@ -52,7 +53,7 @@ static bool run_once(struct call *call, enum db_mode mode, bool (*body)(struct c
     if (!db_begin(call->db, mode)) {
         return fail_database(call);
     }
-    if (!body(call, user) || call->error || db_failure(call->db) != DB_OK || arena_exhausted(call->arena)) {
+    if (!body(call, user) || (mode == DB_WRITE && !history_of_call(call)) || call->error || db_failure(call->db) != DB_OK || arena_exhausted(call->arena)) {
         if (!call->error && db_failure(call->db) != DB_OK) {
             fail_database(call);
         }

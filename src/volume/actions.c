@@ -137,6 +137,9 @@ bool volume_act_force_delete(struct call *call) {
     if (call_count(call, "SELECT count(*) FROM volume_snapshot WHERE volume_id = ?", SQL_ARGS(sql_text(row->id)))) {
         return fail(call, 400, "Invalid volume: the volume has snapshots.");
     }
+    if (call_count(call, "SELECT count(*) FROM volume_attachment WHERE volume_id = ?", SQL_ARGS(sql_text(row->id)))) {
+        return fail(call, 400, "Invalid volume: the volume is attached.");
+    }
     return volume_begin_delete(call, row);
 }
 

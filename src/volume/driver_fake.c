@@ -41,7 +41,7 @@ static bool fake_list(struct work *work, void (*put)(void *user, const char *nam
 }
 
 static bool fake_make(struct work *work, const struct volume_spec *spec) {
-    const char *path = path_of(work, spec->name);
+    const char *path = path_of(work, spec->name), *draft = arena_printf(work->arena, "%s.new", path);
     struct stat st;
     int fd;
 
@@ -51,19 +51,24 @@ static bool fake_make(struct work *work, const struct volume_spec *spec) {
     if (spec->image && (stat(spec->image, &st) || (!strcmp(spec->format, "raw") && st.st_size > spec->size))) {
         return work_fail(work, "the image %s is not there, or larger", spec->image);
     }
-    fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    if (fd < 0) {
-        return errno == EEXIST || work_fail(work, "cannot make %s: %s", path, strerror(errno));
+    if (!access(path, F_OK)) {
+        return true;
     }
-    if (ftruncate(fd, spec->size)) {
+    fd = open(draft, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0 || ftruncate(fd, spec->size) || rename(draft, path)) {
         work_fail(work, "cannot make %s: %s", path, strerror(errno));
     }
-    close(fd);
+    if (fd >= 0) {
+        close(fd);
+    }
     return !work->error;
 }
 
 static bool fake_remove(struct work *work, const char *name) {
-    return !unlink(path_of(work, name)) || errno == ENOENT || work_fail(work, "cannot remove %s: %s", name, strerror(errno));
+    const char *path = path_of(work, name);
+
+    unlink(arena_printf(work->arena, "%s.new", path));
+    return !unlink(path) || errno == ENOENT || work_fail(work, "cannot remove %s: %s", name, strerror(errno));
 }
 
 static bool fake_extend(struct work *work, const char *name, int64_t size) {

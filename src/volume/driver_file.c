@@ -2,6 +2,7 @@
  * Volumes as sparse raw files: DATA/volumes/volume-ID and snapshot-ID. Raw, so that one that is in use can be copied: its
  * copy is what a disk is after a power failure where the file system shares blocks, and nearly so elsewhere (what is
  * written during the copy may be in it or not). What is being made has the ending ".new". */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -21,10 +22,32 @@
 
 LOG_MODULE("volume.file");
 
+#define SCRATCH "convert-"
+
 static const double gib = 1 << 30;
 
 static const char *path_of(struct work *work, const char *name) {
     return arena_printf(work->arena, "%s/volumes/%s", work->host->data, name);
+}
+
+/* What a conversion that was killed left: none runs yet. */
+static void scratches_remove(const char *folder) {
+    DIR *all = opendir(folder);
+    const struct dirent *entry;
+
+    while (all && (entry = readdir(all))) {
+        int scratch = !strncmp(entry->d_name, SCRATCH, strlen(SCRATCH))
+                          ? openat(dirfd(all), entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
+
+        if (scratch >= 0) {
+            unlinkat(scratch, "raw", 0);
+            close(scratch);
+            unlinkat(dirfd(all), entry->d_name, AT_REMOVEDIR);
+        }
+    }
+    if (all) {
+        closedir(all);
+    }
 }
 
 static bool file_start(const struct host *host) {
@@ -35,6 +58,7 @@ static bool file_start(const struct host *host) {
         log_error("cannot make %s: %s", path, strerror(errno));
         return false;
     }
+    scratches_remove(path);
     return true;
 }
 
@@ -66,7 +90,7 @@ static const char *qemu_format(const char *format) {
 
 /* A directory where only nobody may write: qemu-img reads a tenant's bytes there without rights. */
 static const char *scratch_make(struct work *work) {
-    char *path = arena_printf(work->arena, "%s/volumes/convert-XXXXXX", work->host->data);
+    char *path = arena_printf(work->arena, "%s/volumes/" SCRATCH "XXXXXX", work->host->data);
 
     if (!mkdtemp(path) || !run_give_to_nobody(path)) {
         work_fail(work, "cannot make %s: %s", path, strerror(errno));

@@ -64,6 +64,11 @@ bool volume_host_up(struct call *call, const char *host, const struct json *fact
     return save(call, row, fresh);
 }
 
+bool volume_place_known(struct call *call, const char *place) {
+    return call_count(call, "SELECT count(*) FROM volume_service WHERE host = ?",
+                      SQL_ARGS(sql_text(arena_text_size(call->arena, place, strcspn(place, "#"))))) > 0;
+}
+
 bool volume_host_down(struct call *call, const char *host) {
     return call_exec(call, "UPDATE volume_service SET connected = 0 WHERE binary_name = 'cinder-volume' AND host LIKE ? || '@%'",
                      SQL_ARGS(sql_text(host)));

@@ -50,6 +50,8 @@ const char *volume_default_type(void);
 /* The host with room for so many GiB of that type in a zone (null: any), "HOST@BACKEND#POOL"; null when there is none. */
 const char *volume_place(struct call *call, const struct volume_type *type, const char *zone, int64_t size);
 bool volume_host_up(struct call *call, const char *host, const struct json *facts);
+/* The place was ever told of by a host. */
+bool volume_place_known(struct call *call, const char *place);
 bool volume_host_down(struct call *call, const char *host);
 bool volume_scheduler_ensure(struct call *call);
 

@@ -31,6 +31,7 @@ static void write_page(struct call *call, const struct resource *resource, const
 }
 
 static const struct api_style style = {
+    .wrong_media = 415,
     .time = TIME_MICRO,
     .all_projects = "all_tenants",
     .sort_pairs = true,

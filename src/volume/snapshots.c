@@ -87,7 +87,7 @@ bool volume_snapshot_op_create(struct call *call) {
 }
 
 bool volume_snapshot_begin_delete(struct call *call, struct volume_snapshot_row *row) {
-    if (!row->host) {
+    if (!row->host || !volume_place_known(call, row->host)) {
         return resource_delete(call, &resource_volume_snapshot_row, row);
     }
     return set_status(call, row, "deleting") && volume_task(call, "volume.snapshot_delete", row->id, row->host, NULL);

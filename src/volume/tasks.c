@@ -111,7 +111,7 @@ static bool extend_done(struct call *call, const struct task *task, const struct
     struct volume_volume *row = volume_row(call, task->resource_id);
     const struct json *args = volume_map_read(call, task->args);
 
-    if (!row) {
+    if (!row || !volume_status_is(row, "extending")) {
         return !call->error;
     }
     row->size = json_get_int(args, "size", row->size);
@@ -121,7 +121,7 @@ static bool extend_done(struct call *call, const struct task *task, const struct
 static bool extend_failed(struct call *call, const struct task *task, const char *cause) {
     struct volume_volume *row = volume_row(call, task->resource_id);
 
-    return row ? volume_set_status(call, row, "error_extending") &&
+    return row && volume_status_is(row, "extending") ? volume_set_status(call, row, "error_extending") &&
                      volume_message_add(call, row, "VOLUME_VOLUME_005_001",
                                         arena_printf(call->arena, "extend volume:%s", cause))
                : !call->error;

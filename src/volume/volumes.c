@@ -497,7 +497,7 @@ bool volume_begin_delete(struct call *call, struct volume_volume *row) {
     if (!call_exec(call, "DELETE FROM volume_attachment WHERE volume_id = ?", SQL_ARGS(sql_text(row->id)))) {
         return false;
     }
-    if (!row->host) {
+    if (!row->host || !volume_place_known(call, row->host)) {
         return resource_delete(call, &resource_volume_volume, row);
     }
     return volume_set_status(call, row, "deleting") && volume_task(call, "volume.delete", row->id, row->host, NULL);

@@ -344,7 +344,7 @@ class Delegation(IdentityTest):
         status, token, body = self.cloud.authenticate(auth)
         self.assertEqual((status, body["token"]["user"]["id"]), (201, self.user["id"]))
         self.assertEqual([r["name"] for r in body["token"]["roles"]], ["reader"])
-        self.assertEqual(self.cloud.authenticate(auth)[0], 404)
+        self.assertEqual(self.cloud.authenticate(auth)[0], 401)
         self.get("/auth/catalog", 200, token)
         self.get("/OS-TRUST/trusts", 403, self.token)
         self.get("/OS-TRUST/trusts?trustor_user_id=" + self.user["id"], 200, self.token)

@@ -49,7 +49,7 @@ class QosTest(NetworkCase):
         self.rule(policy, "dscp_marking", 400, dscp_mark=58)
         self.rule(policy, "dscp_marking", 400)
         self.rule(policy, "bandwidth_limit", 400, max_kbps=-1, direction="ingress")
-        self.ask("POST", "/qos/policies/%s/dscp_marking_rules" % policy["id"], {"dscp_marking_rule": {"dscp_mark": 8}}, 404)
+        self.ask("POST", "/qos/policies/%s/dscp_marking_rules" % policy["id"], {"dscp_marking_rule": {"dscp_mark": 8}}, 403)
         other = self.policy()
         self.rule(other, "packet_rate_limit", max_kpps=10)
         net, _ = self.network(None, admin)

@@ -355,8 +355,41 @@ class NetworkTest(NetworkCase):
         self.ask("DELETE", "/quotas/" + project, status=204, token=admin)
         self.assertEqual(10, self.ask("GET", "/quotas/" + project, status=200, token=token)["quota"]["router"])
 
+    def test_ports_have_names(self):
+        admin = self.cloud.token()
+        net, _ = self.network("10.19.0.0/24", admin, dns_domain="example.org.")
+        host = self.ask("GET", "/agents", token=admin)["agents"][0]["host"]
+        port = self.make("port", admin, network_id=net["id"], dns_name="Web", device_owner="compute:nova",
+                         **{"binding:host_id": host})
+        address = port["fixed_ips"][0]["ip_address"]
+        self.assertEqual([{"ip_address": address, "hostname": "web", "fqdn": "web.openstacklocal."}],
+                         port["dns_assignment"])
+        self.told("port", port["id"], lambda d: d["dns_records"] == {
+            "web": address, "web.openstacklocal": address, "web.example.org": address})
+        for bad in ("-web", "web-", "a..b", "no good", "x" * 64):
+            self.ask("PUT", "/ports/" + port["id"], {"port": {"dns_name": bad}}, 400, admin)
+        self.ask("PUT", "/ports/" + port["id"], {"port": {"dns_name": ""}}, 200, admin)
+        self.told("port", port["id"], lambda d: d["dns_records"] == {})
+        bare = self.make("port", admin, network_id=net["id"])
+        self.assertEqual("host-" + bare["fixed_ips"][0]["ip_address"].replace(".", "-"),
+                         bare["dns_assignment"][0]["hostname"])
+
+    def test_a_change_may_be_bound_to_a_revision(self):
+        net, _ = self.network(None)
+        path, body = "/networks/" + net["id"], {"network": {"name": "x"}}
+        stale = {"If-Match": "revision_number=%d" % (net["revision_number"] + 7)}
+        answer = self.ask("PUT", path, body, 412, headers=stale)
+        self.assertEqual("RevisionNumberConstraintFailed", answer["NeutronError"]["type"])
+        self.ask("PUT", path, body, 400, headers={"If-Match": "7"})
+        self.ask("PUT", path, body, 200, headers={"If-Match": "revision_number=%d" % net["revision_number"]})
+        self.ask("DELETE", path, None, 412, headers={"If-Match": "revision_number=%d" % net["revision_number"]})
+        port = self.make("port", network_id=net["id"])
+        self.ask("DELETE", "/ports/" + port["id"], None, 412, headers=stale)
+        self.ask("DELETE", "/ports/" + port["id"], None, 204, headers={"If-Match": "revision_number=0"})
+        self.ask("DELETE", path, None, 204, headers={"If-Match": "revision_number=%d" % (net["revision_number"] + 1)})
+
     def test_what_is_not_there_says_so(self):
-        self.ask("GET", "/l2-gateways", status=501)
+        self.ask("POST", "/l2-gateways", {"l2_gateway": {}}, 501)
         self.ask("GET", "/extensions/no-such", status=404)
         self.assertEqual("router", self.ask("GET", "/extensions/router", status=200)["extension"]["alias"])
 

@@ -42,6 +42,7 @@ class TrunkTest(NetworkCase):
         for body, status in (({"port_id": parent["id"]}, 409), ({"port_id": child["id"]}, 409),
                              ({"port_id": other["id"], "sub_ports": [self.sub(child, 9)]}, 409),
                              ({"port_id": other["id"], "sub_ports": [self.sub(other, 9)]}, 409),
+                             ({"port_id": other["id"], "sub_ports": [self.sub(child, 9), self.sub(trunk, 9)]}, 400),
                              ({"port_id": trunk["id"]}, 404), ({}, 400)):
             self.ask("POST", "/trunks", {"trunk": body}, status)
         self.change(trunk, "add", self.sub(other, 7), status=409)

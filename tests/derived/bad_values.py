@@ -122,7 +122,7 @@ BODIES = (
 )
 
 ARGUMENTS = (
-    ("limit=-1", (400,)), ("limit=abc", (400,)), ("limit=1.5", (400,)), ("limit=99999999999999999999999", (400,)),
+    ("limit=-1", (400,)), ("limit=abc", (400,)), ("limit=1.5", (400,)), ("limit=99999999999999999999999", (200, 400)),
     ("limit=1%00", (400,)), ("limit=%20", (400,)), ("limit=0x10", (400,)), ("marker=" + "x" * 4096, (400, 404)),
     ("marker=no-such-id", (400, 404)), ("sort_key=no_such_key", (400,)), ("sort_key=id%3Bdrop", (400,)),
     ("sort_key=id&sort_dir=sideways", (400,)), ("marker=%ff%fe", (400, 404)), ("marker=%27%20OR%201%3D1--", (400, 404)),

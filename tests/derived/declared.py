@@ -54,16 +54,16 @@ class Operation:
         return "UPDATE" if self.kind == "update" else "CREATE"
 
     def segments(self):
-        return self.path.strip("/").split("/")
+        return [s for s in self.path.split("/") if s]
 
     def parameters(self):
         """[(name, the literal before it)] of the path."""
         segments = self.segments()
-        return [(s.strip("{}").rstrip("*"), segments[i - 1] if i else "") for i, s in enumerate(segments) if s[0] == "{"]
+        return [(s.strip("{}").rstrip("*"), segments[i - 1] if i else "") for i, s in enumerate(segments) if s.startswith("{")]
 
     def collection(self):
         """The last literal of the path when nothing follows it."""
-        last = self.segments()[-1]
+        last = (self.segments() or ["{"])[-1]
         return None if last.startswith("{") else last
 
     def __str__(self):

@@ -46,7 +46,7 @@ def _volume(w, who):
 
 
 def _snapshot(w, who):
-    body = {"snapshot": {"volume_id": w.get("volume_volume", who), "force": True, "name": w.name()}}
+    body = {"snapshot": {"volume_id": _volume(w, who), "force": True, "name": w.name()}}
     snapshot = w.ask("POST", "/volume/v3/snapshots", body, w.owner(who))["snapshot"]["id"]
     _wait(w, "snapshot", "/volume/v3/snapshots/" + snapshot, who, "snapshot", lambda s: s["status"] != "creating")
     return snapshot
@@ -114,7 +114,7 @@ def _access_rule(w, who):
 
 def _trust(w, who):
     person = "user" if who == "own" else "other-member"
-    body = {"trust": {"trustor_user_id": w.users[person], "trustee_user_id": w.users["own-reader"], "impersonation": False,
+    body = {"trust": {"trustor_user_id": w.users[person], "trustee_user_id": w.get("identity_user", "other"), "impersonation": False,
                       "project_id": w.projects["other"],
                       "roles": [{"name": "plain" if person == "user" else "member"}]}}
     return w.ask("POST", "/identity/v3/OS-TRUST/trusts", body, w.tokens[person])["trust"]["id"]
@@ -177,13 +177,13 @@ def _consumer(w, who):
 
 
 def _image_member(w, who):
-    w.client.send("POST", "/image/v2/images/%s/members" % w.get("image_image", who), w.owner(who),
-                  {"member": w.projects["other" if who == "own" else "own"]})
-    return w.projects["other" if who == "own" else "own"]
+    member = ABSENT.replace("-", "")
+    w.client.send("POST", "/image/v2/images/%s/members" % w.get("image_image", who), w.owner(who), {"member": member})
+    return member
 
 
-def _tag(w, who):
-    return "example-tag"
+def _qos(w, who):
+    return w.ask("POST", "/volume/v3/qos-specs", {"qos_specs": {"name": w.name()}})["qos_specs"]["id"]
 
 
 RULES = [{"local": [{"user": {"name": "{0}"}}], "remote": [{"type": "UserName"}]}]
@@ -204,14 +204,20 @@ MAKERS = {
     "identity_mapping": _named("/identity/v3/OS-FEDERATION/mappings/", "mapping"),
     "identity_service_provider": _named("/identity/v3/OS-FEDERATION/service_providers/", "service_provider"),
     "identity_protocol": _protocol, "compute_keypair": _keypair, "placement_trait": _trait, "placement_class": _class,
-    "image_member": _image_member,
+    "image_member": _image_member, "volume_qos": _qos,
 }
 
 FIELDS = {
+    ("identity_mapping", "rules"): RULES,
+    ("identity_trust", "trustor_user_id"): lambda w, who: w.users["user"],
+    ("identity_trust", "trustee_user_id"): lambda w, who: w.get("identity_user", "other"),
+    ("identity_trust", "project_id"): lambda w, who: w.projects["other"],
+    ("identity_trust", "roles"): lambda w, who: [{"name": "plain"}],
     ("network_subnet", "network_id"): lambda w, who: w.get("network_network", who),
     ("network_subnet", "ip_version"): 4, ("network_subnet", "cidr"): lambda w, who: w.cidr(),
     ("network_subnetpool", "prefixes"): lambda w, who: [w.cidr()],
     ("network_address_scope", "ip_version"): 4, ("network_address_scope", "name"): lambda w, who: w.name(),
+    ("network_security_group_rule", "remote_ip_prefix"): lambda w, who: w.cidr(),
     ("network_floatingip", "floating_network_id"): external,
     ("network_rbac", "object_type"): "network", ("network_rbac", "action"): "access_as_shared",
     ("network_rbac", "object_id"): lambda w, who: w.get("network_network", who),
@@ -219,7 +225,7 @@ FIELDS = {
     ("identity_credential", "type"): "cert", ("identity_credential", "user_id"): lambda w, who: w.users["user"],
     ("identity_credential", "project_id"): lambda w, who: w.projects[who],
     ("identity_endpoint", "interface"): "public",
-    ("identity_new_password", "original_password"): "password-of-user",
+    ("identity_new_password", "original_password"): "not the password",
     ("volume_create_input", "size"): 1,
     ("volume_snapshot_create_input", "volume_id"): lambda w, who: w.get("volume_volume", who),
     ("compute_server_new", "flavor_ref"): lambda w, who: w.get("compute_flavor"),
@@ -228,6 +234,8 @@ FIELDS = {
     ("compute_server_group", "policy"): "affinity",
     ("compute_resize", "flavor_ref"): lambda w, who: w.get("compute_flavor", "other"),
     ("compute_rebuild", "image_ref"): lambda w, who: w.get("image_image", who),
+    ("compute_attachment_change", "volume_id"): lambda w, who: w.get("volume_volume", who),
+    ("network_qos_dscp_marking", "dscp_mark"): 8, ("network_qos_alias_dscp_marking", "dscp_mark"): 8,
     ("compute_attachment_new", "volume_id"): lambda w, who: w.get("volume_volume", who),
     ("placement_class", "name"): lambda w, who: "CUSTOM_" + w.name().upper().replace("-", "_"),
 }
@@ -265,11 +273,11 @@ ABSENT = "00000000-0000-4000-8000-000000000000"
 
 
 def _service_of_compute(w, who):
-    return w.ask("GET", "/compute/v2.1/os-services")["services"][0]["id"]
+    return str(w.ask("GET", "/compute/v2.1/os-services", minor=w.minor)["services"][0]["id"])
 
 
 def _hypervisor(w, who):
-    return str(w.ask("GET", "/compute/v2.1/os-hypervisors")["hypervisors"][0]["id"])
+    return str(w.ask("GET", "/compute/v2.1/os-hypervisors", minor=w.minor)["hypervisors"][0]["id"])
 
 
 def _host(w, who):
@@ -298,6 +306,7 @@ PARAMETERS = {
     ("compute", "os-hosts"): _host, ("compute", "os-quota-sets"): _whose, ("compute", "os-quota-class-sets"): "default",
     ("compute", "os-simple-tenant-usage"): _whose, ("compute", "versions"): "v2.1", ("compute", "extensions"): "servers",
     ("network", "quotas"): _whose, ("network", "agents"): _agent, ("network", "extensions"): "router",
+    ("network", "rule-types"): "bandwidth_limit",
     ("volume", "os-quota-sets"): _whose, ("volume", "os-quota-class-sets"): "default", ("volume", "extensions"): "OS-X",
     ("volume", "os-hosts"): _host, ("volume", "capabilities"): _host, ("volume", "clusters"): "none",
     ("volume", "messages"): ABSENT, ("volume", "backups"): ABSENT, ("volume", "groups"): ABSENT,

@@ -25,7 +25,7 @@ class World:
         self.services = declared.load()
         self.wanted = [self.services[name] for name in services or self.services]
         self.resources = {r.name: r for s in self.services.values() for r in s.resources}
-        self.made, self.counter, self.making = {}, 0, []
+        self.made, self.counter, self.making, self.minor = {}, 0, [], None
         self.cloud = Cloud(agent=True)
         os.environ.setdefault("ASAN_OPTIONS", "quarantine_size_mb=8")
         self.cloud.start()
@@ -46,7 +46,7 @@ class World:
         for name in ("plain", "service"):
             if name not in self.roles:
                 self.roles[name] = self.ask("POST", "/identity/v3/roles", {"role": {"name": name}})["role"]["id"]
-        self.projects, self.users, self.tokens = {}, {}, {"nobody": None}
+        self.projects, self.users, self.logins, self.tokens = {}, {}, {}, {"nobody": None}
         for who in ("own", "other"):
             self.projects[who] = self.ask("POST", "/identity/v3/projects", {"project": {"name": who}})["project"]["id"]
         for who in ("own", "other"):
@@ -58,7 +58,8 @@ class World:
         self._person("service", "service", project=self.projects["other"])
         # whose user the examples belong to, with no role on their project
         self._person("user", "none", project=self.projects["other"])
-        self.tokens["unscoped"] = self.cloud.login("own-member", "password-of-own-member", unscoped=True)
+        self.logins["unscoped"] = lambda: self.cloud.login("own-member", "password-of-own-member", unscoped=True)
+        self.renew("unscoped")
         assert admin
 
     def _person(self, name, role, project=None, domain=None, system=False):
@@ -67,7 +68,12 @@ class World:
         self.ask("PUT", "/identity/v3/%s/users/%s/roles/%s" % (where, user["id"],
                                                                self.roles["plain" if role == "none" else role]))
         self.users[name] = user["id"]
-        self.tokens[name] = self.cloud.login(name, "password-of-" + name, project=project, domain=domain, system=system)
+        self.logins[name] = lambda: self.cloud.login(name, "password-of-" + name, project=project, domain=domain, system=system)
+        self.renew(name)
+
+    def renew(self, name):
+        """A new token for a caller whose last one was revoked."""
+        self.tokens[name] = self.logins[name]()
 
     def _room(self):
         """No quota is in the way."""
@@ -80,6 +86,9 @@ class World:
             self.ask("PUT", "/compute/v2.1/os-quota-sets/" + project, {"quota_set": dict.fromkeys(compute, -1)})
             self.ask("PUT", "/volume/v3/os-quota-sets/" + project, {"quota_set": dict.fromkeys(volume, -1)})
 
+        for who in self.projects:           # made when it is first looked for
+            self.ask("GET", "/network/v2.0/security-groups", None, self.owner(who))
+
     # ---- asking ----
 
     def ask(self, method, path, body=None, token=None, minor=None, **more):
@@ -90,7 +99,7 @@ class World:
             headers = list(service.version_header(service.versions["most"] if minor is None else minor).items())
         answer = self.client.send(method, path, token or self.admin, body, headers, **more)
         if answer.status >= 300 or answer.status == 0:
-            raise NoExample("%s %s %s: %d %s" % (method, path, body, answer.status, answer.text[:400]))
+            raise NoExample("%d %s; %s %s %s" % (answer.status, answer.text[:200], method, path, body))
         return answer.json
 
     def name(self, word="example"):
@@ -132,11 +141,28 @@ class World:
         op = self.creator(resource)
         if not op:
             raise NoExample("%s has no operation that makes one" % name)
-        body = self.wrap(op, self.example(self.resources[op.input] if op.input else resource, who, "CREATE", op.minor))
-        answer = self.ask(op.method, self.path(op, who), body, self.owner(who), op.minor)
+        taken = self.resources[op.input] if op.input else resource
+        for again in (True, False):
+            body = self.wrap(op, self.example(taken, who, "CREATE", op.minor))
+            try:
+                answer = self.ask(op.method, self.path(op, who), body, self.owner(who), op.minor)
+                break
+            except NoExample as error:
+                if not again or not str(error).startswith("409"):
+                    raise
+                self.drop_below(op, taken, who)     # its parent has one already: another parent
         made = answer.get(resource.singular, answer) if isinstance(answer, dict) else None
         key = resource.key()
         return str(made[key.json] if key and key.json in made else made["id"])
+
+    def drop_below(self, op, resource, who):
+        """Forgets what an example is made with: its path's and its fields' resources."""
+        below = [op.service.collections.get(before) for _, before in op.parameters()]
+        names = {target.name for target in below if target}
+        names |= {field.refers or self.by_singular(op.service, field.name[:-3]) for field in resource.fields
+                  if field.name.endswith("_id")}
+        for name in names - {None, "identity_user", "identity_project", "identity_domain"}:
+            self.drop(name, who)
 
     @staticmethod
     def creator(resource):
@@ -159,7 +185,7 @@ class World:
 
     def value(self, resource, field, who="own", minor=9999):
         """A good value of the field."""
-        made = FIELDS.get((resource.name, field.name))
+        made = FIELDS.get((resource.name, field.name), FIELDS.get((resource.name, field.json)))
         if made is not None:
             return made(self, who) if callable(made) else made
         if field.type in ("UUID", "TEXT") and (field.refers or field.name.endswith("_id")):
@@ -200,14 +226,24 @@ class World:
     def wrap(self, op, inner):
         return inner if op.key is None else {op.key: inner}
 
+    def target(self, op, before):
+        """The resource that lies below a word of the path."""
+        before = before[6:] if before.startswith("alias_") else before      # another name of the same
+        named = COLLECTIONS.get((op.service.folder, before))
+        return self.resources[named] if named else op.service.collections.get(before)
+
+    @staticmethod
+    def recipe(op, name, before):
+        keys = ((op.resource.name, name), (op.service.folder, before, name), (op.service.folder, before))
+        return next((PARAMETERS[key] for key in keys if key in PARAMETERS), None)
+
     def parameter(self, op, name, before, who="own"):
         """A value for a parameter of the path that names something real."""
-        for key in ((op.resource.name, name), (op.service.folder, before, name), (op.service.folder, before)):
-            if key in PARAMETERS:
-                made = PARAMETERS[key]
-                return made(self, who) if callable(made) else made
-        target = COLLECTIONS.get((op.service.folder, before))
-        target = self.resources.get(target) if target else op.service.collections.get(before)
+        self.minor = op.minor
+        made = self.recipe(op, name, before)
+        if made is not None:
+            return made(self, who) if callable(made) else made
+        target = self.target(op, before)
         if target is None:
             raise NoExample("what is {%s} after '%s' in %s?" % (name, before, op))
         return self.get(target.name, who)

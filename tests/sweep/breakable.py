@@ -22,6 +22,7 @@ import uuid
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "api"))
 from cloud import FAKES, PROGRAM, Cloud, free_port  # noqa: E402
+from state import State  # noqa: E402
 
 TIMEOUT = 60        # seconds until something that does not settle counts as stuck
 
@@ -49,8 +50,12 @@ class Template:
     def make(self, prepare):
         cloud = Cloud(agent=True)
         cloud.start()
+        cloud.state = State(cloud)
+        client = Client(cloud)
         try:
-            prepare(Client(cloud))
+            prepare(client)
+            client.quiet()
+            cloud.state.close()
         finally:
             for process in reversed(cloud.processes):
                 process.send_signal(signal.SIGTERM)
@@ -84,8 +89,8 @@ WAY = WAYS[os.environ.get("HANEUL_SWEEP", "boundaries")]
 
 
 class Breakable(Cloud):
-    """'crash': role -> number of the boundary at which it dies, or "count". 'environment': role -> variables;
-    'settings' and 'drivers' are options, the latter of the agent alone."""
+    """'template' null: a new cloud. 'crash': role -> number of the boundary at which it dies, or "count". 'environment':
+    role -> variables; 'settings' and 'drivers' are options, the latter of the agent alone."""
 
     def __init__(self, template, crash=None, environment=None, settings=(), drivers=FAKES, parent=None):
         super().__init__(agent=True, settings=settings)
@@ -96,11 +101,13 @@ class Breakable(Cloud):
         self.parent = parent
         self.roles = {}
         self.deaths = []
+        self.real = drivers != FAKES        # guests boot
 
     def start(self, timeout=60):
         self.data = tempfile.mkdtemp(prefix="haneul-sweep-", dir=self.parent)
         os.chmod(self.data, 0o755)
-        self.database = self.template.copy(self.data)
+        if self.template:
+            self.database = self.template.copy(self.data)
         open(os.path.join(self.data, "test.log"), "w").close()
         self.listen = "127.0.0.1:%d" % free_port()
         self.url = "http://" + self.listen
@@ -318,6 +325,14 @@ class Client:
             if time.monotonic() > end:
                 raise Stuck("%s did not come" % what)
             time.sleep(0.02)
+
+    def answered(self, condition):
+        """What condition() is, or nothing when its request was not answered."""
+        try:
+            return condition()
+        except Lost:
+            self.recover()
+            return None
 
     def comes(self, condition, timeout=6):
         try:

@@ -27,9 +27,9 @@ def converge(client, wanted, settle=SETTLE):
         client.settle()
 
 
-def live(template, life, crash=None, expected=None, disturb=None, settle=SETTLE, **options):
+def live(template, life, crash=None, expected=None, disturb=None, settle=SETTLE, prepared=None, **options):
     """Lives one life. Returns {"checkpoints": [(name, dump)], "faults": [...], ...}. 'disturb(cloud, over)' runs beside
-    it in a thread, until the event 'over'. The rest are options of Breakable."""
+    it in a thread, until the event 'over'; 'prepared(client)' runs before it. The rest are options of Breakable."""
     over = threading.Event()
     cloud = Breakable(template, crash, **options)
     result = {"checkpoints": [], "faults": [], "boundaries": {}, "deaths": [], "log": "", "seconds": 0}
@@ -38,6 +38,8 @@ def live(template, life, crash=None, expected=None, disturb=None, settle=SETTLE,
         cloud.start()
         cloud.state = State(cloud)
         client = Client(cloud)
+        if prepared:
+            prepared(client)
 
         def checkpoint(name):
             client.quiet()
@@ -69,8 +71,7 @@ def live(template, life, crash=None, expected=None, disturb=None, settle=SETTLE,
         if getattr(cloud, "state", None):
             cloud.state.close()
         codes = cloud.stop()
-        late = -WAY["signal"] if cloud.crash else 0        # its moment came while it was told to stop
-        if any(code not in (0, late) for code in codes):
+        if any(code and not (crash and code == -WAY["signal"]) for code in codes):
             result["faults"].append("a role ended with %s" % codes)
             result["log"] = result["log"] or "(gone)"
     result["seconds"] = time.monotonic() - began

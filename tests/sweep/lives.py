@@ -7,16 +7,22 @@ COMPUTE, IMAGE, NETWORK, VOLUME = "/compute/v2.1", "/image/v2/images", "/network
 NO_HOST = "No valid host"
 
 
-def prepare(client):
-    """What all lives find: flavors, an image, a network with a router to the outside, a second project."""
+def prepare(client, image_file=None):
+    """What all lives find: flavors, an image (of a file, or zeros), a network with a router to the outside, a second
+    project."""
     def make(path, body, expect=(200, 201, 202)):
         status, answer = client.request("POST", path, body)
         assert status in expect, (path, status, answer)
         return answer
-    for name, ram, disk in (("small", 64, 1), ("large", 128, 2)):
+    more = 128 if image_file else 0
+    for name, ram, disk in (("small", 64 + more, 1), ("large", 128 + more, 2)):
         make(COMPUTE + "/flavors", {"flavor": {"id": name, "name": name, "ram": ram, "vcpus": 1, "disk": disk}})
-    image = make(IMAGE, {"name": "base", "disk_format": "raw", "container_format": "bare", "visibility": "public"})["id"]
-    status, answer = client.request("PUT", "%s/%s/file" % (IMAGE, image), b"\0" * 65536)
+    image = make(IMAGE, {"name": "base", "disk_format": "qcow2" if image_file else "raw", "container_format": "bare", "visibility": "public"})["id"]
+    content = b"\0" * 65536
+    if image_file:
+        with open(image_file, "rb") as file:
+            content = file.read()
+    status, answer = client.request("PUT", "%s/%s/file" % (IMAGE, image), content)
     assert status == 204, answer
     outside = make(NETWORK + "/networks", {"network": {"name": "outside", "router:external": True}})["network"]["id"]
     make(NETWORK + "/subnets", {"subnet": {"network_id": outside, "cidr": "203.0.113.0/24", "ip_version": 4,
@@ -105,6 +111,15 @@ def volume(client, name, **fields):
     raise Stuck("no host for a volume")
 
 
+def booted(client, server):
+    """A real guest listens to its power button only when it is up."""
+    if getattr(client.cloud, "real", False):
+        def console():
+            status, answer = client.request("POST", "%s/servers/%s/action" % (COMPUTE, server), {"os-getConsoleOutput": {}})
+            return status == 200 and "BOOT COMPLETE" in answer["output"]
+        client.until(lambda: client.answered(console), "the guest", 240)
+
+
 def port_of(client, server):
     ports = client.get("%s/ports?device_id=%s" % (NETWORK, server))["ports"]
     return ports[0]["id"]
@@ -119,11 +134,14 @@ def server_life(client, checkpoint):
     address = client.make(NETWORK + "/floatingips", "floatingip",
                           {"floating_network_id": outside, "port_id": port_of(client, server), "description": "of-one"},
                           NETWORK + "/floatingips?description=of-one")
+    booted(client, server)
     act(client, server, "os-stop", None, status("SHUTOFF"))
     act(client, server, "os-start", None, status("ACTIVE"))
+    booted(client, server)
     act(client, server, "resize", {"flavorRef": "large"}, status("VERIFY_RESIZE"))
     act(client, server, "confirmResize", None, status("ACTIVE"))
     checkpoint("confirmed")
+    booted(client, server)
     act(client, server, "os-stop", None, status("SHUTOFF"))
     large = "%s/flavors" % COMPUTE
     client.change("POST", large, {"flavor": {"id": "huge", "name": "huge", "ram": 256, "vcpus": 2, "disk": 4}},
@@ -142,6 +160,7 @@ def server_life(client, checkpoint):
 def attach_life(client, checkpoint):
     disk = volume(client, "disk")
     server = boot(client, "two")
+    booted(client, server)
     act_image = client.change("POST", "%s/servers/%s/action" % (COMPUTE, server), {"createImage": {"name": "copy"}},
                               lambda: (client.get(IMAGE + "?name=copy")["images"] or [None])[0])
     image = act_image.get("image_id") or act_image["id"]
@@ -165,6 +184,7 @@ def attach_life(client, checkpoint):
     client.until(lambda: volume_is(client, disk, "available"), "the detachment")
     act(client, server, "rebuild", {"imageRef": image, "name": "two"},
         lambda shown: shown["status"] == "ACTIVE" and shown["image"]["id"] == image)
+    booted(client, server)
     act(client, server, "shelve", None, status("SHELVED_OFFLOADED"))
     checkpoint("shelved")
     act(client, server, "unshelve", None, status("ACTIVE"))

@@ -15,6 +15,8 @@ LOGS = {"rest_task", "rest_periodic", "compute_action", "image_task", "volume_me
 # Columns that differ between two runs of the same: secrets, counters of changes, times of changes.
 COLUMNS = {"admin_pass", "password", "updated_at", "generation", "revision_number", "revision", "reservation_id", "salt",
            "crypt_hash", "user_data_key", "number", "last_seen", "heartbeat_timestamp", "started_at"}
+# Columns that say what a guest wrote to its disk.
+CONTENT = {"size", "checksum", "os_hash_value"}
 ID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|\b[0-9a-f]{32}\b")
 BLURS = [(re.compile(r"fa:16:3e(:[0-9a-f]{2}){3}"), "MAC"), (re.compile(r"tap[0-9a-f-]{11}"), "TAP"),
          (re.compile(r"instance-[0-9a-f]{8}"), "INSTANCE"), (re.compile(r"127\.0\.0\.1:\d+"), "ADDRESS"), (re.compile(r"/tmp/haneul-[a-z]+-\w+"), "DATA"),
@@ -26,6 +28,7 @@ class State:
     def __init__(self, cloud):
         self.cloud = cloud
         self.psql = self.sqlite = None
+        self.forgotten = set()
 
     def close(self):
         if self.psql:
@@ -71,6 +74,19 @@ class State:
             self.sqlite.row_factory = sqlite3.Row
         return [dict(row) for row in self.sqlite.execute(sql)]
 
+    def execute(self, sql):
+        """Changes rows behind the cloud's back."""
+        if self.cloud.database:
+            subprocess.run(["psql", "-qX", "-v", "ON_ERROR_STOP=1", "-d", self.cloud.database, "-c", sql], check=True)
+            return
+        with sqlite3.connect("%s/api/haneul.db" % self.cloud.data, timeout=20) as link:
+            link.execute(sql)
+        link.close()
+
+    def forget(self, table, key):
+        """From now on the row is not in the dump."""
+        self.forgotten.add((table, key))
+
     def tasks(self):
         return self.query("SELECT id, kind, resource_id, running, attempts, error FROM rest_task")
 
@@ -86,11 +102,14 @@ class State:
             if table in LOGS:
                 continue
             for row in self.query("SELECT * FROM %s" % table):
+                if (table, row.get("id")) in self.forgotten:
+                    continue
                 if table == "compute_server" and row["deleted"] and not row["launched_at"]:
                     continue        # made while its host was away, and taken back
                 if row.get("fault") and "No valid host" in row["fault"]:
                     row["fault"] = None
-                shown = {key: value for key, value in row.items() if key not in COLUMNS}
+                shown = {key: value for key, value in row.items()
+                         if key not in COLUMNS and not (self.cloud.real and key in CONTENT)}
                 yield "%s %s" % (table, json.dumps(shown, sort_keys=True, default=str))
 
     # ---- the data directory ----
@@ -99,7 +118,7 @@ class State:
         root = self.cloud.data
         for folder, folders, names in os.walk(root):
             if folder == root:
-                folders[:] = [name for name in folders if name not in ("api", "run", "log")]
+                folders[:] = [name for name in folders if name not in ("api", "run", "log", "engines")]
                 names = [name for name in names if name != "test.log"]
             for name in names:
                 path = os.path.join(folder, name)
@@ -108,7 +127,7 @@ class State:
                     if shown.startswith("fake/"):
                         with open(path, errors="replace") as file:
                             yield "file %s %s" % (shown, file.read().strip())
-                    elif shown.split("/")[0] in ("images", "volumes-fake"):
+                    elif shown.split("/")[0] in ("images", "volumes-fake") and not self.cloud.real:
                         yield "file %s of %d bytes" % (shown, os.path.getsize(path))
                     else:
                         yield "file %s" % shown

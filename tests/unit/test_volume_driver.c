@@ -154,6 +154,20 @@ TEST(file_volumes_have_the_bytes_of_their_source_and_are_sparse) {
     end();
 }
 
+TEST(what_a_killed_conversion_left_goes_at_the_next_start) {
+    const char *scratch;
+    FILE *file;
+
+    begin("file");
+    scratch = arena_printf(arena, "%s/volumes/convert-Ab12Cd", host.data);
+    check(!mkdir(scratch, 0700));
+    file = fopen(arena_printf(arena, "%s/raw", scratch), "we");
+    check(file && !fclose(file));
+    check(volume_agent_start(&host));
+    check(access(scratch, F_OK) != 0);
+    end();
+}
+
 TEST(a_volume_is_not_made_of_a_larger_image) {
     begin("file");
     image_write("x");

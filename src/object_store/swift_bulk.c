@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Bulk deletion, and the report that bulk operations end with. */
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "object_store/swift_parts.h"
+
+enum { MAX_DELETES = 10000, MAX_BODY = MAX_DELETES * 4096 };
+
+void swift_bulk_error(struct swift *sw, struct swift_bulk *bulk, const char *path, int status, const char *what) {
+    bulk->errors = arena_grow(sw->arena, bulk->errors, bulk->error_count, sizeof *bulk->errors);
+    bulk->errors[bulk->error_count++] = (struct swift_bulk_error){
+        path, arena_printf(sw->arena, "%d %s", status, *what ? what : status_title(status))};
+    if (status == 401 || status == 403) {
+        bulk->denied = status;
+    }
+}
+
+void swift_bulk_delete_object(struct swift *sw, struct swift_bulk *bulk, const char *container, const char *name) {
+    struct store_change change = {.arena = sw->arena, .account = sw->account, .container = container, .name = name,
+                                  .version = STORE_CURRENT};
+    const char *path = arena_printf(sw->arena, "/%s/%s", container, name);
+    struct store_find find = {.account = sw->account, .container = container};
+    struct store_found found;
+    enum store_result result = store_find(sw->arena, &find, &found);
+
+    if (result == STORE_OK && !swift_may(sw, sw->account, &found.container, true)) {
+        swift_bulk_error(sw, bulk, path, sw->call->caller.user_id ? 403 : 401, "");
+        return;
+    }
+    result = result == STORE_OK ? store_delete_object(&change) : result;
+    if (result == STORE_OK) {
+        bulk->done++;
+    } else if (result == STORE_MISSING || result == STORE_NO_CONTAINER) {
+        bulk->missing++;
+    } else {
+        swift_bulk_error(sw, bulk, path, result == STORE_FULL ? 507 : 503, "");
+    }
+}
+
+static void delete_container(struct swift *sw, struct swift_bulk *bulk, const char *container) {
+    struct store_change change = {.arena = sw->arena, .account = sw->account, .container = container};
+    const char *path = arena_printf(sw->arena, "/%s", container);
+    enum store_result result;
+
+    if (!sw->owner) {
+        swift_bulk_error(sw, bulk, path, sw->call->caller.user_id ? 403 : 401, "");
+        return;
+    }
+    result = store_delete_container(&change);
+    if (result == STORE_OK) {
+        bulk->done++;
+    } else if (result == STORE_NO_CONTAINER) {
+        bulk->missing++;
+    } else {
+        swift_bulk_error(sw, bulk, path, result == STORE_NOT_EMPTY ? 409 : 503, "");
+    }
+}
+
+/* ---- the report ---- */
+
+static void write_text(struct buf *out, const struct swift_bulk *bulk, const char *word, const char *status) {
+    buf_printf(out, "%s: %zu\n", word, bulk->done);
+    if (!strcmp(word, "Number Deleted")) {
+        buf_printf(out, "Number Not Found: %zu\n", bulk->missing);
+    }
+    buf_printf(out, "Response Body: %s\nResponse Status: %s\nErrors:\n", bulk->body ? bulk->body : "", status);
+    for (size_t i = 0; i < bulk->error_count; i++) {
+        struct buf path = {0};
+
+        http_encode(&path, bulk->errors[i].path, "/");
+        buf_printf(out, "%s, %s\n", path.at, bulk->errors[i].status);
+        buf_release(&path);
+    }
+}
+
+static void write_json(struct swift *sw, struct buf *buf, const struct swift_bulk *bulk, const char *word, const char *status) {
+    struct json_out out = {.buf = buf};
+
+    json_map(&out);
+    json_put_int(&out, word, (int64_t)bulk->done);
+    if (!strcmp(word, "Number Deleted")) {
+        json_put_int(&out, "Number Not Found", (int64_t)bulk->missing);
+    }
+    json_put_text(&out, "Response Body", bulk->body ? bulk->body : "");
+    json_put_text(&out, "Response Status", status);
+    json_key(&out, "Errors");
+    json_list(&out);
+    for (size_t i = 0; i < bulk->error_count; i++) {
+        struct buf path = {0};
+
+        http_encode(&path, bulk->errors[i].path, "/");
+        json_list(&out);
+        json_text(&out, arena_text(sw->arena, path.at));
+        json_text(&out, bulk->errors[i].status);
+        json_list_end(&out);
+        buf_release(&path);
+    }
+    json_list_end(&out);
+    json_map_end(&out);
+}
+
+bool swift_bulk_respond(struct swift *sw, const struct swift_bulk *bulk, const char *word) {
+    const char *accept = swift_request_header(sw, "Accept");
+    bool json = accept && strcasestr(accept, "application/json");
+    struct http_request *http = sw->http;
+    const char *status = bulk->status ? bulk->status
+                         : bulk->denied ? arena_printf(sw->arena, "%d %s", bulk->denied, status_title(bulk->denied))
+                         : bulk->error_count ? "400 Bad Request"
+                         : !strcmp(word, "Number Deleted") ? "200 OK" : "201 Created";
+
+    if (!bulk->status && !bulk->error_count && !bulk->done && !bulk->missing) {
+        status = "400 Bad Request";
+    }
+    http->response.status = 200;
+    swift_header(sw, "Content-Type", json ? "application/json" : "text/plain; charset=utf-8");
+    if (json) {
+        write_json(sw, &http->response.body, bulk, word, status);
+    } else {
+        write_text(&http->response.body, bulk, word, status);
+    }
+    return true;
+}
+
+/* ---- POST or DELETE ?bulk-delete ---- */
+
+bool swift_bulk_delete_begin(struct swift *sw) {
+    sw->http->max_body = MAX_BODY;
+    sw->http->on_worker = true;
+    return true;
+}
+
+bool swift_bulk_delete(struct swift *sw) {
+    const struct buf *body = &sw->http->body;
+    struct swift_bulk bulk = {0};
+    const char *at = body->at ? body->at : "";
+    size_t count = 0;
+
+    while (*at) {
+        size_t size = strcspn(at, "\n"), trimmed = size;
+        const char *path, *container, *name;
+
+        while (trimmed && strchr(" \r\t", at[trimmed - 1])) {
+            trimmed--;
+        }
+        path = trimmed ? http_decode(sw->arena, at, trimmed, false) : "";
+        at += size + (at[size] == '\n');
+        if (path && !*path) {
+            continue;
+        }
+        if (++count > MAX_DELETES) {
+            bulk.status = "413 Request Entity Too Large";
+            bulk.body = arena_printf(sw->arena, "Maximum Bulk Deletes: %d per request", MAX_DELETES);
+            break;
+        }
+        if (!path) {
+            swift_bulk_error(sw, &bulk, "?", 412, "");
+        } else if (swift_split_path(sw->arena, path, &container, &name)) {
+            swift_bulk_delete_object(sw, &bulk, container, name);
+        } else {
+            char *only = arena_text(sw->arena, path + (*path == '/'));
+
+            only[strcspn(only, "/")] = 0;
+            delete_container(sw, &bulk, only);
+        }
+    }
+    return swift_bulk_respond(sw, &bulk, "Number Deleted");
+}

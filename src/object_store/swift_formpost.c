@@ -1,0 +1,333 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * FormPost: a browser's HTML form (multipart/form-data), signed beforehand by an owner, whose files become objects below a
+ * prefix. Fields come first; the signature is checked at the first file. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "object_store/swift_parts.h"
+#include "rest/dispatch.h"
+
+enum { MAX_HEAD = 8 * 1024, MAX_FIELD = 4096, MAX_FIELDS_SIZE = 64 * 1024 };
+
+enum state { PREAMBLE, HEAD, FIELD, FILE_BYTES, OVER };
+
+struct form {
+    struct swift *sw;
+    const char *boundary;           /* "\r\n--boundary" */
+    size_t boundary_size;
+    struct buf held;                /* bytes not dealt with yet */
+    enum state state;
+    bool failed;                    /* answered */
+    bool checked;
+    struct store_meta fields;
+    size_t fields_size;
+    const char *field;              /* name of the field under way */
+    struct buf value;
+    int64_t file_count, file_size, max_count, max_size;
+    struct arena *arena;            /* of the file under way */
+    struct store_upload *upload;
+    const char *name, *type;
+};
+
+static bool fail_form(struct form *form, int status, const char *message) {
+    form->failed = true;
+    form->state = OVER;
+    swift_error(form->sw, status, "FormPost: %s", message);
+    return false;
+}
+
+static const char *field(const struct form *form, const char *name) {
+    const char *value = store_meta_get(&form->fields, name);
+
+    return value ? value : "";
+}
+
+/* ---- the signature ---- */
+
+static bool signature_fits(struct form *form) {
+    struct swift *sw = form->sw;
+    const char *signature = field(form, "signature"), *keys[SWIFT_KEYS], *digest = swift_digest_of(sw, &signature);
+    size_t of_account, count = digest ? swift_signing_keys(sw, keys, &of_account) : 0;
+    const char *const roots[] = {sw->call->service->prefix, ""};
+
+    for (int i = 0; i < 2 && count; i++) {
+        const char *text = arena_printf(sw->arena, "%s/v1/%s/%s%s%s\n%s\n%s\n%s\n%s", roots[i], sw->account, sw->container,
+                                        sw->object ? "/" : "", sw->object ? sw->object : "", field(form, "redirect"),
+                                        field(form, "max_file_size"), field(form, "max_file_count"), field(form, "expires"));
+
+        if (swift_signature_fits(sw, digest, signature, keys, count, text)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool check_form(struct form *form) {
+    const char *numbers[] = {field(form, "expires"), field(form, "max_file_size"), field(form, "max_file_count")};
+
+    if (form->checked) {
+        return true;
+    }
+    form->checked = true;
+    for (int i = 0; i < 3; i++) {
+        if (!*numbers[i] || strspn(numbers[i], "0123456789") != strlen(numbers[i]) || strlen(numbers[i]) > 17) {
+            return fail_form(form, 400, "expires, max_file_size and max_file_count must be numbers");
+        }
+    }
+    if (strtoll(numbers[0], NULL, 10) <= clock_now() / SECOND) {
+        return fail_form(form, 401, "Form Expired");
+    }
+    if (!signature_fits(form)) {
+        return fail_form(form, 401, "Invalid Signature");
+    }
+    form->max_size = strtoll(numbers[1], NULL, 10);
+    form->max_count = strtoll(numbers[2], NULL, 10);
+    form->sw->allowed = true;
+    return true;
+}
+
+/* ---- parts ---- */
+
+/* The value of name="value" in a header, in the arena; null when absent. */
+static const char *attribute(struct arena *arena, const char *header, const char *name) {
+    const char *at = header;
+    size_t size = strlen(name);
+
+    while ((at = strcasestr(at, name)) != NULL) {
+        if ((at == header || strchr("; \t", at[-1])) && at[size] == '=' && at[size + 1] == '"') {
+            const char *value = at + size + 2;
+
+            return arena_text_size(arena, value, strcspn(value, "\"\r\n"));
+        }
+        at += size;
+    }
+    return NULL;
+}
+
+static const char *part_header(struct arena *arena, const char *head, const char *name) {
+    size_t size = strlen(name);
+
+    while (*head) {
+        size_t line = strcspn(head, "\r\n");
+
+        if (!strncasecmp(head, name, size) && head[size] == ':') {
+            head += size + 1;
+            head += strspn(head, " \t");
+            return arena_text_size(arena, head, strcspn(head, "\r\n"));
+        }
+        head += line;
+        head += strspn(head, "\r\n");
+    }
+    return NULL;
+}
+
+static bool begin_file(struct form *form, const char *head, const char *name) {
+    struct swift *sw = form->sw;
+    const char *type = part_header(sw->arena, head, "Content-Type"), *slash = strrchr(name, '/');
+
+    if (!check_form(form)) {
+        return false;
+    }
+    if (form->file_count == form->max_count) {
+        return fail_form(form, 400, "max_file_count exceeded");
+    }
+    name = arena_printf(sw->arena, "%s%s", sw->object ? sw->object : "", slash ? slash + 1 : name);
+    if (strlen(name) > MAX_OBJECT_NAME || !utf8_valid(name, strlen(name))) {
+        return fail_form(form, 400, "a file's name is too long or no UTF-8");
+    }
+    form->file_count++;
+    form->file_size = 0;
+    form->name = name;
+    form->type = type ? type : swift_guess_type(name);
+    form->arena = arena_new(0);
+    form->upload = store_upload_new(form->arena);
+    form->state = FILE_BYTES;
+    return true;
+}
+
+static bool begin_part(struct form *form, const char *head) {
+    struct arena *arena = form->sw->arena;
+    const char *disposition = part_header(arena, head, "Content-Disposition");
+    const char *name = disposition ? attribute(arena, disposition, "name") : NULL;
+    const char *file = disposition ? attribute(arena, disposition, "filename") : NULL;
+
+    form->field = NULL;
+    buf_clear(&form->value);
+    form->state = FIELD;
+    if (file && *file) {
+        return begin_file(form, head, file);
+    }
+    form->field = name;
+    return true;
+}
+
+static bool end_file(struct form *form) {
+    struct swift *sw = form->sw;
+    struct store_change change = {.arena = form->arena, .account = sw->account, .container = sw->container, .name = form->name,
+                                  .upload = form->upload};
+    enum store_result result = store_upload_end(form->upload);
+    const char *at = field(form, "x_delete_at"), *after = field(form, "x_delete_after");
+
+    swift_read_quotas(sw);
+    change.quota_bytes = sw->change.quota_bytes;
+    change.quota_objects = sw->change.quota_objects;
+    change.object.type = form->type;
+    change.object.expires = *at ? strtoll(at, NULL, 10) : *after ? clock_now() / SECOND + strtoll(after, NULL, 10) : 0;
+    result = result == STORE_OK ? store_put_object(&change) : result;
+    arena_free(form->arena);
+    form->arena = NULL;
+    form->upload = NULL;
+    if (result != STORE_CREATED) {
+        form->failed = true;
+        form->state = OVER;
+        swift_failed(sw, result);
+    }
+    return result == STORE_CREATED;
+}
+
+static bool end_part(struct form *form) {
+    if (form->state == FILE_BYTES) {
+        return end_file(form);
+    }
+    if (form->field) {
+        store_meta_set(form->sw->arena, &form->fields, form->field,
+                       arena_text_size(form->sw->arena, form->value.at ? form->value.at : "", form->value.size));
+    }
+    return true;
+}
+
+static bool take(struct form *form, const char *bytes, size_t size) {
+    if (form->state == FILE_BYTES) {
+        form->file_size += (int64_t)size;
+        if (form->file_size > form->max_size) {
+            return fail_form(form, 413, "max_file_size exceeded");
+        }
+        store_upload_add(form->upload, bytes, size);
+        return true;
+    }
+    form->fields_size += size;
+    if (form->value.size + size > MAX_FIELD || form->fields_size > MAX_FIELDS_SIZE) {
+        return fail_form(form, 400, "a field is too long");
+    }
+    buf_put(&form->value, bytes, size);
+    return true;
+}
+
+/* ---- the stream ---- */
+
+static void drop(struct form *form, size_t size) {
+    memmove(form->held.at, form->held.at + size, form->held.size - size);
+    form->held.size -= size;
+}
+
+/* One step over the held bytes; false when more are needed (or it is over). */
+static bool step(struct form *form) {
+    struct buf *held = &form->held;
+    char *found;
+
+    if (form->state == OVER || !held->size) {
+        return false;
+    }
+    if (form->state == HEAD) {
+        if (held->size >= 2 && !memcmp(held->at, "--", 2)) {
+            form->state = OVER;
+            return false;
+        }
+        found = memmem(held->at, held->size, "\r\n\r\n", 4);
+        if (!found) {
+            return held->size > MAX_HEAD ? fail_form(form, 400, "the head of a part is too long") : false;
+        }
+        if (!begin_part(form, arena_text_size(form->sw->arena, held->at, (size_t)(found - held->at)))) {
+            return false;
+        }
+        drop(form, (size_t)(found + 4 - held->at));
+        return true;
+    }
+    found = memmem(held->at, held->size, form->boundary, form->boundary_size);
+    if (!found) {
+        size_t sure = held->size >= form->boundary_size ? held->size - form->boundary_size + 1 : 0;
+
+        if (sure && (form->state == PREAMBLE || take(form, held->at, sure))) {
+            drop(form, sure);
+        }
+        return false;
+    }
+    if (form->state != PREAMBLE && (!take(form, held->at, (size_t)(found - held->at)) || !end_part(form))) {
+        return false;
+    }
+    drop(form, (size_t)(found - held->at) + form->boundary_size);
+    form->state = HEAD;
+    return true;
+}
+
+static bool sink(struct http_request *http, const void *bytes, size_t size) {
+    struct form *form = swift_of(dispatch_call(http))->extra;
+
+    buf_put(&form->held, bytes, size);
+    while (step(form)) {
+    }
+    return form->state != OVER;
+}
+
+static void release(void *pointer) {
+    struct form *form = pointer;
+
+    buf_release(&form->held);
+    buf_release(&form->value);
+    if (form->arena) {
+        arena_free(form->arena);
+    }
+}
+
+bool swift_formpost_begin(struct swift *sw) {
+    const char *type = swift_request_header(sw, "Content-Type"), *at = type ? strcasestr(type, "boundary=") : NULL;
+    struct form *form = ARENA_NEW(sw->arena, struct form);
+    const char *boundary;
+
+    if (sw->looked == STORE_NO_CONTAINER) {
+        return swift_status(sw, 404), false;
+    }
+    if (!at) {
+        return swift_error(sw, 400, "FormPost: the Content-Type names no boundary"), false;
+    }
+    at += 9;
+    boundary = *at == '"' ? arena_text_size(sw->arena, at + 1, strcspn(at + 1, "\"")) :
+               arena_text_size(sw->arena, at, strcspn(at, "; \t"));
+    if (!*boundary || strlen(boundary) > 200) {
+        return swift_error(sw, 400, "FormPost: the boundary is empty or too long"), false;
+    }
+    *form = (struct form){.sw = sw, .boundary = arena_printf(sw->arena, "\r\n--%s", boundary)};
+    form->boundary_size = strlen(form->boundary);
+    arena_defer(sw->arena, release, form);
+    /* The first boundary has no line before it. */
+    buf_put(&form->held, "\r\n", 2);
+    sw->extra = form;
+    sw->http->sink = sink;
+    sw->http->on_worker = true;
+    return true;
+}
+
+bool swift_formpost(struct swift *sw) {
+    struct form *form = sw->extra;
+    const char *redirect;
+
+    if (form->failed) {
+        return true;
+    }
+    if (form->state != OVER) {
+        return swift_error(sw, 400, "FormPost: the form does not end with its boundary");
+    }
+    if (!form->file_count) {
+        return !check_form(form) || swift_error(sw, 400, "FormPost: no files to process");
+    }
+    redirect = field(form, "redirect");
+    if (*redirect) {
+        swift_header(sw, "Location", "%s%cstatus=201&message=", redirect, strchr(redirect, '?') ? '&' : '?');
+        return swift_status(sw, 303);
+    }
+    return swift_status(sw, 201);
+}
