@@ -95,7 +95,8 @@ bool server_gone(struct call *call, struct compute_server *server) {
     int64_t now = clock_now();
 
     if ((server->shelved_image_id && !image_remove(call, server->shelved_image_id)) || !networks_drop(call, server) ||
-        !disks_drop(call, server) || !placement_release(call, server->id, NULL)) {
+        !disks_drop(call, server) || !placement_release(call, server->id, NULL) ||
+        !call_exec(call, "DELETE FROM compute_console_token WHERE server_id = ?", SQL_ARGS(sql_text(server->id)))) {
         return false;
     }
     server->deleted = true;

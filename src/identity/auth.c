@@ -10,6 +10,7 @@
 #include "identity/audit.h"
 #include "identity/auth.h"
 #include "identity/catalog.h"
+#include "identity/identity.h"
 #include "identity/receipt.h"
 #include "identity/trust.h"
 #include "identity/user_password.h"
@@ -283,6 +284,61 @@ bool identity_token_issue(struct call *call) {
         call_header(call, "X-Subject-Token", token_seal(call->arena, &auth.token));
     }
     call_header(call, "Vary", "X-Auth-Token");
+    return true;
+}
+
+/* ---- for other services ---- */
+
+struct login {
+    const char *project, *user;
+    struct authentication auth;
+};
+
+static bool find_login(struct call *call, void *pointer) {
+    struct login *login = pointer;
+    struct auth_domain domain = {.id = "default"};
+    struct auth_user user = {.name = login->user, .domain = &domain};
+    struct identity_project *project;
+
+    login->auth.user = auth_find_user(call, &user);
+    if (row_first(call, &resource_identity_project, "name = ? AND domain_id = 'default' AND is_domain = 0",
+                  SQL_ARGS(sql_text(login->project)), &project) && project) {
+        login->auth.scope_id = project->id;
+    }
+    return true;
+}
+
+static bool make_login_token(struct call *call, void *pointer) {
+    struct login *login = pointer;
+    size_t size = call->response->size;
+    bool ok = auth_make_token(call, &login->auth);
+
+    if (ok) {
+        call->response->size = size;        /* the token's body is not asked for */
+        call->response->at[size] = 0;
+        call->out = (struct json_out){.buf = call->response};
+    }
+    return ok;
+}
+
+bool identity_login(struct call *call, const char *project, const char *user, const char *password,
+                    struct caller *ret_caller, const char **ret_token) {
+    struct auth_request request = {0};
+    struct login login = {project, user, {.request = &request, .methods = METHOD_PASSWORD, .scope = SCOPE_PROJECT}};
+    const struct identity_user *found;
+
+    if (!call_transaction(call, DB_READ, find_login, &login)) {
+        return false;
+    }
+    found = login.auth.user;
+    if (user_password_check(call, found, password) != PASSWORD_GOOD || !login.auth.scope_id) {
+        return auth_refused(call);
+    }
+    if (!call_transaction(call, DB_READ, make_login_token, &login)) {
+        return false;
+    }
+    *ret_caller = login.auth.caller;
+    *ret_token = token_seal(call->arena, &login.auth.token);
     return true;
 }
 

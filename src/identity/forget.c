@@ -6,6 +6,8 @@
 
 #include "identity/identity.h"
 #include "identity/token.h"
+#include "rest/cloud.h"
+#include "rest/task.h"
 
 static const struct {
     const char *kind, *table, *column;
@@ -43,9 +45,27 @@ static const struct {
     {"role", "identity_implied_role", "implied_role_id"},
 };
 
+/* What else is a project's: its objects. */
+static bool forget_accounts(struct call *call, const char *which, const char *id) {
+    struct rows *rows;
+    bool ok = true;
+
+    if (!cloud_service("object_store")) {
+        return true;
+    }
+    rows = db_query(call->db, arena_printf(call->arena, "SELECT id FROM identity_project WHERE id IN (%s)", which),
+                    SQL_ARGS(sql_text(id)));
+    while (ok && rows_next(rows)) {
+        ok = task_add(call, "object_store.forget_account", arena_text(call->arena, rows_text(rows, 0)), NULL, NULL);
+    }
+    rows_end(rows);
+    return ok;
+}
+
 bool forget(struct call *call, const char *kind, const char *which, const char *id) {
     identity_changed(call);
-    if (!strcmp(which, "?") && !token_revoked_by(call, kind, id)) {
+    if ((!strcmp(kind, "project") && !forget_accounts(call, which, id)) ||
+        (!strcmp(which, "?") && !token_revoked_by(call, kind, id))) {
         return false;
     }
     for (size_t i = 0; i < sizeof hanging / sizeof *hanging; i++) {

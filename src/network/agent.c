@@ -171,12 +171,13 @@ static void pass_apply(struct pass *pass, enum part part, const char *id, const 
     arena_free(arena);
 }
 
+/* What is busy is left as it is by this pass. */
 static void apply_wanted(struct pass *pass, const struct json *wanted) {
     for (int part = 0; part < PARTS; part++) {
         for (JSON_EACH(doc, json_get(wanted, parts[part].name))) {
             const char *id = json_get_text(doc, "id");
 
-            if (id) {
+            if (id && !json_get_bool(doc, "busy")) {
                 pass_apply(pass, (enum part)part, id, doc);
             }
         }

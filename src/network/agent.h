@@ -7,7 +7,7 @@
  *   {"networks": [document], "security_groups": [...], "ports": [...], "routers": [...], "plugs": [{"id": port, ...}],
  *    "complete": true}
  * applies each, and when the answer is complete takes away what exists and nothing there names. A part that is absent
- * (not empty) is left alone. */
+ * (not empty) is left alone, and so is a plug that says "busy": true, whose server has a task under way. */
 #pragma once
 #include "bus/agent.h"
 #include "bus/work.h"

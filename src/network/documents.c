@@ -515,6 +515,7 @@ static bool write_routers(struct network_world *world, struct json_out *out) {
     return ok;
 }
 
+/* A server to which something is being done plugs and unplugs its own: by the time that this is read it may be gone. */
 static void write_plugs(struct network_world *world, const char *host, struct json_out *out) {
     json_key(out, "plugs");
     json_list(out);
@@ -530,6 +531,7 @@ static void write_plugs(struct network_world *world, const char *host, struct js
             json_put_text(out, "mac_address", port->mac_address);
             json_put_int(out, "mtu", net ? net->mtu : 1500);
             json_put_text(out, "device_id", port->device_id);
+            json_put_bool(out, "busy", task_pending(world->call, port->device_id));
             json_map_end(out);
         }
     }

@@ -48,9 +48,9 @@ static const char *path_of(const char *name, char path[PATH_SIZE]) {
 }
 
 static int folder_of(const char *name) {
-    char folder[FOLDER_SIZE + 1];
+    char folder[FOLDER_SIZE + 1] = {0};
 
-    snprintf(folder, sizeof folder, "%s", name);
+    memcpy(folder, name, FOLDER_SIZE);
     return open_folder(root_fd, folder);
 }
 

@@ -251,6 +251,14 @@ class ImageTest(CloudTest):
         self.assertEqual([task["status"] for task in tasks], ["success"])
         self.assertFalse(os.path.exists(os.path.join(self.cloud.data, "images", image["id"] + ".staged")))
 
+    def test_all_bytes_go_with_an_image(self):
+        image = self.make()
+        paths = [os.path.join(self.cloud.data, "images", image["id"] + ending) for ending in ("", ".staged", ".part")]
+        for path in paths:
+            open(path, "w").close()
+        self.ask("DELETE", "%s/images/%s" % (V2, image["id"]), None, 204)
+        self.cloud.until(lambda: not any(map(os.path.exists, paths)))
+
     def test_an_import_of_dangerous_bytes_fails(self):
         image = self.make(disk_format="qcow2")
         self.upload(image, qcow2(b"/etc/shadow"), what="stage")

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The ground floor: above all what it makes of hostile bytes. */
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/arena.h"
@@ -508,6 +510,55 @@ static bool confined(enum run_confined how, const char *script, const char *read
 
     arena_free(arena);
     return ok;
+}
+
+/* True while a process of that id runs; a zombie does not. */
+static bool runs(int pid) {
+    char path[64], state = 0;
+    FILE *file;
+
+    snprintf(path, sizeof path, "/proc/%d/stat", pid);
+    file = fopen(path, "re");
+    if (file) {
+        if (fscanf(file, "%*d (%*[^)]) %c", &state) != 1) {
+            state = 0;
+        }
+        fclose(file);
+    }
+    return state && state != 'Z' && state != 'X';
+}
+
+TEST(a_program_dies_with_the_process_that_runs_it) {
+    struct arena *arena = arena_new(0);
+    const char *path = arena_printf(arena, "%s/pid", test_directory());
+    struct run_result result;
+    int program = 0;
+    FILE *file;
+    pid_t child = fork();
+
+    if (!child) {
+        run_program(arena, &(struct run){.argv = (const char *const[]){
+            "sh", "-c", arena_printf(arena, "echo $$ >%s; exec sleep 60", path), NULL}, .timeout_ms = 60000}, &result);
+        _exit(0);
+    }
+    for (int i = 0; i < 500 && !program; i++) {
+        usleep(10 * 1000);
+        file = fopen(path, "re");
+        if (file) {
+            if (fscanf(file, "%d", &program) != 1) {
+                program = 0;
+            }
+            fclose(file);
+        }
+    }
+    check(program && runs(program));
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    for (int i = 0; i < 500 && runs(program); i++) {
+        usleep(10 * 1000);
+    }
+    check(!runs(program));
+    arena_free(arena);
 }
 
 TEST(confined_programs_have_limits_and_no_way_out) {
