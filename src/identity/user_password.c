@@ -57,7 +57,7 @@ static bool store_outcome(struct call *call, void *pointer) {
     }
     user->failed_count = NO_INT;
     user->failed_at = 0;
-    if (outcome->new_hash && user->password_hash && !strcmp(user->password_hash, outcome->old_hash)) {
+    if (outcome->new_hash && user->password_hash && equal_secret(user->password_hash, outcome->old_hash)) {
         user->password_hash = outcome->new_hash;
     }
     return row_update(call, &resource_identity_user, user);

@@ -43,7 +43,7 @@ const char *swift_digest_of(struct swift *sw, const char **signature) {
         if (!colon && strlen(*signature) == sizes[i]) {
             return names[i];
         }
-        if (colon && size == (size_t)(colon - *signature) && !strncmp(*signature, names[i], size)) {
+        if (colon && size == (size_t)(colon - *signature) && !strncmp(*signature, names[i], size)) {     /* no secret: a name */
             size_t bytes;
             const uint8_t *mac = base64_decode(sw->arena, colon + 1, &bytes);
             char *hex = arena_alloc(sw->arena, sizes[i] + 1);
