@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "compute/compute.h"
+#include "compute/console_token.h"
 #include "compute/server.h"
 #include "image/image.h"
 #include "placement/placement.h"
@@ -96,7 +97,7 @@ bool server_gone(struct call *call, struct compute_server *server) {
 
     if ((server->shelved_image_id && !image_remove(call, server->shelved_image_id)) || !networks_drop(call, server) ||
         !disks_drop(call, server) || !placement_release(call, server->id, NULL) ||
-        !call_exec(call, "DELETE FROM compute_console_token WHERE server_id = ?", SQL_ARGS(sql_text(server->id)))) {
+        !console_tokens_drop(call, server->id)) {
         return false;
     }
     server->deleted = true;

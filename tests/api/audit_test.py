@@ -203,12 +203,13 @@ class AuditTest(ServersTest):
 
     def test_what_is_left_of_tokens_and_trusts_goes(self):
         gone = uuid.uuid4().hex
-        self.breaks("INSERT INTO identity_revocation (audit_id, expires_at, issued_before) VALUES ('old', 1000000, 1000000)",
+        self.breaks("INSERT INTO identity_revocation_event (id, audit_id, purge_at, issued_before, revoked_at)"
+                    " VALUES ('old', 'old', 1000000, 1000000, 1000000)",
                     "INSERT INTO identity_trust (id, trustor_user_id, trustee_user_id, project_id, impersonation, role_ids)"
                     " VALUES ('%s', '%s', '%s', '%s', 1, '[]')" % ((gone,) * 4),
                     "INSERT INTO identity_access_token (id, consumer_id, project_id, user_id) VALUES ('%s', '%s', '%s', '%s')"
                     % ((gone,) * 4))
-        self.mends("identity_revocation.expires_at", "trust-parts", "identity_access_token.consumer_id",
+        self.mends("identity_revocation.purge_at", "trust-parts", "identity_access_token.consumer_id",
                    "identity_access_token.project_id")
         self.assertEqual(self.cloud.sql("SELECT count(*) FROM identity_trust WHERE id = '%s'" % gone), [["0"]])
 
