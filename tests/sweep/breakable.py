@@ -185,9 +185,18 @@ class Breakable(Cloud):
         return int(found.group(1)) if found else 0
 
     def audit(self):
-        """The broken invariants, a line each. An audit may be what the memory failed for: it says so, and is asked again."""
-        text = self.control("api", "audit")
-        report = json.loads(text if text.startswith("{") else self.control("api", "audit"))
+        """The broken invariants, a line each. Who was to look may have died of it, or had no memory: it is asked again."""
+        for _ in range(20):
+            try:
+                text = self.control("api", "audit")
+            except OSError:
+                text = "nobody answers"
+            if text.startswith("{"):
+                break
+            self.ready()
+        else:
+            return ["the audit: " + text]
+        report = json.loads(text)
         return ["%s %s: %s" % (one["invariant"], one["id"], one["what"]) for one in report["breaks"]]
 
 
