@@ -221,8 +221,14 @@ class Cloud:
 
     @staticmethod
     def _psql(url, sql):
-        return subprocess.run(["psql", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", sql], check=True,
-                              stdout=subprocess.PIPE, text=True).stdout
+        command = ["psql", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-d", url, "-c", sql]
+        for _ in range(60):
+            done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
+            if done.returncode != 2:        # 2: no connection; a scenario may have killed the server, which comes back
+                break
+            time.sleep(0.5)
+        done.check_returncode()
+        return done.stdout
 
 
 class CloudTest(unittest.TestCase):
