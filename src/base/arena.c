@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/crash.h"
+
 enum { FIRST_BLOCK = 16 * 1024, LARGEST_BLOCK = 1024 * 1024, ALIGNMENT = 16 };
 
 struct block {
@@ -29,7 +31,7 @@ struct arena {
 };
 
 static struct block *block_new(size_t size, struct block *next) {
-    struct block *block = malloc(sizeof *block + size);
+    struct block *block = allocation_fails() ? NULL : malloc(sizeof *block + size);
 
     if (!block) {
         abort();

@@ -19,7 +19,7 @@ static struct seen {
     char what[TEXT], request_id[TEXT];
 } top[TOP];                             /* largest first */
 
-void arena_seen(const struct arena *arena, const char *what, const char *request_id) {
+void arena_seen(const struct arena *arena, const char *kind, const char *what, const char *request_id) {
     size_t used = arena_used(arena), at = TOP;
 
     if (used <= least) {
@@ -32,7 +32,7 @@ void arena_seen(const struct arena *arena, const char *what, const char *request
     if (at < TOP) {
         memmove(&top[at + 1], &top[at], (TOP - at - 1) * sizeof *top);
         top[at].used = used;
-        snprintf(top[at].what, sizeof top[at].what, "%s", what);
+        snprintf(top[at].what, sizeof top[at].what, "%s %s", kind, what);
         snprintf(top[at].request_id, sizeof top[at].request_id, "%s", request_id ? request_id : "");
         least = top[TOP - 1].used;
     }

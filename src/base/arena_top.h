@@ -5,9 +5,9 @@
 struct arena;
 struct buf;
 
-/* 'what' ends now and used the arena; it is remembered when few used more. Cheap; any thread. Texts are copied, cut at
- * 120 bytes; the request id may be null. */
-void arena_seen(const struct arena *arena, const char *what, const char *request_id);
+/* What 'kind' and 'what' name ends now and used the arena; it is remembered when few used more. Cheap; any thread. Texts
+ * are copied, cut at 120 bytes; the request id may be null. */
+void arena_seen(const struct arena *arena, const char *kind, const char *what, const char *request_id);
 
 /* Lines "BYTES WHAT REQUEST", largest first. */
 void arena_top_print(struct buf *out);

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/crash.h"
+
 char *buf_reserve(struct buf *buf, size_t size) {
     if (buf->capacity - buf->size < size + 1) {
         size_t capacity = buf->capacity ? buf->capacity : 256;
@@ -15,7 +17,7 @@ char *buf_reserve(struct buf *buf, size_t size) {
         while (capacity - buf->size < size + 1) {
             capacity *= 2;
         }
-        buf->at = realloc(buf->at, capacity);
+        buf->at = allocation_fails() ? NULL : realloc(buf->at, capacity);
         if (!buf->at) {
             abort();
         }

@@ -13,35 +13,60 @@
 
 LOG_MODULE("base.crash");
 
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-static bool counting;
-static long at;                 /* 0: never */
-static _Atomic long count;
+struct counter {
+    const char *variable, *name;
+    bool counting;
+    long at;                    /* 0: never */
+    _Atomic long count;
+};
 
-static void tell(void *user, struct buf *out) {
-    buf_printf(out, "crash points %ld\n", count);
+static struct counter boundaries = {"HANEUL_CRASH_AT", "crash points"};
+static struct counter allocations = {"HANEUL_ALLOC_FAIL_AT", "allocations"};
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void begin_one(struct counter *counter) {
+    const char *text = getenv(counter->variable);
+
+    counter->counting = text != NULL;
+    counter->at = text ? strtol(text, NULL, 10) : 0;
 }
 
 static void begin(void) {
-    const char *text = getenv("HANEUL_CRASH_AT");
+    begin_one(&boundaries);
+    begin_one(&allocations);
+}
 
-    if (text) {
-        counting = true;
-        at = strtol(text, NULL, 10);
-        control_stats(tell, &count);
+static void tell(void *user, struct buf *out) {
+    const struct counter *counter = user;
+
+    buf_printf(out, "%s %ld\n", counter->name, counter->count);
+}
+
+void crash_begin(void) {
+    pthread_once(&once, begin);
+    if (boundaries.counting) {
+        control_stats(tell, &boundaries);
+    }
+    if (allocations.counting) {
+        control_stats(tell, &allocations);
     }
 }
 
 void crash_point(const char *where) {
     pthread_once(&once, begin);
-    if (!counting) {
+    if (!boundaries.counting) {
         return;
     }
-    long number = ++count;
+    long number = ++boundaries.count;
 
     log_debug("boundary %ld: %s", number, where);
-    if (number == at) {
-        log_warn("crash point %ld (%s)", at, where);
+    if (number == boundaries.at) {
+        log_warn("crash point %ld (%s)", boundaries.at, where);
         raise(SIGKILL);
     }
+}
+
+bool allocation_fails(void) {
+    pthread_once(&once, begin);
+    return allocations.counting && ++allocations.count == allocations.at;
 }

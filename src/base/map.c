@@ -9,6 +9,8 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/crash.h"
+
 struct slot {
     char *key;
     void *value;
@@ -51,7 +53,7 @@ uint64_t map_hash(const void *bytes, size_t size) {
 }
 
 static struct slot *slots_new(size_t count) {
-    struct slot *slots = calloc(count, sizeof *slots);
+    struct slot *slots = allocation_fails() ? NULL : calloc(count, sizeof *slots);
 
     if (!slots) {
         abort();

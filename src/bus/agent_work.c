@@ -324,7 +324,7 @@ void agent_task_run(void *argument) {
         log_warn("%s %s: %s", work.kind, work.id, work.error);
     }
     log_request(NULL);
-    arena_seen(arena, work.kind, work.request_id);
+    arena_seen(arena, work.kind, work.id, work.request_id);
     task_finish(task, &work, ok);
     buf_release(&details);
     arena_free(arena);

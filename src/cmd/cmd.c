@@ -34,6 +34,8 @@ static const struct command {
     {"audit", cmd_audit, .flags = {"--fix", "--json"}, .summary = "check the invariants across services; --fix mends",
      .details = "Asks the API role of this machine. --json prints the report as JSON.\n"
                 "Exit status: 0 nothing is broken (any more), 1 something is, 2 it could not look."},
+    {"identity", cmd_identity, "[COMMAND]", .summary = "keys of tokens and credentials, what has expired, the first administrator",
+     .details = "Without COMMAND: lists them. The running API role does it; without one it is done here."},
     {"why", cmd_why, "RESOURCE ID", .summary = "what happened to a resource: haneul why server ID",
      .details = "Prints its requests, tasks with their tries and causes, faults and events, oldest first.\n"
                 "[history] days and rows say how much is kept."},

@@ -33,6 +33,7 @@ int cmd_api(struct cmd *cmd);
 int cmd_agent(struct cmd *cmd);
 int cmd_doctor(struct cmd *cmd);
 int cmd_engines(struct cmd *cmd);
+int cmd_identity(struct cmd *cmd);
 int cmd_audit(struct cmd *cmd);
 int cmd_why(struct cmd *cmd);
 int cmd_ctl(struct cmd *cmd);

@@ -16,6 +16,7 @@
 #include "base/arena.h"
 #include "base/conf.h"
 #include "base/control.h"
+#include "base/crash.h"
 #include "base/log.h"
 #include "cmd/cmd.h"
 
@@ -124,6 +125,7 @@ bool role_begin(struct cmd *cmd, const char *name) {
     prctl(PR_SET_NAME, arena_printf(cmd->arena, "haneul-%s", name), 0, 0, 0);
     pthread_sigmask(SIG_BLOCK, &set, NULL);
     end_with_serve();
+    crash_begin();
     if (!control_listen(cmd->arena, role_run_path(cmd, arena_printf(cmd->arena, "%s.ctl", name)), &error)) {
         return cmd_fail(0, "%s", error);
     }

@@ -17,7 +17,14 @@ static const char *token_key(struct call *call, const char *token) {
     return digest_of(call->arena, "sha256", token, strlen(token));
 }
 
+/* The server may have gone while its host was asked. */
 static bool store(struct call *call, void *user) {
+    const struct compute_console_token *row = user;
+
+    if (!call_count(call, "SELECT count(*) FROM compute_server WHERE id = ? AND deleted = 0",
+                    SQL_ARGS(sql_text(row->server_id)))) {
+        return fail(call, 404, "Instance %s could not be found.", row->server_id);
+    }
     return call_exec(call, "DELETE FROM compute_console_token WHERE expires_at < ?", SQL_ARGS(sql_int(clock_now()))) &&
            row_insert(call, &resource_compute_console_token, user);
 }
@@ -65,6 +72,10 @@ bool console_token_make(struct call *call, const char *server_id, const char *ho
     *ret_url = console_url(call, token);
     row.origin = origin_of(call, *ret_url);
     return call_transaction(call, DB_WRITE, store, &row);
+}
+
+bool console_tokens_drop(struct call *call, const char *server_id) {
+    return call_exec(call, "DELETE FROM compute_console_token WHERE server_id = ?", SQL_ARGS(sql_text(server_id)));
 }
 
 bool console_token_find(struct call *call, const char *token, struct compute_console_token **ret_row) {

@@ -15,6 +15,9 @@ bool console_token_make(struct call *call, const char *server_id, const char *ho
 /* Asks 'host' where the server's display is now. Fails when it does not tell; the call must not be in a transaction. */
 bool console_display(struct call *call, const char *server_id, const char *host, const char **ret_host, int64_t *ret_port);
 
+/* The server is gone, and with it whoever could open its consoles. */
+bool console_tokens_drop(struct call *call, const char *server_id);
+
 /* The row of a token that is still good, or null in '*ret_row'. A token ends with its server. */
 struct compute_console_token;
 bool console_token_find(struct call *call, const char *token, struct compute_console_token **ret_row);

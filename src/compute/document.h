@@ -62,7 +62,7 @@
  *   compute.vnc:                          -> "host", "port"
  *   compute.diagnostics:                  -> as the API's microversion 2.48
  *   compute.list: id is the host's name   -> "servers": [{"id", "name", "power_state", "lost": bool}], and "attached":
- *       ["SERVER/VOLUME"] of the volumes that servers have
+ *       ["SERVER/VOLUME"] of the volumes that servers have; "directories": [ids] of servers that have files here
  * and unasked, by work_report: compute.power, id, {"power_state": n, "reason": text}. Reports also come while a task of
  * ours changes the state: the API ignores those of a server that has a task. */
 #pragma once

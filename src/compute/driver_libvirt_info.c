@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What can be asked: the host's facts, a server's console, display and figures, and the list of servers. */
+#include <dirent.h>
 #include <libvirt/virterror.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +9,7 @@
 
 #include "base/arena.h"
 #include "base/conf.h"
+#include "base/id.h"
 #include "base/json.h"
 #include "compute/console.h"
 #include "compute/disks.h"
@@ -359,6 +361,24 @@ static void attached_put(struct work *work, virDomainPtr domain) {
     }
 }
 
+/* The directories of servers, whether they have a domain or not. */
+static void directories_put(struct work *work) {
+    DIR *parent = opendir(arena_printf(work->arena, "%s/instances", work->host->data));
+    const struct dirent *entry;
+
+    json_key(&work->result, "directories");
+    json_list(&work->result);
+    while (parent && (entry = readdir(parent))) {
+        if (id_is_uuid(entry->d_name)) {
+            json_text(&work->result, entry->d_name);
+        }
+    }
+    json_list_end(&work->result);
+    if (parent) {
+        closedir(parent);
+    }
+}
+
 bool libvirt_list(struct work *work) {
     virConnectPtr connection = libvirt_connection(work);
     virDomainPtr *domains = NULL;
@@ -385,5 +405,6 @@ bool libvirt_list(struct work *work) {
     }
     json_list_end(&work->result);
     free(domains);
+    directories_put(work);
     return true;
 }

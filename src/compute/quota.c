@@ -254,8 +254,7 @@ bool compute_quota_delete(struct call *call) {
     const char *project = call_parameter(call, "id");
 
     return may(call, "os_compute_api:os-quota-sets:delete", project) && view_arguments(call, 75, "user_id")
-           && call_exec(call, "DELETE FROM rest_quota WHERE service = 'compute' AND project_id = ?",
-                        SQL_ARGS(sql_text(holder(call, project))));
+           && quota_reset(call, &compute, holder(call, project));
 }
 
 /* ---- classes ---- */

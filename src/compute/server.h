@@ -179,4 +179,3 @@ SERVER_TASKS(T)
 
 bool servers_report(struct call *call, const char *host, const char *kind, const char *id, const struct json *doc);
 bool servers_ask(struct call *call, const char *host, const char *kind, const char *id);
-bool servers_periodic(struct call *call);

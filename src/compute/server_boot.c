@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "compute/compute.h"
+#include "compute/console_token.h"
 #include "compute/server.h"
 #include "image/image.h"
 #include "placement/placement.h"
@@ -95,7 +96,8 @@ bool server_gone(struct call *call, struct compute_server *server) {
     int64_t now = clock_now();
 
     if ((server->shelved_image_id && !image_remove(call, server->shelved_image_id)) || !networks_drop(call, server) ||
-        !disks_drop(call, server) || !placement_release(call, server->id, NULL)) {
+        !disks_drop(call, server) || !placement_release(call, server->id, NULL) ||
+        !console_tokens_drop(call, server->id)) {
         return false;
     }
     server->deleted = true;

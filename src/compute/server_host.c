@@ -2,11 +2,8 @@
  * What hosts tell and ask of their servers, so that both agree after a restart or a guest's own doing. */
 #include <string.h>
 
-#include "base/clock.h"
 #include "compute/document.h"
 #include "compute/server.h"
-
-enum { TOO_LONG = 10 };     /* minutes */
 
 /* A guest that shut itself down is stopped; one that was stopped here and runs is running. */
 static const char *state_seen(const struct compute_server *server, int64_t power) {
@@ -118,24 +115,4 @@ bool servers_ask(struct call *call, const char *host, const char *kind, const ch
         return write_deleted(call, id);
     }
     return fail(call, 404, "There is no question %.80s.", kind);
-}
-
-/* A boot that waits for a volume which nobody makes any more does not wait for ever. */
-bool servers_periodic(struct call *call) {
-    struct compute_server *servers;
-    size_t count;
-
-    if (!rows_find(call, &resource_compute_server,
-                   "deleted = 0 AND task_state = 'block_device_mapping' AND updated_at < ? LIMIT 50",
-                   SQL_ARGS(sql_int(clock_now() - TOO_LONG * 60 * SECOND)), &servers, &count)) {
-        return false;
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (!server_fail(call, &servers[i], "error", 500,
-                         arena_printf(call->arena, "Build of instance %s aborted: its volumes were not made in time",
-                                      servers[i].id))) {
-            return false;
-        }
-    }
-    return true;
 }

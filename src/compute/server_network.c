@@ -156,7 +156,7 @@ bool networks_give(struct call *call, struct compute_server *server, const struc
         const char *id = nics[i].port_id;
 
         if (id) {
-            ok = network_port_take(call, id, server->id, server->zone);
+            ok = network_port_take(call, id, server->id, server->zone, server->host);
         } else {
             ok = network_port_make(call,
                                    &(struct network_port_new){.network_id = nics[i].network_id,
@@ -177,7 +177,7 @@ bool networks_give(struct call *call, struct compute_server *server, const struc
     if (!ok && call->error == 404) {
         call->error = 400;
     }
-    return ok && (!count || network_ports_bind(call, server->id, server->host));
+    return ok;
 }
 
 bool networks_drop(struct call *call, const struct compute_server *server) {

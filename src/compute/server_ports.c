@@ -122,7 +122,7 @@ static bool make_port(struct call *call, const struct compute_server *server, co
 
     if (input->port_id) {
         *ret_id = input->port_id;
-        return network_port_take(call, input->port_id, server->id, server->zone);
+        return network_port_take(call, input->port_id, server->id, server->zone, server->host);
     }
     if (!network) {
         if (!network_default(call, &networks, &count)) {
@@ -162,8 +162,7 @@ bool compute_interface_attach(struct call *call) {
     if (!server->host) {
         return fail(call, 409, "Instance %s is not ready", server->id);
     }
-    if (!make_port(call, server, &id) || !network_ports_bind(call, server->id, server->host) ||
-        (input->tag && !set_tag(call, server, id, input->tag)) || !server_note(call, server, "attach_interface") ||
+    if (!make_port(call, server, &id) || (input->tag && !set_tag(call, server, id, input->tag)) || !server_note(call, server, "attach_interface") ||
         !task_add(call, "compute.attach_interface", server->id, server->host,
                   arena_printf(call->arena, "{\"port\": \"%s\"}", id)) ||
         !find_port(call, server->id, id, &port)) {

@@ -307,7 +307,8 @@ static bool path_matches(const char *pattern, const char *path) {
     return !*pattern && !*path;
 }
 
-bool access_rules_allow(struct call *call, const struct json *rules) {
+bool access_rules_allow(struct call *call, const char *text) {
+    const struct json *rules = json_parse(call->arena, text, strlen(text), NULL);
     const char *path = call->http->raw_path + strlen(call->service->prefix);
 
     for (JSON_EACH(rule, rules)) {

@@ -4,7 +4,7 @@
 #include "rest/call.h"
 
 /* True when one of the rules (a JSON list of service, method and path) is for the call's request. */
-bool access_rules_allow(struct call *call, const struct json *rules);
+bool access_rules_allow(struct call *call, const char *rules);
 
 /* The JSON list of roles {"id", "name", "domain_id"} for each of 'count' texts, which are JSON lists of ids; one
  * statement for all. Each ids[i] is replaced. 'links' adds where the role is found. */

@@ -57,12 +57,14 @@ bool identity_assignment_locate(struct call *call, void *pointer) {
 }
 
 bool identity_assignment_create(struct call *call, void *row) {
+    event_note(call, "role_assignment.create", ((const struct identity_assignment *)row)->role_id);
     identity_changed(call);
     return true;
 }
 
 bool identity_assignment_delete(struct call *call, void *row) {
     identity_changed(call);
+    event_note(call, "role_assignment.delete", ((const struct identity_assignment *)row)->role_id);
     return true;
 }
 

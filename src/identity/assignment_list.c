@@ -21,13 +21,20 @@ static const char sql_made[] =
     "    target_type, target_id, role_id, inherited, CAST(NULL AS TEXT) AS via_group, CAST(NULL AS TEXT) AS via_target,"
     "    CAST(NULL AS TEXT) AS via_type, CAST(NULL AS TEXT) AS via_role FROM identity_assignment)";
 
-/* The first %s narrows down to one user. */
+/* What inherits from where: everything below a target, or, for one project, all that is above it. */
+static const char sql_below_all[] =
+    "below(root, id) AS (SELECT parent_id, id FROM identity_project"
+    "    WHERE parent_id IN (SELECT target_id FROM held WHERE inherited = 1)"
+    "  UNION SELECT below.root, p.id FROM below JOIN identity_project p ON p.parent_id = below.id)";
+static const char sql_below_one[] =
+    "below(root, id) AS (SELECT parent_id, id FROM identity_project WHERE id = ?"
+    "  UNION SELECT p.parent_id, below.id FROM below JOIN identity_project p ON p.id = below.root"
+    "    WHERE p.parent_id IS NOT NULL)";
+
+/* The first %s narrows down to one user, the second is one of the two above. */
 static const char sql_effective[] =
-    "WITH RECURSIVE held AS (SELECT * FROM identity_assignment%s),"
-    "  below(root, id) AS (SELECT parent_id, id FROM identity_project"
-    "      WHERE parent_id IN (SELECT target_id FROM held WHERE inherited = 1)"
-    "    UNION SELECT below.root, p.id FROM below JOIN identity_project p ON p.parent_id = below.id),"
-    "  implied(prior, id) AS (SELECT id, id FROM identity_role"
+    "WITH RECURSIVE held AS (SELECT * FROM identity_assignment%s), %s,"
+    "  implied(prior, id) AS (SELECT id, id FROM identity_role WHERE id IN (SELECT role_id FROM held)"
     "    UNION SELECT implied.prior, r.implied_role_id FROM implied"
     "      JOIN identity_implied_role r ON r.prior_role_id = implied.id),"
     "  g AS (SELECT coalesce(m.user_id, h.actor_id) AS user_id, CAST(NULL AS TEXT) AS group_id,"
@@ -140,14 +147,19 @@ static void add_conditions(struct search *s) {
 }
 
 static void build(struct search *s) {
+    bool one_project = s->project && !s->subtree;
+
     if (!s->effective) {
         buf_text(&s->sql, sql_made);
     } else {
         buf_printf(&s->sql, sql_effective,
                    s->user ? " WHERE actor_id = ? OR actor_id IN"
-                             " (SELECT group_id FROM identity_membership WHERE user_id = ?)" : "");
+                             " (SELECT group_id FROM identity_membership WHERE user_id = ?)" : "",
+                   one_project ? sql_below_one : sql_below_all);
         s->count = s->user ? 2 : 0;
         s->args[0] = s->args[1] = sql_text(s->user);
+        s->args[s->count] = sql_text(s->project);
+        s->count += one_project;
     }
     buf_text(&s->sql, s->names ? sql_names : sql_plain);
     add_conditions(s);

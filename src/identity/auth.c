@@ -7,8 +7,10 @@
 #include "base/crypto.h"
 #include "http/http.h"
 #include "identity/assignment.h"
+#include "identity/audit.h"
 #include "identity/auth.h"
 #include "identity/catalog.h"
+#include "identity/identity.h"
 #include "identity/receipt.h"
 #include "identity/trust.h"
 #include "identity/user_password.h"
@@ -230,7 +232,7 @@ bool auth_make_token(struct call *call, struct authentication *auth) {
         struct token before = *from;
 
         if (!caller_load(call, &before, &auth->caller)) {
-            return auth_refused(call);      /* it has ended meanwhile: a new password, a disabled user */
+            return fail(call, 404, "Could not find token.");    /* it has ended: a new password, a disabled user */
         }
     }
     if (!choose_scope(call, auth)) {
@@ -265,8 +267,11 @@ static enum db_mode mode_of(const struct authentication *auth) {
 }
 
 bool auth_run(struct call *call, struct authentication *auth) {
-    return run_methods(call, auth) && call_transaction(call, mode_of(auth), make_token, auth) &&
-           user_seen(call, auth->user ? auth->user->id : auth->from->user_id);
+    bool ok = run_methods(call, auth) && call_transaction(call, mode_of(auth), make_token, auth);
+    const char *user_id = auth->user ? auth->user->id : auth->from ? auth->from->user_id : NULL;
+
+    audit_authenticate(call, user_id, ok && !auth->receipt);
+    return ok && user_seen(call, user_id);
 }
 
 bool identity_token_issue(struct call *call) {
@@ -279,6 +284,61 @@ bool identity_token_issue(struct call *call) {
         call_header(call, "X-Subject-Token", token_seal(call->arena, &auth.token));
     }
     call_header(call, "Vary", "X-Auth-Token");
+    return true;
+}
+
+/* ---- for other services ---- */
+
+struct login {
+    const char *project, *user;
+    struct authentication auth;
+};
+
+static bool find_login(struct call *call, void *pointer) {
+    struct login *login = pointer;
+    struct auth_domain domain = {.id = "default"};
+    struct auth_user user = {.name = login->user, .domain = &domain};
+    struct identity_project *project;
+
+    login->auth.user = auth_find_user(call, &user);
+    if (row_first(call, &resource_identity_project, "name = ? AND domain_id = 'default' AND is_domain = 0",
+                  SQL_ARGS(sql_text(login->project)), &project) && project) {
+        login->auth.scope_id = project->id;
+    }
+    return true;
+}
+
+static bool make_login_token(struct call *call, void *pointer) {
+    struct login *login = pointer;
+    size_t size = call->response->size;
+    bool ok = auth_make_token(call, &login->auth);
+
+    if (ok) {
+        call->response->size = size;        /* the token's body is not asked for */
+        call->response->at[size] = 0;
+        call->out = (struct json_out){.buf = call->response};
+    }
+    return ok;
+}
+
+bool identity_login(struct call *call, const char *project, const char *user, const char *password,
+                    struct caller *ret_caller, const char **ret_token) {
+    struct auth_request request = {0};
+    struct login login = {project, user, {.request = &request, .methods = METHOD_PASSWORD, .scope = SCOPE_PROJECT}};
+    const struct identity_user *found;
+
+    if (!call_transaction(call, DB_READ, find_login, &login)) {
+        return false;
+    }
+    found = login.auth.user;
+    if (user_password_check(call, found, password) != PASSWORD_GOOD || !login.auth.scope_id) {
+        return auth_refused(call);
+    }
+    if (!call_transaction(call, DB_READ, make_login_token, &login)) {
+        return false;
+    }
+    *ret_caller = login.auth.caller;
+    *ret_token = token_seal(call->arena, &login.auth.token);
     return true;
 }
 
@@ -330,13 +390,10 @@ bool identity_token_revoke(struct call *call) {
     if (!subject(call, &token, &caller, false) || !may_see(call, "identity:revoke_token", token)) {
         return false;
     }
-    call_after_commit(call, (void (*)(void *))token_revoke, (void *)(uintptr_t)token->audit_id);
-    return row_insert(call, &resource_identity_revocation,
-                      &(struct identity_revocation){.audit_id = token->audit_id, .expires_at = token->expires,
-                                                    .issued_before = clock_now()});
+    return token_revoke(call, token);
 }
 
-/* Those whose tokens would still be good without them. */
+/* Those that some token may still be measured by. */
 bool identity_revocation_list(struct call *call, struct query *query) {
     const char *since = call_argument(call, "since");
     int64_t time;
@@ -345,9 +402,9 @@ bool identity_revocation_list(struct call *call, struct query *query) {
         return fail(call, 400, "Invalid value for since: '%.64s' is not a time", since);
     }
     if (since) {
-        query_where(query, "issued_before >= ?", SQL_ARGS(sql_int(time)));
+        query_where(query, "revoked_at >= ?", SQL_ARGS(sql_int(time)));
     }
-    query_where(query, "expires_at > ?", SQL_ARGS(sql_int(clock_now())));
+    query_where(query, "purge_at > ?", SQL_ARGS(sql_int(clock_now())));
     return true;
 }
 

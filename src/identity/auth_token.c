@@ -13,7 +13,7 @@ static bool run(struct call *call, struct authentication *auth) {
     }
     auth->from = token_open(call->arena, given->id, false);
     if (!auth->from) {
-        return auth_refused(call);
+        return fail(call, 404, "Could not find token.");
     }
     if (auth->from->delegation != DELEGATION_NONE || (auth->from->methods & METHOD_EC2)) {
         return fail(call, 403, "You are not authorized to perform the requested action: a delegated token cannot be used "

@@ -171,8 +171,7 @@ static bool load_application_credential(struct call *call, struct token *token, 
         (row->expires_at && row->expires_at <= clock_now())) {
         return false;
     }
-    token->access_rules = row->access_rules_kept ? json_parse(call->arena, row->access_rules_kept,
-                                                              strlen(row->access_rules_kept), NULL) : NULL;
+    token->access_rules = row->access_rules_kept;
     roles_add(call, roles, token->user_id, token->scope_id);
     return roles_narrow(call, roles, row->role_ids, &wanted) > 0;
 }

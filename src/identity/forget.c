@@ -5,6 +5,9 @@
 #include <string.h>
 
 #include "identity/identity.h"
+#include "identity/token.h"
+#include "rest/cloud.h"
+#include "rest/task.h"
 
 static const struct {
     const char *kind, *table, *column;
@@ -42,8 +45,29 @@ static const struct {
     {"role", "identity_implied_role", "implied_role_id"},
 };
 
+/* What else is a project's: its objects. */
+static bool forget_accounts(struct call *call, const char *which, const char *id) {
+    struct rows *rows;
+    bool ok = true;
+
+    if (!cloud_service("object_store")) {
+        return true;
+    }
+    rows = db_query(call->db, arena_printf(call->arena, "SELECT id FROM identity_project WHERE id IN (%s)", which),
+                    SQL_ARGS(sql_text(id)));
+    while (ok && rows_next(rows)) {
+        ok = task_add(call, "object_store.forget_account", arena_text(call->arena, rows_text(rows, 0)), NULL, NULL);
+    }
+    rows_end(rows);
+    return ok;
+}
+
 bool forget(struct call *call, const char *kind, const char *which, const char *id) {
     identity_changed(call);
+    if ((!strcmp(kind, "project") && !forget_accounts(call, which, id)) ||
+        (!strcmp(which, "?") && !token_revoked_by(call, kind, id))) {
+        return false;
+    }
     for (size_t i = 0; i < sizeof hanging / sizeof *hanging; i++) {
         if (!strcmp(hanging[i].kind, kind) &&
             !call_exec(call, arena_printf(call->arena, "DELETE FROM %s WHERE %s IN (%s)", hanging[i].table,
@@ -66,5 +90,5 @@ bool forget_domain(struct call *call, const char *domain_id) {
             return false;
         }
     }
-    return forget(call, "project", "?", domain_id);
+    return token_revoked_by(call, "domain", domain_id) && forget(call, "project", "?", domain_id);
 }

@@ -313,7 +313,7 @@ bool identity_access_token_list(struct call *call, struct query *query) {
 
 bool identity_access_token_delete(struct call *call, void *row) {
     identity_changed(call);
-    return primary_only(call);
+    return primary_only(call) && token_revoked_by(call, "access_token", ((struct identity_access_token *)row)->id);
 }
 
 static bool of_user(struct call *call, struct identity_access_token **ret_row) {

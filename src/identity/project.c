@@ -10,6 +10,7 @@
 #include "identity/identity.h"
 #include "identity/options.h"
 #include "identity/target.h"
+#include "identity/token.h"
 #include "identity/types.h"
 
 enum { MAX_ANCESTORS = 5 };     /* the domain and four projects */
@@ -121,6 +122,7 @@ static bool change(struct call *call, const char *what, const char *id, const ch
     *options = options_merged(call, old_options, *options);
     if (was_enabled && !enabled) {
         *tokens_from = clock_now();
+        token_revoked_by(call, what, id);
     }
     identity_changed(call);
     return true;

@@ -1,117 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Tokens: a short binary record, sealed with Fernet; validated from memory. */
+ * Tokens: their two forms, revocations, and validation from memory. Where several API processes share a database, each
+ * change of identity's data moves a number on there, which the others look at. */
 #include "identity/token.h"
 
-#include <assert.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/conf.h"
 #include "base/crypto.h"
 #include "base/id.h"
 #include "base/map.h"
+#include "http/http.h"
 #include "identity/application_credential.h"
 #include "identity/identity.h"
-#include "http/http.h"
-#include "identity/keys.h"
+#include "identity/token_cache.h"
+#include "identity/token_form.h"
+#include "identity/types.h"
+#include "rest/cloud.h"
 
-enum { RECORD_VERSION = 2, MAX_CACHED = 200000, SHARDS = 16 };
-
-/* ---- the record ---- */
-
-/* Ids of 32 hexadecimal digits take 17 bytes, others their text. */
-static void put_id(struct buf *buf, const char *id) {
-    size_t size = id ? strlen(id) : 0;
-
-    if (size == 32 && id_is_hex(id)) {
-        buf_char(buf, (char)0xff);
-        for (int i = 0; i < 32; i += 2) {
-            char digits[3] = {id[i], id[i + 1], 0};
-
-            buf_char(buf, (char)strtol(digits, NULL, 16));
-        }
-        return;
-    }
-    assert(size < 255);
-    buf_char(buf, (char)size);
-    buf_put(buf, id, size);
-}
-
-static void put_int(struct buf *buf, int64_t value) {
-    for (int shift = 56; shift >= 0; shift -= 8) {
-        buf_char(buf, (char)(value >> shift));
-    }
-}
-
-struct record {
-    const uint8_t *at, *end;
-    bool bad;
-};
-
-static unsigned get_byte(struct record *r) {
-    if (r->at >= r->end) {
-        r->bad = true;
-        return 0;
-    }
-    return *r->at++;
-}
-
-static int64_t get_int(struct record *r) {
-    uint64_t value = 0;
-
-    for (int i = 0; i < 8; i++) {
-        value = value << 8 | get_byte(r);
-    }
-    return (int64_t)value;
-}
-
-static const char *get_id(struct record *r, struct arena *arena) {
-    static const char hex[] = "0123456789abcdef";
-    unsigned size = get_byte(r);
-    bool packed = size == 0xff;
-    char *id;
-
-    size = packed ? 16 : size;
-    if ((size_t)(r->end - r->at) < size) {
-        r->bad = true;
-        return NULL;
-    }
-    id = arena_alloc(arena, size * 2 + 1);
-    for (unsigned i = 0; i < size; i++) {
-        unsigned byte = get_byte(r);
-
-        if (packed) {
-            id[i * 2] = hex[byte >> 4];
-            id[i * 2 + 1] = hex[byte & 15];
-        } else {
-            id[i] = (char)byte;
-        }
-    }
-    return size ? id : NULL;
-}
-
-char *token_seal(struct arena *arena, const struct token *token) {
-    struct buf buf = {0};
-    char *sealed;
-
-    buf_char(&buf, RECORD_VERSION);
-    buf_char(&buf, (char)(token->methods >> 8));
-    buf_char(&buf, (char)token->methods);
-    buf_char(&buf, (char)token->scope);
-    put_id(&buf, token->user_id);
-    put_id(&buf, token->scope_id);
-    buf_char(&buf, (char)token->delegation);
-    put_id(&buf, token->delegation_id);
-    put_int(&buf, token->issued);
-    put_int(&buf, token->expires);
-    put_id(&buf, token->audit_id);
-    put_id(&buf, token->parent_audit_id);
-    sealed = keys_seal(KEYS_TOKEN, arena, buf.at, buf.size, token->issued / SECOND);
-    buf_release(&buf);
-    return sealed;
-}
+#define LOOK_EVERY (SECOND / 2)
+#define OVERLAP (60 * SECOND)       /* revocations are read again from so long before: clocks differ */
 
 const char *const token_method_names[] = {"password", "token", "application_credential", "ec2credential", "totp", "oauth1",
                                           "external", NULL};
@@ -136,59 +46,108 @@ char *token_audit_id(struct arena *arena) {
     return text;
 }
 
-/* ---- revocations and the cache ---- */
+/* ---- revocations ---- */
 
-/* A validated token; freed when the last call that uses it ends. */
-struct cached {
-    struct arena *arena;
-    struct caller caller;
-    struct token token;
-    uint64_t generation;
-    _Atomic int users;
-};
-
-static struct {
-    pthread_rwlock_t lock;
-    struct map *map;
-} shards[SHARDS];
-static pthread_once_t shards_once = PTHREAD_ONCE_INIT;
+static pthread_once_t revoked_once = PTHREAD_ONCE_INIT;
 static pthread_rwlock_t revoked_lock = PTHREAD_RWLOCK_INITIALIZER;
-static struct map *revoked;
-static _Atomic uint64_t generation = 1;
+static struct map *revoked;         /* audit id to the second from when on nobody asks any more */
 
-static void shards_make(void) {
-    for (int i = 0; i < SHARDS; i++) {
-        pthread_rwlock_init(&shards[i].lock, NULL);
-        shards[i].map = map_new();
-    }
+static void revoked_make(void) {
     revoked = map_new();
 }
 
-static void cached_unref(void *pointer) {
-    struct cached *cached = pointer;
-
-    if (--cached->users == 0) {
-        arena_free(cached->arena);
-    }
-}
-
-void token_revoke(const char *audit_id) {
-    pthread_once(&shards_once, shards_make);
+static void revoke(const char *audit_id, int64_t until) {
+    pthread_once(&revoked_once, revoked_make);
     pthread_rwlock_wrlock(&revoked_lock);
-    map_set(revoked, audit_id, &revoked);
+    map_set(revoked, audit_id, (void *)(uintptr_t)(until / SECOND + 1));
     pthread_rwlock_unlock(&revoked_lock);
 }
 
 static bool is_revoked(const char *audit_id) {
     bool found;
 
-    if (!audit_id) {
-        return false;
-    }
+    pthread_once(&revoked_once, revoked_make);
     pthread_rwlock_rdlock(&revoked_lock);
-    found = map_get(revoked, audit_id) != NULL;
+    found = audit_id && map_get(revoked, audit_id);
     pthread_rwlock_unlock(&revoked_lock);
     return found;
+}
+
+/* Expired tokens stay revoked for who asks for expired ones. */
+static int64_t asked_until(int64_t expires) {
+    return expires + conf_int(cloud.conf, "token", "allow_expired_window", 48 * 3600) * SECOND;
+}
+
+static void revoke_after(void *token) {
+    revoke(((const struct token *)token)->audit_id, asked_until(((const struct token *)token)->expires));
+}
+
+bool token_revoke(struct call *call, const struct token *token) {
+    identity_changed(call);
+    call_after_commit(call, revoke_after, (void *)(uintptr_t)token);
+    return row_insert(call, &resource_identity_revocation,
+                      &(struct identity_revocation){.id = id_hex(call->arena), .audit_id = token->audit_id,
+                                                    .purge_at = asked_until(token->expires), .issued_before = clock_now(),
+                                                    .revoked_at = clock_now()});
+}
+
+bool token_revoked_by(struct call *call, const char *kind, const char *id) {
+    struct identity_revocation event = {.id = id_hex(call->arena), .issued_before = clock_now(), .revoked_at = clock_now()};
+    const struct {
+        const char *kind, **id;
+    } kinds[] = {{"user", &event.user_id},         {"project", &event.project_id},
+                 {"domain", &event.domain_id},     {"role", &event.role_id},
+                 {"trust", &event.trust_id},       {"consumer", &event.consumer_id},
+                 {"access_token", &event.access_token_id}};
+
+    event.purge_at = clock_now() + conf_int(cloud.conf, "identity", "token_seconds", 3600) * SECOND;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        if (!strcmp(kinds[i].kind, kind)) {
+            *kinds[i].id = id;
+            return row_insert(call, &resource_identity_revocation, &event);
+        }
+    }
+    return true;
+}
+
+void token_forget_revoked(void) {
+    int64_t now = clock_now() / SECOND;
+    struct map *kept = map_new();
+    size_t cursor = 0;
+    const char *key;
+    void *value;
+
+    pthread_once(&revoked_once, revoked_make);
+    pthread_rwlock_wrlock(&revoked_lock);
+    while ((key = map_next(revoked, &cursor, &value))) {
+        if ((int64_t)(uintptr_t)value > now) {
+            map_set(kept, key, value);
+        }
+    }
+    map_free(revoked, NULL);
+    revoked = kept;
+    pthread_rwlock_unlock(&revoked_lock);
+    cache_sweep(clock_now());
+}
+
+bool token_load_revoked(struct call *call, int64_t since) {
+    struct rows *rows = db_query(call->db, "SELECT audit_id, purge_at FROM identity_revocation_event"
+                                           " WHERE audit_id IS NOT NULL AND revoked_at >= ?", SQL_ARGS(sql_int(since)));
+
+    while (rows_next(rows)) {
+        revoke(rows_text(rows, 0), rows_int(rows, 1));
+    }
+    rows_end(rows);
+    return db_failure(call->db) == DB_OK;
+}
+
+/* ---- what changed: in this process, and in others ---- */
+
+static _Atomic uint64_t generation = 1;
+static _Atomic int64_t looked, seen = -1, seen_at;
+
+static bool is_shared(void) {
+    return !strncmp(conf_text(cloud.conf, "database", "url", ""), "postgresql:", 11);
 }
 
 static void move_on(void *unused) {
@@ -197,88 +156,54 @@ static void move_on(void *unused) {
 
 void identity_changed(struct call *call) {
     call_after_commit(call, move_on, NULL);
+    if (is_shared()) {
+        call_exec(call, "UPDATE identity_state SET changes = changes + 1 WHERE id = 'tokens'", SQL_NO_ARGS);
+    }
 }
 
+/* Where others may have changed something, memory is not enough all the time. */
+static bool must_look(void) {
+    return is_shared() && clock_monotonic() - looked >= LOOK_EVERY;
+}
+
+/* In a transaction. */
+static void look_around(struct call *call) {
+    int64_t changes;
+
+    if (!must_look()) {
+        return;
+    }
+    looked = clock_monotonic();
+    changes = db_query_int(call->db, "SELECT changes FROM identity_state WHERE id = 'tokens'", SQL_NO_ARGS, -1);
+    if (changes != seen && token_load_revoked(call, seen_at - OVERLAP)) {
+        seen_at = clock_now();
+        seen = changes;
+        generation++;
+    }
+}
+
+/* ---- the two forms ---- */
+
+char *token_seal(struct arena *arena, const struct token *token) {
+    return !strcmp(conf_text(cloud.conf, "token", "provider", "fernet"), "jws") ? token_seal_jws(arena, token)
+                                                                               : token_seal_fernet(arena, token);
+}
+
+/* Both forms are good at any time, so that the provider can be changed while tokens are out. */
 struct token *token_open(struct arena *arena, const char *sealed, bool allow_expired) {
-    struct token *token = ARENA_NEW(arena, struct token);
-    struct record r;
-    size_t size;
-    int64_t created;
-    const uint8_t *bytes = keys_open(KEYS_TOKEN, arena, sealed, &size, &created);
+    struct token *token = strchr(sealed, '.') ? token_open_jws(arena, sealed) : token_open_fernet(arena, sealed);
 
-    pthread_once(&shards_once, shards_make);
-    if (!bytes) {
-        return NULL;
-    }
-    r = (struct record){.at = bytes, .end = bytes + size};
-    if (get_byte(&r) != RECORD_VERSION) {
-        return NULL;
-    }
-    token->methods = get_byte(&r) << 8;
-    token->methods |= get_byte(&r);
-    token->scope = get_byte(&r);
-    token->user_id = get_id(&r, arena);
-    token->scope_id = get_id(&r, arena);
-    token->delegation = get_byte(&r);
-    token->delegation_id = get_id(&r, arena);
-    token->issued = get_int(&r);
-    token->expires = get_int(&r);
-    token->audit_id = get_id(&r, arena);
-    token->parent_audit_id = get_id(&r, arena);
-    if (r.bad || (!allow_expired && token->expires <= clock_now()) || is_revoked(token->audit_id)) {
-        return NULL;
-    }
-    return token;
+    return token && (allow_expired || token->expires > clock_now()) && !is_revoked(token->audit_id) ? token : NULL;
 }
 
-static struct cached *cache_find(const char *sealed, unsigned shard) {
-    struct cached *cached;
-
-    pthread_rwlock_rdlock(&shards[shard].lock);
-    cached = map_get(shards[shard].map, sealed);
-    if (cached) {
-        cached->users++;
-    }
-    pthread_rwlock_unlock(&shards[shard].lock);
-    return cached;
-}
-
-static void cache_put(const char *sealed, unsigned shard, struct cached *cached) {
-    struct cached *old;
-
-    pthread_rwlock_wrlock(&shards[shard].lock);
-    if (map_count(shards[shard].map) > MAX_CACHED / SHARDS) {
-        map_free(shards[shard].map, cached_unref);
-        shards[shard].map = map_new();
-    }
-    old = map_set(shards[shard].map, sealed, cached);
-    pthread_rwlock_unlock(&shards[shard].lock);
-    if (old) {
-        cached_unref(old);
-    }
-}
+/* ---- validation ---- */
 
 static struct cached *validate(struct call *call, const char *sealed) {
-    struct arena *arena = arena_new(0), *keep = call->arena;
-    struct cached *cached = ARENA_NEW(arena, struct cached);
-    struct token *token = token_open(arena, sealed, false);
-    bool ok;
+    uint64_t now = generation;
+    struct token *token = token_open(call->arena, sealed, false);
+    struct caller caller;
 
-    if (!token) {
-        arena_free(arena);
-        return NULL;
-    }
-    *cached = (struct cached){.arena = arena, .generation = generation, .users = 2, .token = *token};
-    call->arena = arena;
-    ok = caller_load(call, &cached->token, &cached->caller);
-    call->arena = keep;
-    if (!ok) {
-        call->error_message = arena_text(keep, call->error_message);
-        arena_free(arena);
-        return NULL;
-    }
-    cached->caller.token = &cached->token;
-    return cached;
+    return token && caller_load(call, token, &caller) ? cache_put(sealed, now, token, &caller) : NULL;
 }
 
 static bool is_current(struct call *call, struct cached *cached) {
@@ -286,29 +211,20 @@ static bool is_current(struct call *call, struct cached *cached) {
     return cached->token.expires > clock_now() && !is_revoked(cached->token.audit_id);
 }
 
-/* The token validated, from memory or (unless 'known_only') anew; null when it is not valid. Lives as long as the
- * request. */
-static const struct cached *find_valid(struct call *call, const char *sealed, bool known_only) {
-    unsigned shard = (unsigned)(map_hash(sealed, strlen(sealed)) % SHARDS);
+/* The token validated, from memory or anew; null when it is not valid. Lives as long as the request. In a transaction. */
+static const struct cached *find_valid(struct call *call, const char *sealed) {
     struct cached *cached;
 
-    pthread_once(&shards_once, shards_make);
-    cached = cache_find(sealed, shard);
-    if (!cached || cached->generation != generation) {
-        if (cached) {
-            cached_unref(cached);
-        }
-        cached = known_only ? NULL : validate(call, sealed);
-        if (!cached) {
-            return NULL;
-        }
-        cache_put(sealed, shard, cached);
+    look_around(call);
+    cached = cache_get(sealed, generation);
+    if (!cached) {
+        cached = validate(call, sealed);
     }
-    return is_current(call, cached) ? cached : NULL;
+    return cached && is_current(call, cached) ? cached : NULL;
 }
 
 bool token_find(struct call *call, const char *sealed, struct token *ret_token, struct caller *ret_caller) {
-    const struct cached *cached = find_valid(call, sealed, false);
+    const struct cached *cached = find_valid(call, sealed);
 
     if (cached) {
         *ret_token = cached->token;
@@ -317,9 +233,7 @@ bool token_find(struct call *call, const char *sealed, struct token *ret_token, 
     return cached != NULL;
 }
 
-static bool authenticate(struct call *call, const char *sealed, bool known_only) {
-    const struct cached *cached = find_valid(call, sealed, known_only);
-
+static bool authenticate(struct call *call, const struct cached *cached) {
     if (!cached || (cached->token.access_rules && !access_rules_allow(call, cached->token.access_rules))) {
         return false;
     }
@@ -328,9 +242,11 @@ static bool authenticate(struct call *call, const char *sealed, bool known_only)
 }
 
 bool token_authenticate(struct call *call, const char *sealed) {
-    return authenticate(call, sealed, false);
+    return authenticate(call, find_valid(call, sealed));
 }
 
 bool token_recall(struct call *call, const char *sealed) {
-    return authenticate(call, sealed, true);
+    struct cached *cached = must_look() ? NULL : cache_get(sealed, generation);
+
+    return authenticate(call, cached && is_current(call, cached) ? cached : NULL);
 }

@@ -24,7 +24,7 @@ struct token {
     int64_t issued, expires;        /* microseconds; shown as whole seconds */
     const char *audit_id, *parent_audit_id;     /* 22 characters of base64url; the parent may be null */
     /* Filled by caller_load: */
-    const struct json *access_rules;            /* what the token is good for; null: all */
+    const char *access_rules;                   /* what the token is good for: JSON; null: all */
     int64_t password_expires;                   /* of the user; 0: never */
 };
 
@@ -40,8 +40,15 @@ struct token *token_open(struct arena *arena, const char *sealed, bool allow_exp
 /* A fresh audit id. */
 char *token_audit_id(struct arena *arena);
 
-/* Remembers a revocation in memory; the row is the caller's business. */
-void token_revoke(const char *audit_id);
+/* Revokes a token, which lives as long as the call. In a write transaction. */
+bool token_revoke(struct call *call, const struct token *token);
+/* Notes that the tokens of a "user", "project", "domain", "role", "trust", "consumer" or "access_token" made so far are
+ * void, for who validates tokens elsewhere; here the rows say so. Other kinds: nothing. In a write transaction. */
+bool token_revoked_by(struct call *call, const char *kind, const char *id);
+/* Reads the revocations made since a time into memory. */
+bool token_load_revoked(struct call *call, int64_t since);
+/* Forgets revocations of tokens that have ended, and validated tokens that have. */
+void token_forget_revoked(void);
 
 /* Fills 'caller' from what the token says and the rows as they are. False when the user, project, domain or the last role
  * is gone or disabled. In a transaction. */

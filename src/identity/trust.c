@@ -179,7 +179,7 @@ bool identity_trust_delete(struct call *call, void *pointer) {
         "    ON t.redelegated_trust_id = made.id) SELECT id FROM made)";
 
     identity_changed(call);
-    return may_manage(call) && call_exec(call, sql, SQL_ARGS(sql_text(((struct identity_trust *)pointer)->id)));
+    return may_manage(call) && token_revoked_by(call, "trust", ((struct identity_trust *)pointer)->id) && call_exec(call, sql, SQL_ARGS(sql_text(((struct identity_trust *)pointer)->id)));
 }
 
 /* ---- showing ---- */

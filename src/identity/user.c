@@ -9,6 +9,7 @@
 #include "identity/options.h"
 #include "identity/password.h"
 #include "identity/target.h"
+#include "identity/token.h"
 #include "identity/types.h"
 #include "identity/user_password.h"
 
@@ -64,6 +65,7 @@ bool identity_user_update(struct call *call, const void *before, void *pointer) 
     }
     if (old->enabled && !user->enabled) {
         user->tokens_from = clock_now();
+        token_revoked_by(call, "user", user->id);
     }
     if (call_given(call, "enabled") && user->enabled) {
         user_reset(user);
@@ -114,8 +116,20 @@ bool identity_group_list(struct call *call, struct query *query) {
 /* ---- ends ---- */
 
 bool identity_membership_changed(struct call *call, void *row) {
+    event_note(call, "group.update", ((const struct identity_membership *)row)->group_id);
     identity_changed(call);
     return true;
+}
+
+/* Who leaves a group may have had what it gave in tokens of any scope. */
+bool identity_membership_delete(struct call *call, void *pointer) {
+    const struct identity_membership *row = pointer;
+
+    event_note(call, "group.update", row->group_id);
+    identity_changed(call);
+    return token_revoked_by(call, "user", row->user_id) &&
+           call_exec(call, "UPDATE identity_user SET tokens_from = ? WHERE id = ?",
+                     SQL_ARGS(sql_int(clock_now()), sql_text(row->user_id)));
 }
 
 bool identity_user_delete(struct call *call, void *pointer) {
@@ -123,5 +137,9 @@ bool identity_user_delete(struct call *call, void *pointer) {
 }
 
 bool identity_group_delete(struct call *call, void *pointer) {
-    return forget(call, "group", "?", ((const struct identity_group *)pointer)->id);
+    static const char sql[] = "UPDATE identity_user SET tokens_from = ?"
+                              " WHERE id IN (SELECT user_id FROM identity_membership WHERE group_id = ?)";
+    const char *id = ((const struct identity_group *)pointer)->id;
+
+    return call_exec(call, sql, SQL_ARGS(sql_int(clock_now()), sql_text(id))) && forget(call, "group", "?", id);
 }

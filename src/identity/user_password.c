@@ -14,6 +14,7 @@
 #include "identity/identity.h"
 #include "identity/options.h"
 #include "identity/password.h"
+#include "identity/token.h"
 #include "identity/types.h"
 #include "rest/cloud.h"
 
@@ -57,7 +58,7 @@ static bool store_outcome(struct call *call, void *pointer) {
     }
     user->failed_count = NO_INT;
     user->failed_at = 0;
-    if (outcome->new_hash && user->password_hash && !strcmp(user->password_hash, outcome->old_hash)) {
+    if (outcome->new_hash && user->password_hash && equal_secret(user->password_hash, outcome->old_hash)) {
         user->password_hash = outcome->new_hash;
     }
     return row_update(call, &resource_identity_user, user);
@@ -143,7 +144,7 @@ bool user_password_set(struct call *call, struct identity_user *user, const char
     user->password_by_user = by_user;
     user->password_expires_at = hash ? expiry(call, user, by_user) : 0;
     user->tokens_from = clock_now();
-    return ok;
+    return ok && token_revoked_by(call, "user", user->id);
 }
 
 /* ---- inactivity ---- */

@@ -7,7 +7,7 @@
 
 enum { MAX_ADDRESSES = 4096 };
 
-/* Addresses and prefixes, each as a prefix without host bits, no two alike. */
+/* Prefixes, each without host bits; a single address is one of /32 or /128. */
 bool network_addresses_check(struct call *call, const struct field *field, void *slot) {
     const char **text = slot;
     struct buf buf = {0};
@@ -19,8 +19,8 @@ bool network_addresses_check(struct call *call, const struct field *field, void 
     for (JSON_EACH(item, network_json(call, *text))) {
         struct ip_net net;
 
-        ok = ok && (ip_net_parse_host(item->text, &net) ||
-                    fail_field(call, field, "'%.60s' is neither an address nor a prefix", item->text));
+        ok = ok && ((strchr(item->text, '/') && ip_net_parse_host(item->text, &net)) ||
+                    fail_field(call, field, "'%.60s' is not a prefix", item->text));
         if (ok) {
             json_text(&out, ip_net_print(ip_net_masked(net), arena_alloc(call->arena, IP_NET_TEXT_SIZE)));
         }
@@ -126,14 +126,25 @@ bool network_address_group_add(struct call *call) {
 
 bool network_address_group_remove(struct call *call) {
     const struct network_address_group *group = call->row;
-    const struct network_addresses *input = call->input;
-    const struct json *list = network_json(call, group->addresses), *gone = network_json(call, input->addresses);
+    const char *text_gone;
+    const struct network_addresses_gone *input = call->input;
+    const struct json *list = network_json(call, group->addresses);
+    struct buf buf = {0};
+    struct json_out out = {.buf = &buf};
 
-    for (JSON_EACH(item, gone)) {
-        if (!has(list, item->text)) {
-            return fail_type(call, 404, "AddressesNotFound", "Address group %s does not have %s.", group->id,
-                             item->text);
+    json_list(&out);
+    for (JSON_EACH(item, network_json(call, input->addresses))) {
+        struct ip_net net;
+        const char *text = ip_net_parse_host(item->text, &net)
+                               ? ip_net_print(ip_net_masked(net), arena_alloc(call->arena, IP_NET_TEXT_SIZE))
+                               : item->text;
+
+        if (!has(list, text)) {
+            fail_type(call, 404, "AddressesNotFound", "Address group %s does not have %.60s.", group->id, item->text);
         }
+        json_text(&out, text);
     }
-    return change(call, merged(call, list, gone, NULL));
+    json_list_end(&out);
+    text_gone = network_text(call, &buf);
+    return !call->error && change(call, merged(call, list, network_json(call, text_gone), NULL));
 }

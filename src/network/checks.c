@@ -202,10 +202,17 @@ bool network_fixed_ips_check(struct call *call, const struct field *field, void 
     return !repeated(list, same_fixed_ip) || fail_field(call, field, "Duplicate IP address");
 }
 
-bool network_ids_check(struct call *call, const struct field *field, void *slot) {
-    const char *text = *(const char **)slot;
+static bool same_text(const struct json *a, const struct json *b) {
+    return !strcmp(a->text, b->text);
+}
 
-    for (JSON_EACH(item, network_json(call, text))) {
+bool network_ids_check(struct call *call, const struct field *field, void *slot) {
+    const struct json *list = network_json(call, *(const char **)slot);
+
+    if (list && repeated(list, same_text)) {
+        return fail_field(call, field, "an id stands in it twice");
+    }
+    for (JSON_EACH(item, list)) {
         if (!id_is_uuid(item->text)) {
             return fail_field(call, field, "'%.60s' is not a valid UUID", item->text);
         }

@@ -12,6 +12,7 @@ static const struct extension {
     {"address-scope", "Address scope", "2015-07-26T10:00:00-00:00"},
     {"agent", "agent", "2013-02-03T10:00:00-00:00"},
     {"allowed-address-pairs", "Allowed Address Pairs", "2013-07-23T10:00:00-00:00"},
+    {"auto-allocated-topology", "Auto Allocated Topology Services", "2016-01-01T00:00:00-00:00"},
     {"availability_zone", "Availability Zone", "2015-01-01T10:00:00-00:00"},
     {"availability_zone_filter", "Availability Zone Filter Extension", "2018-06-22T10:00:00-00:00"},
     {"binding", "Port Binding", "2014-02-03T10:00:00-00:00"},

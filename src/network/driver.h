@@ -103,8 +103,8 @@ struct network_driver {
     void (*report)(void);
 
     /* Adds to work->result what exists under our mark, for audit and to converge:
-     * "networks", "routers", "security_groups", "address_groups": [id], "ports": {id: "ACTIVE" | "DOWN"}, "plugs": {port id: device} of
-     * this host. Required. */
+     * "networks", "routers", "security_groups", "address_groups": [id], "ports": {id: "ACTIVE" | "DOWN"}, and of this
+     * host "plugs": {port id: device} and "metadata": [id of a network that has a metadata proxy here]. Required. */
     bool (*list)(struct work *work);
 };
 

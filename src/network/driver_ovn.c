@@ -214,6 +214,23 @@ static void list_plugs(struct work *work) {
     json_map_end(&work->result);
 }
 
+/* Networks that have a metadata proxy on this host, and with it a namespace. */
+static void list_metadata(struct work *work) {
+    size_t count;
+    const struct ovsdb_row *const *rows = ovsdb_rows(ovn.ovs, work->arena, "Interface", NULL, NULL, &count);
+
+    json_key(&work->result, "metadata");
+    json_list(&work->result);
+    for (size_t i = 0; i < count; i++) {
+        const char *network = ovsdb_pair(work->arena, rows[i], "external_ids", "haneul:metadata");
+
+        if (network) {
+            json_text(&work->result, network);
+        }
+    }
+    json_list_end(&work->result);
+}
+
 static bool list(struct work *work) {
     enum { READY_MS = 10000 };
 
@@ -226,6 +243,7 @@ static bool list(struct work *work) {
     list_ids(work, "security_groups", "Port_Group", "group");
     list_ports(work);
     list_plugs(work);
+    list_metadata(work);
     return true;
 }
 

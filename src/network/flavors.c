@@ -7,7 +7,7 @@
 #include "rest/resource.h"
 
 /* The kinds of services that Neutron knows, and the only provider of this cloud. */
-static const char types[] = "|L3_ROUTER_NAT|FIREWALL|VPN|METERING|QOS|BGP|TAAS|LOADBALANCERV2|DUMMY|";
+static const char types[] = "|FLAVORS|L3_ROUTER_NAT|FIREWALL|VPN|METERING|QOS|BGP|TAAS|LOADBALANCERV2|DUMMY|";
 #define DRIVER "ovn"
 
 bool network_service_type_check(struct call *call, const struct field *field, void *slot) {

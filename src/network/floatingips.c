@@ -175,10 +175,17 @@ bool network_floatingip_create(struct call *call, void *row) {
     return network_qos_usable(call, fip->qos_policy_id) && take_address(call, fip) && (!fip->port_id || associate(call, fip));
 }
 
+/* An update that says nothing takes the floating IP from its port, as Neutron has it. */
+static bool is_blank(struct call *call) {
+    const struct json *body = call->resource == &resource_network_floatingip ? json_get(call->body, "floatingip") : NULL;
+
+    return body && body->type == JSON_MAP && !body->count;
+}
+
 bool network_floatingip_update(struct call *call, const void *old, void *row) {
     const struct network_floatingip *was = old;
     struct network_floatingip *fip = row;
-    bool port = network_given(call, &resource_network_floatingip, "port_id");
+    bool port = network_given(call, &resource_network_floatingip, "port_id") || is_blank(call);
     bool fixed = network_given(call, &resource_network_floatingip, "fixed_ip_address");
 
     if (!network_same(was->qos_policy_id, fip->qos_policy_id) &&
@@ -191,6 +198,9 @@ bool network_floatingip_update(struct call *call, const void *old, void *row) {
     }
     if (was->router_id && !network_apply(call, "network.router", was->router_id)) {
         return false;
+    }
+    if (is_blank(call)) {
+        fip->port_id = NULL;
     }
     if (!fip->port_id) {
         if (fixed && fip->fixed_ip_address) {

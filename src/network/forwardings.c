@@ -205,6 +205,29 @@ static bool reachable(struct call *call, const struct network_ndp_proxy *proxy) 
            conflict(call, "PortUnreachableRouter", "The port is on no subnet of the router");
 }
 
+/* The scope of the IPv6 addresses of a network; null: none. */
+static const char *scope_of(struct call *call, const char *network_id) {
+    return db_query_text(call->db, call->arena,
+                         "SELECT p.address_scope_id FROM network_subnet s JOIN network_subnetpool p ON"
+                         " p.id = s.subnetpool_id WHERE s.network_id = ? AND s.ip_version = 6 AND"
+                         " p.address_scope_id IS NOT NULL", SQL_ARGS(sql_text(network_id)));
+}
+
+/* Inside and outside are of one address scope: outside knows a way to what is inside. */
+bool network_ndp_proxy_possible(struct call *call, const struct network_router *router) {
+    if (!router->enable_ndp_proxy) {
+        return true;
+    }
+    return (router->gw_network_id && scope_of(call, router->gw_network_id)) ||
+           conflict(call, "RouterIPv6GatewayNotValid",
+                    "The router has no external gateway to a network whose IPv6 addresses have an address scope");
+}
+
+static bool same_scope(struct call *call, const struct network_router *router, const struct network_port *port) {
+    return network_same(scope_of(call, router->gw_network_id), scope_of(call, port->network_id)) ||
+           conflict(call, "AddressScopeConflict", "The port's network and the external one are of two address scopes");
+}
+
 static bool apply_gateway(struct call *call, const char *router_id) {
     struct network_router *router;
 
@@ -237,7 +260,7 @@ bool network_ndp_proxy_create(struct call *call, void *row) {
             return false;
         }
     }
-    if (!reachable(call, proxy)) {
+    if (!reachable(call, proxy) || !same_scope(call, router, port)) {
         return false;
     }
     return !call_count(call, "SELECT count(*) FROM network_ndp_proxy WHERE router_id = ? AND ip_address = ?",

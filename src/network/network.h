@@ -41,8 +41,9 @@ bool network_default(struct call *call, const char ***ret_ids, size_t *ret_count
 
 bool network_port_make(struct call *call, const struct network_port_new *port, const char **ret_id);
 
-/* Gives an existing port to a server. Fails 409 when it is in use, 404 when the caller may not see it. */
-bool network_port_take(struct call *call, const char *port_id, const char *device_id, const char *zone);
+/* Gives an existing port to a server, which is on 'host' (null: on none). Fails 409 when it is in use, 404 when the caller may not see it. */
+bool network_port_take(struct call *call, const char *port_id, const char *device_id, const char *zone,
+                       const char *host);
 
 /* Says on which host the server's ports are (null: on none); tasks follow. */
 bool network_ports_bind(struct call *call, const char *device_id, const char *host);

@@ -106,6 +106,8 @@ bool network_trunk_details(struct call *call, struct network_port *ports, size_t
 /* Removes the port forwardings, and the NDP proxies, to addresses that the port does not have any more. */
 bool network_forwardings_free(struct call *call, const struct network_port *port);
 bool network_ndp_proxies_free(struct call *call, const struct network_port *port);
+/* 409 when the router has enable_ndp_proxy and no gateway that could be one. */
+bool network_ndp_proxy_possible(struct call *call, const struct network_router *router);
 /* 409 when the floating IP has port forwardings; when the router has NDP proxies. */
 bool network_forwardings_none(struct call *call, const char *floatingip_id);
 bool network_ndp_proxies_none(struct call *call, const char *router_id);

@@ -216,6 +216,25 @@ static bool addresses_left(struct call *call, const struct network_port *port) {
            network_ndp_proxies_free(call, port);
 }
 
+/* True when 'wanted' asks for nothing but the addresses that the port has. */
+static bool same_addresses(struct call *call, const struct network_port *port, const struct json *wanted) {
+    const struct json *has = network_json(call, port->fixed_ips);
+
+    for (JSON_EACH(item, wanted)) {
+        const char *subnet = json_get_text(item, "subnet_id"), *address = json_get_text(item, "ip_address");
+        bool found = false;
+
+        for (JSON_EACH(own, has)) {
+            found = found || ((!subnet || network_same(subnet, json_get_text(own, "subnet_id"))) &&
+                              (!address || network_same(address, json_get_text(own, "ip_address"))));
+        }
+        if (!found) {
+            return false;
+        }
+    }
+    return has && wanted->count == has->count;
+}
+
 static bool addresses_update(struct call *call, const struct network_port *was, struct network_port *port) {
     const struct json *wanted = network_json(call, port->fixed_ips);
 
@@ -225,7 +244,8 @@ static bool addresses_update(struct call *call, const struct network_port *was, 
     port->fixed_ips = was->fixed_ips;
     if (wanted &&
         (!strcmp(was->device_owner, OWNER_ROUTER_INTERFACE) || !strcmp(was->device_owner, OWNER_ROUTER_GATEWAY))) {
-        return fail_type(call, 409, "IPAddressChangeNotAllowed",
+        return same_addresses(call, was, wanted) ||
+               fail_type(call, 409, "IPAddressChangeNotAllowed",
                          "IP updates for the port %s are not allowed. It is a router's.", port->id);
     }
     if (!wanted ||

@@ -164,6 +164,5 @@ bool network_quota_delete(struct call *call) {
                     SQL_ARGS(sql_text(project)))) {
         return fail_type(call, 404, "TenantQuotaNotFound", "Quota for tenant %.64s could not be found.", project);
     }
-    return call_exec(call, "DELETE FROM rest_quota WHERE service = 'network' AND project_id = ?",
-                     SQL_ARGS(sql_text(project)));
+    return quota_reset(call, &network, project);
 }

@@ -9,23 +9,22 @@ static const struct type {
     const char *name;
     const struct resource *resource;
     const char *const actions[2];
-    const char *in_use;     /* SQL: how much of it the project '?2' uses of object '?1' */
+    const char *users;      /* SQL: the projects that use object '?' */
 } types[] = {
     {"network", &resource_network_network, {"access_as_shared", "access_as_external"},
-     "SELECT count(*) FROM network_port WHERE network_id = ? AND project_id = ?"},
+     "SELECT project_id FROM network_port WHERE network_id = ?"},
     {"subnetpool", &resource_network_subnetpool, {"access_as_shared"},
-     "SELECT count(*) FROM network_subnet WHERE subnetpool_id = ? AND project_id = ?"},
+     "SELECT project_id FROM network_subnet WHERE subnetpool_id = ?"},
     {"address_scope", &resource_network_address_scope, {"access_as_shared"},
-     "SELECT count(*) FROM network_subnetpool WHERE address_scope_id = ? AND project_id = ?"},
+     "SELECT project_id FROM network_subnetpool WHERE address_scope_id = ?"},
     {"address_group", &resource_network_address_group, {"access_as_shared"},
-     "SELECT count(*) FROM network_security_group_rule WHERE remote_address_group_id = ? AND project_id = ?"},
+     "SELECT project_id FROM network_security_group_rule WHERE remote_address_group_id = ?"},
     {"qos_policy", &resource_network_qos_policy, {"access_as_shared"},
-     "SELECT count(*) FROM (SELECT qos_policy_id, project_id FROM network_network UNION ALL SELECT qos_policy_id,"
+     "SELECT project_id FROM (SELECT qos_policy_id, project_id FROM network_network UNION ALL SELECT qos_policy_id,"
      " project_id FROM network_port UNION ALL SELECT qos_policy_id, project_id FROM network_floatingip) bound"
-     " WHERE qos_policy_id = ? AND project_id = ?"},
+     " WHERE qos_policy_id = ?"},
     {"security_group", &resource_network_security_group, {"access_as_shared"},
-     "SELECT count(*) FROM network_port p JOIN network_port_group g ON g.port_id = p.id"
-     " WHERE g.group_id = ? AND p.project_id = ?"},
+     "SELECT p.project_id FROM network_port p JOIN network_port_group g ON g.port_id = p.id WHERE g.group_id = ?"},
 };
 
 static const struct type *type_of(const char *name) {
@@ -76,29 +75,34 @@ bool network_rbac_create(struct call *call, void *row) {
                               : network_invalid(call, "Only admins can make networks external");
 }
 
-/* Projects other than the owner's that rely on the entry alone. */
-static bool unused(struct call *call, const struct network_rbac *entry) {
+/* How many uses of the object by others than its owner rely on this entry alone. */
+static int64_t relying(struct call *call, const struct network_rbac *entry) {
     const struct type *type = type_of(entry->object_type);
-    int64_t used;
+    const struct value object = sql_text(entry->object_id), id = sql_text(entry->id), action = sql_text(entry->action);
+    const struct value target = sql_text(entry->target_tenant);
+    const char *owner;
+    void *row;
 
-    if (strcmp(entry->target_tenant, "*") != 0) {
-        used = call_count(call, type->in_use, SQL_ARGS(sql_text(entry->object_id), sql_text(entry->target_tenant)));
-    } else {
-        used = type->resource != &resource_network_network
-                   ? 0
-                   : call_count(
-                         call,
-                         is_external(entry)
-                             ? "SELECT count(*) FROM network_port WHERE network_id = ? AND ? <> '' AND device_owner IN"
-                               " ('network:router_gateway', 'network:floatingip')"
-                             : "SELECT count(*) FROM network_port WHERE network_id = ? AND project_id NOT IN (?, '')"
-                               " AND project_id NOT IN (SELECT target_tenant FROM network_rbac)",
-                         SQL_ARGS(sql_text(entry->object_id), sql_text(entry->project_id)));
+    if (is_external(entry)) {
+        return call_count(call,
+                          "SELECT count(*) FROM network_port WHERE network_id = ? AND device_owner IN"
+                          " ('network:router_gateway', 'network:floatingip') AND NOT EXISTS (SELECT 1 FROM network_rbac"
+                          " WHERE object_id = ? AND action = ? AND id <> ?)", SQL_ARGS(object, object, action, id));
     }
-    return !used || fail_type(call, 409, "RbacPolicyInUse",
-                              "RBAC policy on object %s cannot be removed because other objects "
-                              "depend on it.",
-                              entry->object_id);
+    owner = row_find(call, type->resource, entry->object_id, &row) ? row_project(type->resource, row) : "";
+    return call_count(call,
+                      arena_printf(call->arena,
+                                   "SELECT count(*) FROM (%s) users WHERE project_id NOT IN (?, '') AND"
+                                   " ? IN ('*', project_id) AND NOT EXISTS (SELECT 1 FROM network_rbac r WHERE"
+                                   " r.object_id = ? AND r.action = ? AND r.id <> ? AND r.target_tenant IN ('*',"
+                                   " users.project_id))", type->users),
+                      SQL_ARGS(object, sql_text(owner), target, object, action, id));
+}
+
+static bool unused(struct call *call, const struct network_rbac *entry) {
+    return !relying(call, entry) || fail_type(call, 409, "RbacPolicyInUse",
+                                              "Other projects use object %s by RBAC entry %s alone.", entry->object_id,
+                                              entry->id);
 }
 
 bool network_rbac_update(struct call *call, const void *old, void *row) {

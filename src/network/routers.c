@@ -262,7 +262,7 @@ bool network_router_create(struct call *call, void *row) {
 
     router->external_gateway_info = NULL;
     return network_allow_keys(call, "external_gateway_info", gateway, &resource_network_router, router) &&
-           gateway_set(call, router, gateway, NULL) && network_apply(call, "network.router", router->id);
+           gateway_set(call, router, gateway, NULL) && network_ndp_proxy_possible(call, router) && network_apply(call, "network.router", router->id);
 }
 
 bool network_router_update(struct call *call, const void *old, void *row) {
@@ -277,6 +277,10 @@ bool network_router_update(struct call *call, const void *old, void *row) {
             !gateway_set(call, router, gateway, was->external_gateway_info)) {
             return false;
         }
+    }
+    if ((!was->enable_ndp_proxy || network_given(call, &resource_network_router, "external_gateway_info")) &&
+        !network_ndp_proxy_possible(call, router)) {
+        return false;
     }
     if (was->enable_ndp_proxy && !router->enable_ndp_proxy && !network_ndp_proxies_none(call, router->id)) {
         return false;

@@ -161,7 +161,7 @@ static bool check_rule(struct call *call, const struct network_security_group_ru
         return fail_type(call, 400, "SecurityGroupRuleParameterConflict", "Conflicting value ethertype %s for CIDR %s",
                          rule->ethertype, rule->remote_ip_prefix);
     }
-    if (protocol == 58 && !ipv6) {
+    if (!ipv6 && (protocol == 41 || protocol == 43 || protocol == 44 || (protocol >= 58 && protocol <= 60))) {
         return fail_type(call, 400, "SecurityGroupEthertypeConflictWithProtocol",
                          "Invalid ethertype %s for protocol %s.", rule->ethertype, rule->protocol);
     }
@@ -329,7 +329,8 @@ bool network_security_group_create(struct call *call, void *row) {
     const struct network_security_group *group = row;
     const char *id;
 
-    return network_default_group(call, group->project_id, &id) && add_rules(call, group, false) &&
+    return network_default_group(call, group->project_id, &id) &&
+           quota_check(call, &network, group->project_id, "security_group_rule", 2) && add_rules(call, group, false) &&
            network_apply(call, "network.security_group", group->id);
 }
 

@@ -123,7 +123,8 @@ bool network_port_make(struct call *call, const struct network_port_new *wanted,
     return translated(call, resource_create(call, &resource_network_port, port));
 }
 
-bool network_port_take(struct call *call, const char *port_id, const char *device_id, const char *zone) {
+bool network_port_take(struct call *call, const char *port_id, const char *device_id, const char *zone,
+                       const char *host) {
     struct network_port *port, *was;
 
     if (!row_get(call, &resource_network_port, port_id, &was)) {
@@ -136,6 +137,7 @@ bool network_port_take(struct call *call, const char *port_id, const char *devic
     *port = *was;
     port->device_id = device_id;
     port->device_owner = arena_printf(call->arena, "compute:%s", zone ? zone : "nova");
+    port->binding_host_id = host ? host : "";
     return translated(call, resource_update(call, &resource_network_port, was, port));
 }
 

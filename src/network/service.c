@@ -31,13 +31,14 @@ static const struct api_style style = {
     .field_selection = true,
     .strict_arguments = true,
     .revision_match = true,
+    .page_reverse = true,
     .tenant_id = true,
     .quota_status = 409,
     .quota_type = "OverQuota",
     .quota_message = "Quota exceeded for resources: ['%s'].",
     .missing_reference = 404,
     .write_error = error_neutron,
-    .write_page = page_named,
+    .write_page = page_neutron,
 };
 
 static const struct quota quotas[] = {

@@ -428,7 +428,9 @@ bool network_subnet_update(struct call *call, const void *old, void *row) {
     if (given && !pools_set(call, subnet, cidr, true)) {
         return false;
     }
-    return (subnet->enable_dhcp == was->enable_dhcp || network_metadata_follow(call, subnet)) &&
+    return call_exec(call, "UPDATE network_network SET revision_number = revision_number + 1 WHERE id = ?",
+                     SQL_ARGS(sql_text(subnet->network_id))) &&
+           (subnet->enable_dhcp == was->enable_dhcp || network_metadata_follow(call, subnet)) &&
            network_apply(call, "network.network", subnet->network_id) &&
            network_apply_routers(call, subnet->network_id);
 }

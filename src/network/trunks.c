@@ -32,6 +32,12 @@ bool network_trunk_unused(struct call *call, const struct network_port *port) {
     return !is_parent(call, port->id) || conflict(call, "PortInUseAsTrunkParent", port->id, "the parent of a trunk");
 }
 
+/* Who owns a network sees the ports of others on it; a trunk is made of its own project's. */
+static bool is_own_port(struct call *call, const struct network_trunk *trunk, const struct network_port *port) {
+    return call->caller.admin || network_same(port->project_id, trunk->project_id) ||
+           fail_not_found(call, &resource_network_port, port->id);
+}
+
 /* ---- subports ---- */
 
 /* The tag that the network's own segment has, for the type "inherit". */
@@ -49,15 +55,8 @@ static bool inherit(struct call *call, const struct network_port *port, struct n
 
 static bool segment_fits(struct call *call, const struct network_trunk *trunk, const struct network_port *port,
                          struct network_subport_wanted *wanted) {
-    if (wanted->segmentation_type && !strcmp(wanted->segmentation_type, "inherit") && !inherit(call, port, wanted)) {
+    if (!strcmp(wanted->segmentation_type, "inherit") && !inherit(call, port, wanted)) {
         return false;
-    }
-    if (!wanted->segmentation_type || wanted->segmentation_id == NO_INT) {
-        return network_invalid(call, "a subport needs segmentation_type and segmentation_id");
-    }
-    if (strcmp(wanted->segmentation_type, "vlan") != 0) {
-        return network_invalid(call, arena_printf(call->arena, "segmentation_type '%.40s' is not one of vlan, inherit",
-                                                  wanted->segmentation_type));
     }
     return !call_count(call, "SELECT count(*) FROM network_subport WHERE trunk_id = ? AND segmentation_id = ?",
                        SQL_ARGS(sql_text(trunk->id), sql_int(wanted->segmentation_id))) ||
@@ -115,7 +114,8 @@ static bool subport_add(struct call *call, const struct network_trunk *trunk, co
     struct network_subport subport = {0};
     struct network_port *port;
 
-    if (!row_get(call, &resource_network_port, wanted.port_id, &port) || !port_fits(call, parent, port) ||
+    if (!row_get(call, &resource_network_port, wanted.port_id, &port) || !is_own_port(call, trunk, port) ||
+        !port_fits(call, parent, port) ||
         !segment_fits(call, trunk, port, &wanted)) {
         return false;
     }
@@ -172,9 +172,37 @@ bool network_trunk_forget(struct call *call, const struct network_port *port) {
 
 /* ---- hooks ---- */
 
+/* What the body says of subports makes sense by itself. */
+static bool well_formed(struct call *call, const struct objects *wanted) {
+    const struct network_subport_wanted *at = wanted->at;
+
+    for (size_t i = 0; i < wanted->count; i++) {
+        bool inherits = at[i].segmentation_type && !strcmp(at[i].segmentation_type, "inherit");
+
+        if (!at[i].segmentation_type || (!inherits && at[i].segmentation_id == NO_INT)) {
+            return network_invalid(call, "a subport needs segmentation_type and segmentation_id");
+        }
+        if (!inherits && strcmp(at[i].segmentation_type, "vlan") != 0) {
+            return network_invalid(call, arena_printf(call->arena, "segmentation_type '%.40s' is not one of vlan,"
+                                                      " inherit", at[i].segmentation_type));
+        }
+        for (size_t k = 0; k < i; k++) {
+            if (!strcmp(at[k].port_id, at[i].port_id) || (!inherits && at[k].segmentation_id == at[i].segmentation_id)) {
+                return network_invalid(call, "two subports have the same port or tag");
+            }
+        }
+    }
+    return true;
+}
+
 bool network_trunk_create(struct call *call, void *row) {
     const struct network_trunk *trunk = row;
+    struct network_port *parent;
 
+    if (!well_formed(call, &trunk->wanted) || !row_get(call, &resource_network_port, trunk->port_id, &parent) ||
+        !is_own_port(call, trunk, parent)) {
+        return false;
+    }
     if (is_parent(call, trunk->port_id)) {
         return conflict(call, "ParentPortInUse", trunk->port_id, "the parent of another trunk");
     }
@@ -303,7 +331,7 @@ bool network_trunk_add(struct call *call) {
     const struct network_subports_body *input = call->input;
     struct network_trunk *trunk = call->row, was = *trunk;
 
-    return enabled(call, trunk) && subports_add(call, trunk, &input->sub_ports) &&
+    return well_formed(call, &input->sub_ports) && enabled(call, trunk) && subports_add(call, trunk, &input->sub_ports) &&
            resource_update(call, &resource_network_trunk, &was, trunk) && respond(call, true);
 }
 

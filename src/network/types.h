@@ -65,7 +65,8 @@
 #define QOS_RULE_OPS(SINGULAR) \
     QOS_RULE_HOOKS \
     OP(GET,    "/v2.0/qos/policies/{policy_id}/" SINGULAR "s",           op_list,   .policy = "get_policy_" SINGULAR) \
-    OP(POST,   "/v2.0/qos/policies/{policy_id}/" SINGULAR "s",           op_create, .policy = "create_policy_" SINGULAR) \
+    OP(POST,   "/v2.0/qos/policies/{policy_id}/" SINGULAR "s",           op_create, .policy = "create_policy_" SINGULAR, \
+       .flags = OP_HIDE_MISSING) \
     OP(GET,    "/v2.0/qos/policies/{policy_id}/" SINGULAR "s/{rule_id}", op_show,   .policy = "get_policy_" SINGULAR) \
     OP(PUT,    "/v2.0/qos/policies/{policy_id}/" SINGULAR "s/{rule_id}", op_update, .policy = "update_policy_" SINGULAR) \
     OP(DELETE, "/v2.0/qos/policies/{policy_id}/" SINGULAR "s/{rule_id}", op_delete, .policy = "delete_policy_" SINGULAR)

@@ -134,36 +134,12 @@ static enum store_result post_container(struct shard *shard, struct store_change
     return change_container(shard, change, false);
 }
 
-static enum store_result delete_container(struct shard *shard, struct store_change *change) {
-    struct index *index = shard->writer;
-    sqlite3_stmt *used = index_statement(index, S_CONTAINER_USED), *remove = index_statement(index, S_CONTAINER_DELETE);
-    struct store_container was;
-    bool full;
-
-    if (!index_find_container(index, change->arena, change->account, change->container, &was)) {
-        return index_failed(index) ? index_error(index) : STORE_NO_CONTAINER;
-    }
-    sqlite3_bind_int64(used, 1, was.id);
-    full = sqlite3_step(used) != SQLITE_ROW || sqlite3_column_int(used, 0);
-    sqlite3_reset(used);
-    if (full) {
-        return index_failed(index) ? index_error(index) : STORE_NOT_EMPTY;
-    }
-    change->modified = writer_version(shard);
-    sqlite3_bind_int64(remove, 1, was.id);
-    return index_run(index, remove) && count_account(shard, change, -1, 0, 0) ? STORE_OK : index_error(index);
-}
-
 enum store_result store_put_container(struct store_change *change) {
     return writer_submit(index_shard(change->account, change->container), change, put_container);
 }
 
 enum store_result store_post_container(struct store_change *change) {
     return writer_submit(index_shard(change->account, change->container), change, post_container);
-}
-
-enum store_result store_delete_container(struct store_change *change) {
-    return writer_submit(index_shard(change->account, change->container), change, delete_container);
 }
 
 /* ---- objects ---- */
@@ -490,4 +466,59 @@ static enum store_result delete_object(struct shard *shard, struct store_change 
 
 enum store_result store_delete_object(struct store_change *change) {
     return writer_submit(index_shard(change->account, change->container), change, delete_object);
+}
+
+/* ---- deleting a container ---- */
+
+/* What expired is as if it were gone, so it does not hold the container. */
+static bool drop_expired(struct shard *shard, struct store_change *change, int64_t container) {
+    struct target target = {.container = {.id = container}};
+    bool ok = true, more = true;
+
+    while (ok && more) {
+        sqlite3_stmt *find = index_statement(shard->writer, S_ANY_OBJECT);
+
+        sqlite3_bind_int64(find, 1, container);
+        more = sqlite3_step(find) == SQLITE_ROW;
+        if (more) {
+            index_read_object(change->arena, find, &target.was);
+            target.was.current = true;
+        }
+        sqlite3_reset(find);
+        if (more) {
+            struct store_change remove = *change;
+
+            remove.name = target.was.name;
+            ok = delete_for_good(shard, &remove, &target) == STORE_OK;
+        }
+    }
+    return ok;
+}
+
+static enum store_result delete_container(struct shard *shard, struct store_change *change) {
+    struct index *index = shard->writer;
+    sqlite3_stmt *used = index_statement(index, S_CONTAINER_USED), *remove = index_statement(index, S_CONTAINER_DELETE);
+    struct store_container was;
+    bool full;
+
+    if (!index_find_container(index, change->arena, change->account, change->container, &was)) {
+        return index_failed(index) ? index_error(index) : STORE_NO_CONTAINER;
+    }
+    sqlite3_bind_int64(used, 1, was.id);
+    sqlite3_bind_int64(used, 2, clock_now() / SECOND);
+    full = sqlite3_step(used) != SQLITE_ROW || sqlite3_column_int(used, 0);
+    sqlite3_reset(used);
+    if (full) {
+        return index_failed(index) ? index_error(index) : STORE_NOT_EMPTY;
+    }
+    change->modified = writer_version(shard);
+    if (!drop_expired(shard, change, was.id)) {
+        return index_error(index);
+    }
+    sqlite3_bind_int64(remove, 1, was.id);
+    return index_run(index, remove) && count_account(shard, change, -1, 0, 0) ? STORE_OK : index_error(index);
+}
+
+enum store_result store_delete_container(struct store_change *change) {
+    return writer_submit(index_shard(change->account, change->container), change, delete_container);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Blobs as files: ROOT/blobs/abc/abc..., written as ROOT/blobs/new/abc... and renamed when they are durable. */
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -43,14 +44,16 @@ static bool start(const char *root) {
 }
 
 static const char *path_of(const char *name, char path[PATH_SIZE]) {
-    snprintf(path, PATH_SIZE, "%.*s/%.40s", FOLDER_SIZE, name, name);
+    int size = snprintf(path, PATH_SIZE, "%.*s/%.40s", FOLDER_SIZE, name, name);
+
+    assert(size > 0 && size < PATH_SIZE);
     return path;
 }
 
 static int folder_of(const char *name) {
-    char folder[FOLDER_SIZE + 1];
+    char folder[FOLDER_SIZE + 1] = {0};
 
-    snprintf(folder, sizeof folder, "%s", name);
+    memcpy(folder, name, FOLDER_SIZE);
     return open_folder(root_fd, folder);
 }
 

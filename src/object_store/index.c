@@ -34,6 +34,7 @@ static const char schema[] =
     "CREATE TABLE IF NOT EXISTS version (" OBJECT_DEFINITION " PRIMARY KEY (container, name, version DESC)) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS data (id INTEGER PRIMARY KEY, bytes BLOB NOT NULL);"
     "CREATE TABLE IF NOT EXISTS garbage (place TEXT PRIMARY KEY) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS damaged (place TEXT PRIMARY KEY, what TEXT NOT NULL) WITHOUT ROWID;"
     "CREATE INDEX IF NOT EXISTS object_expires ON object (expires) WHERE expires > 0;"
     "CREATE INDEX IF NOT EXISTS object_place ON object (place) WHERE place IS NOT NULL;"
     "CREATE INDEX IF NOT EXISTS version_place ON version (place) WHERE place IS NOT NULL;";
@@ -56,7 +57,7 @@ static const char *const sql[STATEMENTS] = {
     [S_CONTAINER_COUNT] = "UPDATE container SET objects = objects + ?2, bytes = bytes + ?3, old_objects = old_objects + ?4,"
                           " old_bytes = old_bytes + ?5, modified = max(modified, ?6) WHERE id = ?1",
     [S_CONTAINER_DELETE] = "DELETE FROM container WHERE id = ?",
-    [S_CONTAINER_USED] = "SELECT EXISTS (SELECT 1 FROM object WHERE container = ?1) OR"
+    [S_CONTAINER_USED] = "SELECT EXISTS (SELECT 1 FROM object WHERE container = ?1 AND (expires = 0 OR expires > ?2)) OR"
                          " EXISTS (SELECT 1 FROM version WHERE container = ?1)",
     [S_OBJECT] = "SELECT " OBJECT_COLUMNS " FROM object WHERE container = ? AND name = ?",
     [S_OBJECT_PUT] = "INSERT OR REPLACE INTO object VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -88,11 +89,33 @@ static const char *const sql[STATEMENTS] = {
                         " ORDER BY name, version DESC",
     [S_EXPIRED] = "SELECT c.account, c.name, o.name FROM object o JOIN container c ON c.id = o.container"
                   " WHERE o.expires > 0 AND o.expires <= ? LIMIT ?",
-    [S_ANY_CONTAINER] = "SELECT name FROM container WHERE account = ? LIMIT 1",
-    [S_ANY_OBJECT] = "SELECT name FROM object WHERE container = ? LIMIT 1",
-    [S_ANY_VERSION] = "SELECT name, version FROM version WHERE container = ? LIMIT 1",
+    [S_ANY_OBJECT] = "SELECT " OBJECT_COLUMNS " FROM object WHERE container = ? LIMIT 1",
     [S_PLACE_USED] = "SELECT EXISTS (SELECT 1 FROM object WHERE place = ?1) OR"
                      " EXISTS (SELECT 1 FROM version WHERE place = ?1)",
+    [S_PLACES] = "SELECT o.place, o.size, c.account, c.name, o.name FROM"
+                 " (SELECT place, size, container, name FROM object WHERE place > ?1 UNION ALL"
+                 "  SELECT place, size, container, name FROM version WHERE place > ?1 ORDER BY place LIMIT 100) o"
+                 " JOIN container c ON c.id = o.container ORDER BY o.place",
+    [S_DAMAGED_PUT] = "INSERT OR REPLACE INTO damaged VALUES (?, ?)",
+    [S_DAMAGED_CLEAR] = "DELETE FROM damaged WHERE NOT EXISTS (SELECT 1 FROM object WHERE place = damaged.place) AND"
+                        " NOT EXISTS (SELECT 1 FROM version WHERE place = damaged.place)",
+    [S_DAMAGED] = "SELECT what FROM damaged",
+    [S_MISCOUNTED] = "SELECT c.account, c.name FROM container c WHERE (objects, bytes, old_objects, old_bytes) IS NOT"
+                     " ((SELECT count(*) FROM object WHERE container = c.id),"
+                     "  (SELECT coalesce(sum(size), 0) FROM object WHERE container = c.id),"
+                     "  (SELECT count(*) FROM version WHERE container = c.id),"
+                     "  (SELECT coalesce(sum(size), 0) FROM version WHERE container = c.id))",
+    [S_RECOUNT] = "UPDATE container SET objects = (SELECT count(*) FROM object WHERE container = id),"
+                  " bytes = (SELECT coalesce(sum(size), 0) FROM object WHERE container = id),"
+                  " old_objects = (SELECT count(*) FROM version WHERE container = id),"
+                  " old_bytes = (SELECT coalesce(sum(size), 0) FROM version WHERE container = id)"
+                  " WHERE account = ? AND name = ?",
+    [S_ACCOUNT_MISCOUNTED] = "SELECT name FROM account a WHERE (containers, objects, bytes) IS NOT"
+                             " (SELECT count(*), coalesce(sum(c.objects), 0), coalesce(sum(c.bytes + c.old_bytes), 0)"
+                             "    FROM container c WHERE c.account = a.name)",
+    [S_ACCOUNT_RECOUNT] = "UPDATE account SET (containers, objects, bytes) ="
+                          " (SELECT count(*), coalesce(sum(c.objects), 0), coalesce(sum(c.bytes + c.old_bytes), 0)"
+                          "    FROM container c WHERE c.account = account.name) WHERE name = ?",
 };
 
 /* The hash that chooses a shard must be the same for ever. FNV-1a with a final mix. */

@@ -4,6 +4,7 @@
 #include "object_store/swift_parts.h"
 #include "object_store/types.h"
 #include "rest/cloud.h"
+#include "rest/task.h"
 
 #define DECLARE "rest/declare_hooks.h"
 #include "defs_object_store.h"
@@ -24,8 +25,20 @@ static bool bootstrap(struct call *call) {
         return fail(call, 500, "%s", error);
     }
     swift_prepare(&resource_swift_api);
-    return true;
+    return store_care_start(cloud.conf) || fail(call, 500, "The object store's care cannot be started.");
 }
+
+/* The account of a project that is no more. */
+static bool forget_run(struct call *call, const struct task *task, struct json_out *result) {
+    struct store_change change = {.arena = call->arena,
+                                  .account = arena_printf(call->arena, "AUTH_%s", task->resource_id)};
+
+    return store_delete_account(&change) == STORE_OK ||
+           fail(call, 503, "The account of project %s could not be deleted.", task->resource_id);
+}
+
+static const struct task_kind tasks[] = {{.name = "object_store.forget_account", .seconds = 7 * 24 * 3600, .run = forget_run},
+                                         {0}};
 
 const struct service object_store = {
     .type = "object-store",
@@ -36,6 +49,7 @@ const struct service object_store = {
     .endpoint = "/object-store/v1/AUTH_$(project_id)s",
     .style = &style,
     .resources = resources,
+    .tasks = tasks,
     .bootstrap = bootstrap,
     .take = swift_take,
     .answer = swift_answer,

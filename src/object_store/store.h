@@ -208,6 +208,19 @@ enum store_result store_put_object(struct store_change *change);
 enum store_result store_post_object(struct store_change *change);       /* changes metadata, type, expiry */
 enum store_result store_delete_object(struct store_change *change);
 
+/* ---- care: what the store does for itself, on a thread of its own (care.c) ---- */
+
+/* Removes expired objects, verifies all blobs in turn, removes blobs that nobody refers to; from time to time. */
+bool store_care_start(const struct conf *conf);
+
+/* For the audit. Each calls fn with what is wrong; false when it could not be looked at. */
+bool store_each_orphan(struct arena *arena, void (*fn)(void *user, const char *blob), void *user);
+bool store_remove_orphan(struct arena *arena, const char *blob);        /* looks again before it does */
+bool store_each_damaged(struct arena *arena, void (*fn)(void *user, const char *what), void *user);
+/* Containers ("account/container") and accounts ("account", in one shard) whose counters are wrong. */
+bool store_each_miscount(struct arena *arena, void (*fn)(void *user, const char *what), void *user);
+bool store_recount(struct arena *arena, const char *what);
+
 /* Calls fn for up to 'limit' objects that expired by 'now' (seconds). For the expirer. */
 bool store_each_expired(struct arena *arena, int64_t now, int64_t limit,
                         void (*fn)(void *user, const char *account, const char *container, const char *name), void *user);

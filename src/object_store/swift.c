@@ -217,6 +217,38 @@ static const struct operation *choose(struct swift *sw) {
     return op;
 }
 
+/* ---- what is not of an account ---- */
+
+/* The same as at the server's root, for clients that look below the service's own address. */
+static bool (*find_fixed(const struct swift *sw))(struct call *call) {
+    static const struct {
+        const char *path;
+        bool (*run)(struct call *call);
+    } fixed[] = {{"/info", swift_info}, {"/healthcheck", swift_healthcheck}, {"/crossdomain.xml", swift_crossdomain},
+                 {"/auth/v1.0", swift_auth}};
+    const char *path = sw->http->raw_path + strlen(sw->call->service->prefix);
+
+    for (size_t i = 0; i < sizeof fixed / sizeof *fixed && (sw->http->method == HTTP_GET || sw->http->method == HTTP_HEAD); i++) {
+        if (!strcmp(path, fixed[i].path)) {
+            return fixed[i].run;
+        }
+    }
+    return NULL;
+}
+
+static bool answer_fixed(struct swift *sw) {
+    struct call *call = sw->call;
+
+    sw->http->response.status = 200;
+    if (!find_fixed(sw)(call)) {
+        return swift_error(sw, call->error, "%s", call->error_message);
+    }
+    if (!call->content_type) {
+        swift_header(sw, "Content-Type", "application/json; charset=UTF-8");
+    }
+    return true;
+}
+
 /* By signature, or by who calls. */
 static bool permitted(struct swift *sw, const struct special *special) {
     if (special && special->signature) {
@@ -248,6 +280,11 @@ enum http_body swift_take(struct call *call) {
     struct http_request *http = call->http;
     const struct special *special;
 
+    if (find_fixed(sw)) {
+        sw->special = answer_fixed;
+        http->on_worker = true;
+        return HTTP_BUFFER;
+    }
     if (!read_path(sw) || !(call->operation = choose(sw)) || !read_version(sw)) {
         return refuse(sw);
     }

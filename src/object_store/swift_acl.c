@@ -275,15 +275,15 @@ static bool account_list_allows(struct swift *sw, bool read) {
 }
 
 static bool allowed(struct swift *sw) {
-    bool read = is_read(sw), whole = sw->depth == DEPTH_ACCOUNT && (sw->http->method == HTTP_PUT ||
-                                                                    sw->http->method == HTTP_DELETE);
+    bool read = is_read(sw), bulk = sw->allowed;
+    bool whole = sw->depth == DEPTH_ACCOUNT && !bulk && (sw->http->method == HTTP_PUT || sw->http->method == HTTP_DELETE);
     const struct store_meta *meta = &sw->found.container.meta;
     const char *list = sw->depth == DEPTH_ACCOUNT || (sw->depth == DEPTH_CONTAINER && !read) ? NULL
                        : store_meta_get(meta, read ? "sys-read" : "sys-write");
 
     sw->reseller = sw->call->caller.user_id && has_role_of(sw, "reseller_admin_role", "ResellerAdmin");
     sw->owner = sw->reseller || (!whole && owns(sw, sw->account));
-    if (sw->owner || sw->allowed) {
+    if (sw->owner || bulk) {
         return true;
     }
     if (whole) {

@@ -370,7 +370,7 @@ bool swift_archive(struct swift *sw) {
     struct archive *archive = sw->extra;
     struct swift_bulk *bulk = &archive->bulk;
 
-    if (archive->broken || archive->part != HEADER || archive->header_size) {
+    if (archive->broken || (archive->packing != PLAIN && !archive->ended) || archive->part != HEADER || archive->header_size) {
         bulk->status = "400 Bad Request";
         bulk->body = "Invalid Tar File: it is damaged or not of the format that was named.";
     } else if (bulk->error_count >= MAX_ERRORS) {

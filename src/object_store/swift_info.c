@@ -94,9 +94,17 @@ static void write_features(struct json_out *out) {
     json_map_end(out);
 }
 
+/* Answers at the server's root have the headers of Swift's as well. */
+static void root_headers(struct call *call) {
+    if (!call->service->take) {
+        call_header(call, "X-Trans-Id", call->request_id);
+    }
+}
+
 bool swift_info(struct call *call) {
     struct json_out *out = &call->out;
 
+    root_headers(call);
     json_map(out);
     write_limits(out);
     write_features(out);
@@ -105,6 +113,7 @@ bool swift_info(struct call *call) {
 }
 
 static bool answer_text(struct call *call, const char *type, const char *text) {
+    root_headers(call);
     buf_text(call->response, text);
     call_header(call, "Content-Type", type);
     call->content_type = true;

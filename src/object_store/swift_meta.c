@@ -10,7 +10,7 @@ static const char *lower(struct arena *arena, const char *text) {
     char *copy = arena_text(arena, text);
 
     for (char *at = copy; *at; at++) {
-        *at = (char)tolower((unsigned char)*at);
+        *at = *at == '_' ? '-' : (char)tolower((unsigned char)*at);     /* as they come through WSGI, so clients expect it */
     }
     return copy;
 }
@@ -60,7 +60,7 @@ bool swift_read_meta(struct swift *sw, const char *kind, struct store_meta *ret)
                 return false;
             }
             store_meta_set(sw->arena, ret, arena_printf(sw->arena, "meta-%s", lower(sw->arena, name + set_size)),
-                           *value ? value : NULL);
+                           *value || is_object ? value : NULL);
         }
     }
     return true;
@@ -75,7 +75,7 @@ static void write_titled(struct swift *sw, const char *kind, const char *name, c
         *at = first ? (char)toupper((unsigned char)*at) : *at;
         first = *at == '-';
     }
-    http_respond_header(sw->http, header, value);
+    http_respond_header(sw->http, header, *value ? value : " ");
 }
 
 /* Keys that sign in the account's name are for its owner's eyes. */
@@ -88,7 +88,7 @@ void swift_write_meta(struct swift *sw, const char *kind, const struct store_met
         /* A temporary URL shows the metadata that are meant for everybody. */
         bool shown = !sw->temporary || !strncmp(meta->at[i].name, "meta-public-", 12);
 
-        if (shown && !strncmp(meta->at[i].name, "meta-", 5) && (sw->owner || !is_owners(meta->at[i].name + 5))) {
+        if (shown && meta->at[i].value && !strncmp(meta->at[i].name, "meta-", 5) && (sw->owner || !is_owners(meta->at[i].name + 5))) {
             write_titled(sw, kind, meta->at[i].name + 5, meta->at[i].value);
         }
     }

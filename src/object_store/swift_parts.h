@@ -96,6 +96,11 @@ bool swift_keep_old(struct swift *sw);
 bool swift_delete_old(struct swift *sw);
 
 bool swift_object_get(struct call *call);
+/* Beside accounts: also below the service's own address (swift_info.c, swift_auth.c). */
+bool swift_info(struct call *call);
+bool swift_healthcheck(struct call *call);
+bool swift_crossdomain(struct call *call);
+bool swift_auth(struct call *call);
 
 /* ---- web: swift_web.c ---- */
 /* True: the request is one for a web site, and was answered. */

@@ -35,15 +35,14 @@ size_t swift_signing_keys(struct swift *sw, const char *keys[SWIFT_KEYS], size_t
 const char *swift_digest_of(struct swift *sw, const char **signature) {
     static const char *const names[] = {"sha1", "sha256", "sha512"};
     static const size_t sizes[] = {40, 64, 128};
-    const char *colon = strchr(*signature, ':');
+    const char *colon = strchr(*signature, ':'), *given = colon ? arena_text_size(sw->arena, *signature,
+                                                                                  (size_t)(colon - *signature)) : "";
 
     for (int i = 0; i < 3; i++) {
-        size_t size = strlen(names[i]);
-
         if (!colon && strlen(*signature) == sizes[i]) {
             return names[i];
         }
-        if (colon && size == (size_t)(colon - *signature) && !strncmp(*signature, names[i], size)) {
+        if (!strcmp(given, names[i])) {
             size_t bytes;
             const uint8_t *mac = base64_decode(sw->arena, colon + 1, &bytes);
             char *hex = arena_alloc(sw->arena, sizes[i] + 1);

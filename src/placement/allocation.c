@@ -27,12 +27,15 @@ static bool consumer_forget(struct call *call, const char *consumer) {
                      SQL_ARGS(sql_text(consumer), sql_text(consumer)));
 }
 
+static bool give_back_one(struct call *call, const char *consumer, const char *provider) {
+    return call_exec(call, sql_give_back_one, SQL_ARGS(sql_text(consumer), sql_text(provider))) &&
+           call_exec(call, "DELETE FROM placement_allocation WHERE consumer = ? AND provider = ?",
+                     SQL_ARGS(sql_text(consumer), sql_text(provider)));
+}
+
 bool placement_release(struct call *call, const char *consumer, const char *provider) {
     if (provider) {
-        return call_exec(call, sql_give_back_one, SQL_ARGS(sql_text(consumer), sql_text(provider))) &&
-               call_exec(call, "DELETE FROM placement_allocation WHERE consumer = ? AND provider = ?",
-                         SQL_ARGS(sql_text(consumer), sql_text(provider))) &&
-               consumer_forget(call, consumer);
+        return give_back_one(call, consumer, provider) && consumer_forget(call, consumer);
     }
     return call_exec(call, sql_give_back, SQL_ARGS(sql_text(consumer), sql_text(consumer))) &&
            call_exec(call, "DELETE FROM placement_allocation WHERE consumer = ?", SQL_ARGS(sql_text(consumer))) &&
@@ -43,48 +46,82 @@ static bool unit_fits(const struct placement_inventory *inventory, int64_t amoun
     return amount >= inventory->min_unit && amount <= inventory->max_unit && amount % inventory->step_size == 0;
 }
 
-/* Takes 'amount' of a class: the row is changed, and the allocation made. */
-static bool take(struct call *call, const char *consumer, const char *provider, const char *name, int64_t amount) {
-    struct placement_inventory *inventory;
+/* What the consumer now has of the provider, and had nothing of before. */
+static const char sql_take[] =
+    "UPDATE placement_inventory SET used = used + coalesce((SELECT sum(used) FROM placement_allocation a"
+    "   WHERE a.consumer = ? AND a.provider = placement_inventory.provider"
+    "     AND a.resource_class = placement_inventory.resource_class), 0)"
+    " WHERE provider = ?";
+
+static bool has_room(struct call *call, const struct placement_inventory *inventories, size_t count,
+                     const struct placement_allocation *wanted) {
+    const struct placement_inventory *inventory = NULL;
     int64_t capacity;
 
-    if (!row_first(call, &resource_placement_inventory, "provider = ? AND resource_class = ?",
-                   SQL_ARGS(sql_text(provider), sql_text(name)), &inventory)) {
-        return false;
+    for (size_t i = 0; i < count && !inventory; i++) {
+        inventory = strcmp(inventories[i].resource_class, wanted->resource_class) ? NULL : &inventories[i];
     }
     if (!inventory) {
-        return fail(call, 409, "Unable to allocate inventory: Inventory for '%s' on resource provider '%s' invalid.", name, provider);
+        return fail(call, 409, "Unable to allocate inventory: Inventory for '%s' on resource provider '%s' invalid.",
+                    wanted->resource_class, wanted->provider);
     }
     capacity = (int64_t)floor((double)(inventory->total - inventory->reserved) * inventory->allocation_ratio);
-    if (inventory->used + amount > capacity || !unit_fits(inventory, amount)) {
-        return fail(call, 409, "Unable to allocate inventory: Unable to create allocation for '%s' on resource provider '%s'."
-                               " The requested amount would exceed the capacity.", name, provider);
-    }
-    return call_exec(call, "UPDATE placement_inventory SET used = used + ? WHERE provider = ? AND resource_class = ?",
-                     SQL_ARGS(sql_int(amount), sql_text(provider), sql_text(name))) &&
-           row_insert(call, &resource_placement_allocation,
-                      &(struct placement_allocation){.consumer = consumer, .provider = provider, .resource_class = name, .used = amount});
+    return (inventory->used + wanted->used <= capacity && unit_fits(inventory, wanted->used)) ||
+           fail(call, 409, "Unable to allocate inventory: Unable to create allocation for '%s' on resource provider '%s'."
+                           " The requested amount would exceed the capacity.", wanted->resource_class, wanted->provider);
 }
 
-static bool consumer_put(struct call *call, const char *uuid, const char *project, const char *user, const char *type) {
-    return call_exec(call,
-                     "INSERT INTO placement_consumer (uuid, project_id, user_id, generation, type) VALUES (?, ?, ?, 1, ?)"
-                     " ON CONFLICT (uuid) DO UPDATE SET project_id = excluded.project_id, user_id = excluded.user_id,"
-                     " generation = placement_consumer.generation + 1, type = excluded.type",
-                     SQL_ARGS(sql_text(uuid), sql_text(project), sql_text(user), sql_text(type)));
+/* Makes the allocations, all of one consumer on one provider where it has none; each class once. */
+static bool take(struct call *call, const struct placement_allocation *wanted, size_t count) {
+    struct placement_inventory *inventories;
+    size_t inventory_count;
+
+    if (!count) {
+        return true;
+    }
+    if (!rows_find(call, &resource_placement_inventory, "provider = ?", SQL_ARGS(sql_text(wanted->provider)),
+                   &inventories, &inventory_count)) {
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (!has_room(call, inventories, inventory_count, &wanted[i])) {
+            return false;
+        }
+    }
+    return rows_insert(call, &resource_placement_allocation, wanted, count) &&
+           call_exec(call, sql_take, SQL_ARGS(sql_text(wanted->consumer), sql_text(wanted->provider)));
+}
+
+/* '*ret_new', unless null: the consumer was not there. */
+static bool consumer_put(struct call *call, const char *uuid, const char *project, const char *user, const char *type,
+                         bool *ret_new) {
+    int64_t generation = db_query_int(
+        call->db, "INSERT INTO placement_consumer (uuid, project_id, user_id, generation, type) VALUES (?, ?, ?, 1, ?)"
+                  " ON CONFLICT (uuid) DO UPDATE SET project_id = excluded.project_id, user_id = excluded.user_id,"
+                  " generation = placement_consumer.generation + 1, type = excluded.type RETURNING generation",
+        SQL_ARGS(sql_text(uuid), sql_text(project), sql_text(user), sql_text(type)), 0);
+
+    if (ret_new) {
+        *ret_new = generation == 1;
+    }
+    return db_failure(call->db) == DB_OK || fail_database(call);
 }
 
 bool placement_allocate(struct call *call, const char *consumer, const char *provider, const char *project,
                         const char *user, const struct placement_amount *amounts, size_t count) {
-    if (!placement_release(call, consumer, provider)) {
-        return false;
-    }
+    struct placement_allocation *wanted = ARENA_ARRAY(call->arena, struct placement_allocation, count + 1);
+    size_t n = 0;
+    bool new;
+
     for (size_t i = 0; i < count; i++) {
-        if (amounts[i].amount && !take(call, consumer, provider, amounts[i].resource_class, amounts[i].amount)) {
-            return false;
+        if (amounts[i].amount) {
+            wanted[n++] = (struct placement_allocation){.consumer = consumer, .provider = provider,
+                                                        .resource_class = amounts[i].resource_class,
+                                                        .used = amounts[i].amount};
         }
     }
-    return consumer_put(call, consumer, project, user, "INSTANCE");
+    return consumer_put(call, consumer, project, user, "INSTANCE", &new) &&
+           (new || give_back_one(call, consumer, provider)) && take(call, wanted, n);
 }
 
 bool placement_fix_consumer(struct call *call, const char *id) {
@@ -94,7 +131,9 @@ bool placement_fix_consumer(struct call *call, const char *id) {
 /* ---- writing through the API ---- */
 
 static bool take_resources(struct call *call, const char *consumer, const char *provider, const struct json *resources) {
+    struct placement_allocation *wanted;
     struct placement_provider *row;
+    size_t n = 0;
 
     if (!provider || !id_is_uuid(provider)) {
         return fail(call, 400, "JSON does not validate: a provider's UUID was expected");
@@ -105,6 +144,7 @@ static bool take_resources(struct call *call, const char *consumer, const char *
     if (!row_find(call, &resource_placement_provider, provider, &row)) {
         return fail(call, 400, "Allocation for resource provider '%s' that does not exist.", provider);
     }
+    wanted = ARENA_ARRAY(call->arena, struct placement_allocation, resources->count);
     for (JSON_EACH(amount, resources)) {
         if (amount->type != JSON_INT || amount->integer < 1) {
             return fail(call, 400, "JSON does not validate: the amount of %s is not a positive integer", amount->key);
@@ -112,11 +152,10 @@ static bool take_resources(struct call *call, const char *consumer, const char *
         if (!class_exists(call, amount->key)) {
             return fail(call, 400, "No such resource class %.255s.", amount->key);
         }
-        if (!take(call, consumer, provider, amount->key, amount->integer)) {
-            return false;
-        }
+        wanted[n++] = (struct placement_allocation){.consumer = consumer, .provider = provider,
+                                                    .resource_class = amount->key, .used = amount->integer};
     }
-    return true;
+    return take(call, wanted, n);
 }
 
 /* {"PROVIDER": {"resources": {...}}} since 1.12; [{"resource_provider": {"uuid"}, "resources": {...}}] before. */
@@ -181,7 +220,7 @@ static bool claim_apply(struct call *call, const struct claim *claim) {
     }
     return take_all(call, claim->consumer, claim->allocations) &&
            consumer_put(call, claim->consumer, claim->project ? claim->project : "00000000-0000-0000-0000-000000000000",
-                        claim->user ? claim->user : "00000000-0000-0000-0000-000000000000", claim->type ? claim->type : "unknown");
+                        claim->user ? claim->user : "00000000-0000-0000-0000-000000000000", claim->type ? claim->type : "unknown", NULL);
 }
 
 bool placement_allocations_put(struct call *call) {

@@ -12,6 +12,7 @@ struct audit_found {
     const struct invariant *invariant;  /* declared, or null: then one of the following */
     const char *mend;                   /* SQL for all breaks of a derived invariant at once */
     const struct resource *passing;     /* a value that stayed: of this resource */
+    const struct field *field;          /* and this field */
     const struct on_host *on_host;      /* what a host has: of this part */
     const char *host;
     bool missing;                       /* the host does not have it */
@@ -49,6 +50,9 @@ bool audit_hosts(struct call *call, struct audit *audit);
 /* Mends one break, in a write transaction; says in found->did what it did. */
 bool audit_mend_row(struct call *call, struct audit_found *found);
 bool audit_mend_host(struct call *call, struct audit_found *found);
+
+/* Runs SQL in which "$now" stands for the time in microseconds. */
+struct rows *audit_query(struct call *call, const char *sql);
 
 /* SQL of the rows whose value passes and that nothing works on: key and value. Null: the resource has no such field. */
 const char *audit_passing_sql(struct arena *arena, const struct resource *resource, const struct field *field);

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Breaks among rows: declared ones; ids that point nowhere; passing values that nothing works on. */
 #include <assert.h>
-#include <inttypes.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "rest/audit_private.h"
 #include "rest/cloud.h"
-#include "rest/history.h"
 #include "rest/service.h"
+#include "rest/settle.h"
 
 LOG_MODULE("rest.audit");
 
@@ -41,18 +40,22 @@ static const char *key_sql(struct arena *arena, const struct resource *resource)
     return sql;
 }
 
-static const char *replace_now(struct arena *arena, const char *sql) {
+struct rows *audit_query(struct call *call, const char *sql) {
+    struct value args[8];
+    size_t count = 0;
     const char *at;
 
     while ((at = strstr(sql, "$now"))) {
-        sql = arena_printf(arena, "%.*s%" PRId64 "%s", (int)(at - sql), sql, clock_now(), at + 4);
+        assert(count < 8);
+        args[count++] = sql_int(clock_now());
+        sql = arena_printf(call->arena, "%.*sCAST(? AS BIGINT)%s", (int)(at - sql), sql, at + 4);
     }
-    return sql;
+    return db_query(call->db, sql, args, count);
 }
 
 /* Adds a break for each row of the result: id, what. */
 static bool add_rows(struct call *call, struct audit *audit, const char *sql) {
-    struct rows *rows = db_query(call->db, sql, SQL_NO_ARGS);
+    struct rows *rows = audit_query(call, sql);
 
     audit->looked++;
     while (rows_next(rows)) {
@@ -78,7 +81,7 @@ static bool look_declared(struct call *call, struct audit *audit, const struct r
         if (all[i].with && !cloud_service(all[i].with)) {
             continue;
         }
-        if (all[i].find ? !all[i].find(call, audit) : !add_rows(call, audit, replace_now(audit->arena, all[i].breaks))) {
+        if (all[i].find ? !all[i].find(call, audit) : !add_rows(call, audit, all[i].breaks)) {
             return false;
         }
         audit->looked += all[i].find != NULL;
@@ -158,6 +161,7 @@ static bool look_passing(struct call *call, struct audit *audit, const struct re
                              strcmp(field->passing, "*") ? field->passing : "busy"),
         .service = resource->runtime->service,
         .passing = resource,
+        .field = field,
     };
     if (!add_rows(call, audit, audit_passing_sql(audit->arena, resource, field))) {
         return false;
@@ -166,6 +170,23 @@ static bool look_passing(struct call *call, struct audit *audit, const struct re
         audit->found[i].what = arena_printf(audit->arena, "it is %s, and no task works on it", audit->found[i].what);
     }
     return true;
+}
+
+/* ---- rows whose time is over ---- */
+
+static bool look_expired(struct call *call, struct audit *audit, const struct resource *resource) {
+    struct arena *arena = audit->arena;
+    const char *where = arena_printf(arena, "%s > 0 AND %s < $now - %d * 86400000000", resource->expires,
+                                     resource->expires, EXPIRED_DAYS + 1);
+
+    audit->now = (struct audit_found){
+        .name = arena_printf(arena, "%s.%s", resource->name, resource->expires),
+        .says = arena_printf(arena, "a %s is forgotten when its time is over", resource->singular),
+        .service = resource->runtime->service,
+        .mend = arena_printf(arena, "DELETE FROM %s WHERE %s", resource->table, where),
+    };
+    return add_rows(call, audit, arena_printf(arena, "SELECT %s, 'its time is long over' FROM %s WHERE %s",
+                                              key_sql(arena, resource), resource->table, where));
 }
 
 /* ---- all ---- */
@@ -184,7 +205,7 @@ static bool look_fields(struct call *call, struct audit *audit, const struct res
             return false;
         }
     }
-    return true;
+    return !resource->expires || look_expired(call, audit, resource);
 }
 
 bool audit_rows(struct call *call, struct audit *audit) {
@@ -214,17 +235,20 @@ static bool mend_sql(struct call *call, const char *sql, const char *id) {
 }
 
 static bool mend_passing(struct call *call, struct audit_found *found) {
-    const struct resource *resource = found->passing;
-    void *row;
-
-    if (!resource->on_stuck || !row_find(call, resource, found->id, &row)) {
-        return !call->error;
+    if (!found->passing->on_stuck) {
+        return true;
     }
     found->did = "its end was recorded as a fault";
-    if (!history_note(call, "fault", found->id, NULL, found->what, NULL)) {
-        return false;
+    return settle_end(call, found->passing, found->field, found->id, NULL, "nothing works on it any more.");
+}
+
+static bool mend_all(struct call *call, const char *sql) {
+    struct rows *rows = audit_query(call, sql);
+
+    while (rows_next(rows)) {
     }
-    return resource->on_stuck(call, row, "Nothing works on it any more.");
+    rows_end(rows);
+    return db_failure(call->db) == DB_OK || fail_database(call);
 }
 
 bool audit_mend_row(struct call *call, struct audit_found *found) {
@@ -235,7 +259,7 @@ bool audit_mend_row(struct call *call, struct audit_found *found) {
     }
     if (!invariant) {
         found->did = strncmp(found->mend, "DELETE", 6) ? "what it names was taken out of it" : "it was removed";
-        return call_exec(call, found->mend, SQL_NO_ARGS);
+        return mend_all(call, found->mend);
     }
     if (!invariant->fix && !invariant->mend) {
         found->did = "nothing: look at it by hand";

@@ -72,6 +72,7 @@ struct call {
     bool wake_tasks;                                /* after commit the dispatcher is told that there is work */
     struct after_commit *after_commit;
     struct event *events;
+    struct limits *limits;                          /* of quotas, read in this transaction */
     struct shown *shown;                            /* which fields of which resource this caller sees */
 };
 
@@ -147,6 +148,8 @@ bool rows_find(struct call *call, const struct resource *resource, const char *w
 bool row_first(struct call *call, const struct resource *resource, const char *where, const struct value *args,
                size_t count, void *ret_row);
 bool row_insert(struct call *call, const struct resource *resource, const void *row);
+/* Inserts an array of rows, up to 32 with one statement. */
+bool rows_insert(struct call *call, const struct resource *resource, const void *rows, size_t count);
 /* Writes all columns of 'row' by its key. */
 bool row_update(struct call *call, const struct resource *resource, const void *row);
 bool row_delete(struct call *call, const struct resource *resource, const void *row);
@@ -213,6 +216,8 @@ int64_t quota_used(struct call *call, const struct service *service, const char 
 /* Sets a project's limit; 'limit' NO_INT goes back to the default. The project "" stands for all that have none of
  * their own. */
 bool quota_set(struct call *call, const struct service *service, const char *project, const char *name, int64_t limit);
+/* Forgets all limits that were set for the project. */
+bool quota_reset(struct call *call, const struct service *service, const char *project);
 
 /* ---- events ---- */
 /* Notes "port.create" with the resource's id; published after commit. */

@@ -115,10 +115,10 @@ static bool set_parents(struct call *call, const struct resource *resource, void
         void *parent;
 
         if (field && field != resource->runtime->project && field_is_text(field)) {
+            *(const char **)field_slot(field, row) = parameter->value;
             if (field->refers && !row_get(call, field->refers, parameter->value, &parent)) {
                 return false;
             }
-            *(const char **)field_slot(field, row) = parameter->value;
             if (field->rights & KEY && !field->refers && !key_from_path(call, field, parameter->value, row)) {
                 return false;
             }
@@ -134,11 +134,15 @@ static bool create_one(struct call *call, const struct json *body, void *row) {
     if (body->type != JSON_MAP) {
         return fail(call, 400, "Invalid input: %s is not of type 'object'", resource->singular);
     }
+    if (body->count == 1 && call->operation->flags & OP_BULK && json_get(body, resource->singular) &&
+        json_get(body, resource->singular)->type == JSON_MAP) {
+        body = json_get(body, resource->singular);      /* an item of a bulk may be wrapped as it is alone */
+    }
     if (!input_parse(call, resource, body, CREATE, row, given)) {
         return false;
     }
     memcpy(call->given, given, sizeof given);
-    return set_parents(call, resource, row) &&
+    return (set_parents(call, resource, row) || missing_hidden(call, row)) &&
            (!call->operation->policy || call_allow(call, call->operation->policy, resource, row)) &&
            attributes_allowed(call, resource, given, row) && resource_create(call, resource, row);
 }

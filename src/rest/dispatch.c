@@ -307,12 +307,47 @@ static bool find_row(struct call *call) {
     return !id || row_get(call, resource, id, &call->row) || missing_hidden(call, NULL);
 }
 
+/* Of a list below a parent that the path names, what its rows have in common: the parent, which must be there for the
+ * caller, and the caller's project. Policy asks it whose the parent is. '*ret_row' is null for other lists. */
+static bool row_below_parent(struct call *call, void **ret_row) {
+    const struct resource *resource = call->resource;
+    const struct field *project = resource->runtime->project;
+    void *parent;
+
+    for (size_t i = 0; i < call->parameter_count; i++) {
+        const char *id = call->parameters[i].value;
+        const struct field *field = resource_field(resource, call->parameters[i].name);
+
+        if (field && field->refers && field != project && field_is_text(field)) {
+            if (!row_get(call, field->refers, id, &parent)) {
+                return false;
+            }
+            *ret_row = *ret_row ? *ret_row : arena_alloc(call->arena, resource->size);
+            *(const char **)field_slot(field, *ret_row) = id;
+        }
+    }
+    if (*ret_row && project) {
+        *(const char **)field_slot(project, *ret_row) = call->caller.project_id;
+    }
+    return true;
+}
+
+static bool list_allowed(struct call *call) {
+    const char *rule = call->operation->policy;
+    void *row = NULL;
+
+    return !rule || (row_below_parent(call, &row) && call_allow(call, rule, row ? call->resource : NULL, row));
+}
+
 /* Before a handler of a service's own: input, row, policy. The generic operations do this themselves. */
 static bool prepare(struct call *call, void *user) {
     const struct operation *op = call->operation;
 
+    if (op->run == op_list) {
+        return list_allowed(call);
+    }
     if (is_generic(op)) {
-        return (op->run != op_list && op->run != op_not_implemented) || !op->policy || call_allow(call, op->policy, NULL, NULL);
+        return op->run != op_not_implemented || !op->policy || call_allow(call, op->policy, NULL, NULL);
     }
     if (!find_row(call)) {
         return false;
@@ -442,8 +477,7 @@ int operation_status(const struct operation *op) {
     return op->run == op_delete || op->run == op_link || op->run == op_linked || op->run == op_unlink ? 204 : 200;
 }
 
-/* Where a token is part of the path, only the operation's pattern is logged. */
-static const char *logged_path(const struct call *call) {
+const char *logged_path(const struct call *call) {
     return call->operation && call_parameter(call, "token") ? call->operation->path : call->http->raw_path;
 }
 
@@ -453,7 +487,7 @@ static void log_line(struct call *call) {
     int status = http->response.status;
 
     metrics_count(call->service, status, took, call->statements);
-    arena_seen(call->arena, arena_printf(call->arena, "%s %.100s", http->method_name, http->raw_path), call->request_id);
+    arena_seen(call->arena, http->method_name, logged_path(call), call->request_id);
     if (log_wanted(&log_this, LOG_INFO)) {
         log_write(&log_this, LOG_INFO, call->request_id, "%s %s %d %" PRId64 "us %ust %zub user=%s project=%s%s%s",
                   http->method_name, logged_path(call), status, took, call->statements, arena_used(call->arena),

@@ -9,6 +9,9 @@ void dispatch_answer(struct http_request *request, void *user);
 void dispatch_done(struct http_request *request, void *user);
 
 
+/* The path of a call as it may be written down: where a token is part of it, the operation's pattern. */
+const char *logged_path(const struct call *call);
+
 /* The call of a request, for sinks. */
 struct call *dispatch_call(struct http_request *request);
 

@@ -366,7 +366,8 @@ static void *worker_main(void *unused) {
             return NULL;
         }
         run_job(job);
-        arena_seen(job->arena, job->claim.kind->name, job->claim.task.request_id);
+        arena_seen(job->arena, job->claim.kind->name, job->claim.task.resource_id,
+                   job->claim.task.request_id);
         job_forget(job);
     }
 }

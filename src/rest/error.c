@@ -226,6 +226,34 @@ void page_named(struct call *call, const struct resource *resource, const struct
     json_list_end(out);
 }
 
+static void write_link(struct call *call, const char *rel, const char *url, struct json_out *out) {
+    json_map(out);
+    json_put_text(out, "rel", rel);
+    json_put_text(out, "href", url);
+    json_map_end(out);
+}
+
+/* A full page may have neighbours; one that was asked for from behind has a next one, and every other one a previous. */
+void page_neutron(struct call *call, const struct resource *resource, const struct page *page, struct json_out *out) {
+    bool full = page->count >= (size_t)page->limit;
+    const char *back;
+
+    if (page->limit <= 0) {
+        return;
+    }
+    json_key(out, arena_printf(call->arena, "%s_links", resource->plural));
+    json_list(out);
+    if (full || page->reverse) {
+        write_link(call, "next", page_url(call, page->last, true), out);
+    }
+    if (full || !page->reverse) {
+        back = page_url(call, page->first, true);
+        write_link(call, "previous", arena_printf(call->arena, "%s%cpage_reverse=True", back, strchr(back, '?') ? '&' : '?'),
+                   out);
+    }
+    json_list_end(out);
+}
+
 void page_identity(struct call *call, const struct resource *resource, const struct page *page, struct json_out *out) {
     json_key(out, "links");
     json_map(out);

@@ -16,5 +16,8 @@ void event_note(struct call *call, const char *what, const char *id) {
 void events_publish(struct call *call) {
     for (const struct event *event = call->events; event; event = event->next) {
         log_debug("%s.%s %s", call->service->type, event->what, event->id ? event->id : "");
+        if (call->service->publish) {
+            call->service->publish(call, event->what, event->id);
+        }
     }
 }

@@ -10,6 +10,7 @@
 #include "base/id.h"
 #include "http/http.h"
 #include "rest/cloud.h"
+#include "rest/dispatch.h"
 #include "rest/event.h"
 #include "rest/resource.h"
 #include "rest/service.h"
@@ -47,7 +48,7 @@ bool history_note(struct call *call, const char *kind, const char *resource_id, 
 static const char *request_line(struct call *call) {
     const char *action = call->operation ? call->operation->action : NULL;
 
-    return arena_printf(call->arena, "%s %.1000s%s%s", call->http->method_name, call->http->raw_path, action ? " " : "",
+    return arena_printf(call->arena, "%s %.1000s%s%s", call->http->method_name, logged_path(call), action ? " " : "",
                         action ? action : "");
 }
 

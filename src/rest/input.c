@@ -417,9 +417,17 @@ static bool check_reference(struct call *call, const struct field *field, const 
     return false;
 }
 
+/* Any JSON may be null, where it need not be given. */
+static bool may_be_null(const struct field *field) {
+    return field->rights & NULLABLE ||
+           ((field->type == TYPE_JSON || field->type == TYPE_TREE) && !(field->rights & REQUIRED));
+}
+
 bool input_value(struct call *call, const struct field *field, const struct json *value, void *slot) {
-    if (value->type == JSON_NULL && ((field->rights & NULLABLE) || field->type == TYPE_JSON || field->type == TYPE_TREE)) {
+    if (value->type == JSON_NULL && may_be_null(field)) {
         set_null(field, slot);
+    } else if (value->type == JSON_NULL) {
+        return wrong_type(call, field, value);
     } else if (!input_form(call, field, value, slot)) {
         return false;
     } else if (field->refers && field_is_text(field) && !check_reference(call, field, *(const char **)slot)) {
@@ -500,6 +508,10 @@ static bool take_member(struct call *call, const struct resource *resource, cons
         return resource->lax || (right == UPDATE && given_unchanged(call, field, member, out)) ||
                fail(call, status ? status : 400, "Attribute '%s' not allowed in %s", member->key,
                     right == CREATE ? "POST" : "PUT");
+    }
+    if (bit_get(given, i) && field == run->project && call->service->style->tenant_id &&
+        member->type == JSON_TEXT && field_text(field, out) && !strcmp(field_text(field, out), member->text)) {
+        return true;        /* under both of its names */
     }
     if (bit_get(given, i)) {
         return fail_field(call, field, "it was given twice");

@@ -33,6 +33,7 @@ struct query {
     size_t sort_count;
     int64_t limit, offset;
     bool limited;                   /* the client gave a limit */
+    bool reverse;                   /* the rows before the marker, or the last ones */
     const char *marker;
 };
 
@@ -388,18 +389,13 @@ static bool add_sorts(struct query *query, const struct http_arguments *argument
     return true;
 }
 
-/* The declared order "created_at DESC, id" as sorts. */
 static void default_sorts(struct query *query) {
     const char *at = query->order ? query->order : query->resource->order;
+    const struct field *field;
+    bool descending;
 
-    while (at && *at && query->sort_count < MAX_SORTS - 1) {
-        size_t size = strcspn(at, " ,"), whole = strcspn(at, ",");
-        const struct field *field = resource_field(query->resource, arena_text_size(query->call->arena, at, size));
-
-        assert(field);
-        query->sorts[query->sort_count++] = (struct sort){field, size < whole && strncmp(at + size, " DESC", 5) == 0};
-        at += whole + (at[whole] == ',');
-        at += *at == ' ';
+    while (query->sort_count < MAX_SORTS - 1 && (field = sort_next(query->resource, &at, &descending))) {
+        query->sorts[query->sort_count++] = (struct sort){field, descending};
     }
 }
 
@@ -419,14 +415,6 @@ static void finish_sorts(struct query *query) {
     query->sort_count++;
 }
 
-/* The column as it is ordered by: null first, the same on both databases. */
-static const char *sort_column(struct query *query, const struct field *field) {
-    if (!(field->rights & NULLABLE) && field->type != TYPE_TIME) {
-        return field->name;
-    }
-    return arena_printf(query->call->arena, "coalesce(%s, %s)", field->name, field_is_text(field) ? "''" : "0");
-}
-
 static bool read_page(struct query *query) {
     const struct api_style *style = query->call->service->style;
     const char *marker = call_argument(query->call, "marker");
@@ -442,20 +430,22 @@ static bool read_page(struct query *query) {
         query->limit = style->max_limit;
     }
     query->marker = marker && *marker ? marker : NULL;
+    query->reverse = style->page_reverse && query->limited && call_argument_true(query->call, "page_reverse");
     return true;
 }
 
-/* Rows after the marker: (a > x) OR (a = x AND b > y) ..., with the marker's own values. */
+/* Rows after the marker: a >= x AND ((a > x) OR (a = x AND b > y) ...), with the marker's own values. The first part
+ * follows from the second, and lets the database begin at the marker. */
 static bool after_marker(struct query *query) {
     struct call *call = query->call;
     const struct resource_runtime *run = query->resource->runtime;
     struct buf select = {0}, sql = {0};
-    struct value values[MAX_SORTS], args[MAX_SORTS * MAX_SORTS];
+    struct value values[MAX_SORTS], args[MAX_SORTS * MAX_SORTS + 1];
     size_t count = 0;
     struct rows *rows;
 
     for (size_t i = 0; i < query->sort_count; i++) {
-        buf_printf(&select, "%s%s", i ? ", " : "SELECT ", sort_column(query, query->sorts[i].field));
+        buf_printf(&select, "%s%s", i ? ", " : "SELECT ", sort_column(query->call->arena, query->sorts[i].field));
     }
     buf_printf(&select, " FROM %s WHERE %s = ?", query->resource->table, run->key->name);
     rows = db_query(call->db, select.at, SQL_ARGS(sql_text(query->marker)));
@@ -471,36 +461,50 @@ static bool after_marker(struct query *query) {
                         : sql_int(rows_int(rows, (int)i));
     }
     rows_end(rows);
+    buf_printf(&sql, "%s %s ? AND (", sort_column(query->call->arena, query->sorts[0].field),
+               query->sorts[0].descending != query->reverse ? "<=" : ">=");
+    args[count++] = values[0];
     for (size_t i = 0; i < query->sort_count; i++) {
         buf_text(&sql, i ? " OR (" : "(");
         for (size_t k = 0; k <= i; k++) {
-            const char *relation = k < i ? "=" : query->sorts[k].descending ? "<" : ">";
+            const char *relation = k < i ? "=" : query->sorts[k].descending != query->reverse ? "<" : ">";
 
-            buf_printf(&sql, "%s%s %s ?", k ? " AND " : "", sort_column(query, query->sorts[k].field), relation);
+            buf_printf(&sql, "%s%s %s ?", k ? " AND " : "", sort_column(query->call->arena, query->sorts[k].field), relation);
             args[count++] = values[k];
         }
         buf_char(&sql, ')');
     }
+    buf_char(&sql, ')');
     query_where(query, sql.at, args, count);
     buf_release(&sql);
     return true;
 }
 
+static void put_order(struct query *query, struct buf *sql, bool reverse) {
+    for (size_t i = 0; i < query->sort_count; i++) {
+        buf_printf(sql, "%s%s%s", i ? ", " : " ORDER BY ", sort_column(query->call->arena, query->sorts[i].field),
+                   query->sorts[i].descending != reverse ? " DESC" : "");
+    }
+}
+
+/* A page that is asked for in reverse is found backwards and shown forwards. */
 static const char *final_sql(struct query *query) {
     struct buf sql = {0};
     const char *text;
 
+    buf_text(&sql, query->reverse ? "SELECT * FROM (" : "");
     buf_text(&sql, query->resource->runtime->select);
     if (query->where.size) {
         buf_put(&sql, query->where.at, query->where.size);
     }
-    for (size_t i = 0; i < query->sort_count; i++) {
-        buf_printf(&sql, "%s%s%s", i ? ", " : " ORDER BY ", sort_column(query, query->sorts[i].field),
-                   query->sorts[i].descending ? " DESC" : "");
-    }
+    put_order(query, &sql, query->reverse);
     if (query->limit || query->limited) {
         buf_text(&sql, " LIMIT ?");
-        query->args[query->arg_count++] = sql_int(query->limit + 1);
+        query->args[query->arg_count++] = sql_int(query->limit + !query->reverse);
+    }
+    if (query->reverse) {
+        buf_text(&sql, ") page");
+        put_order(query, &sql, false);
     }
     if (query->limit && query->offset) {
         buf_text(&sql, " OFFSET ?");
@@ -567,7 +571,8 @@ static void write_rows(struct query *query, struct rows *rows, struct page *page
 
 static bool write_list(struct query *query) {
     struct call *call = query->call;
-    struct page page = {.limit = query->limit, .has_marker = query->marker != NULL};
+    struct page page = {.limit = query->limit, .has_marker = query->marker != NULL,
+                        .reverse = query->reverse};
     const char *sql = final_sql(query);
     struct rows *rows;
 

@@ -4,6 +4,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/arena.h"
+#include "http/http.h"
 #include "rest/resource.h"
 #include "rest/service.h"
 
@@ -16,14 +18,55 @@ static const struct quota *quota_find(const struct service *service, const char 
     return NULL;
 }
 
-/* A row of the project "" is the default of all. */
+struct limit {
+    const char *name;
+    int64_t value;
+};
+
+/* What rows say of one service's quotas for one project; kept until the transaction ends or changes one. */
+struct limits {
+    struct limits *next;
+    const struct service *service;
+    const char *project;
+    struct limit *at;
+    size_t count;
+};
+
+/* A row of the project "" is the default of all; it comes first, so that the project's own is found from the end. */
+static const struct limits *limits_of(struct call *call, const struct service *service, const char *project) {
+    struct arena *arena = call->http ? call->http->arena : call->arena;
+    struct limits *limits = call->limits;
+    struct rows *rows;
+
+    while (limits && (limits->service != service || strcmp(limits->project, project) != 0)) {
+        limits = limits->next;
+    }
+    if (limits) {
+        return limits;
+    }
+    limits = ARENA_NEW(arena, struct limits);
+    *limits = (struct limits){.next = call->limits, .service = service, .project = arena_text(arena, project)};
+    rows = db_query(call->db, "SELECT name, quota_limit FROM rest_quota WHERE service = ? AND project_id IN (?, '')"
+                              " ORDER BY project_id", SQL_ARGS(sql_text(service->type), sql_text(project)));
+    while (rows_next(rows)) {
+        limits->at = arena_grow(arena, limits->at, limits->count, sizeof *limits->at);
+        limits->at[limits->count++] = (struct limit){arena_text(arena, rows_text(rows, 0)), rows_int(rows, 1)};
+    }
+    rows_end(rows);
+    call->limits = limits;
+    return limits;
+}
+
 int64_t quota_limit(struct call *call, const struct service *service, const char *project, const char *name) {
     const struct quota *quota = quota_find(service, name);
+    const struct limits *limits = limits_of(call, service, project ? project : "");
 
-    return db_query_int(call->db,
-                        "SELECT quota_limit FROM rest_quota WHERE service = ? AND project_id IN (?, '') AND name = ?"
-                        " ORDER BY project_id DESC LIMIT 1",
-                        SQL_ARGS(sql_text(service->type), sql_text(project), sql_text(name)), quota ? quota->limit : -1);
+    for (size_t i = limits->count; i-- > 0;) {
+        if (!strcmp(limits->at[i].name, name)) {
+            return limits->at[i].value;
+        }
+    }
+    return quota ? quota->limit : -1;
 }
 
 int64_t quota_used(struct call *call, const struct service *service, const char *project, const char *name) {
@@ -55,6 +98,7 @@ bool quota_check(struct call *call, const struct service *service, const char *p
 }
 
 bool quota_set(struct call *call, const struct service *service, const char *project, const char *name, int64_t limit) {
+    call->limits = NULL;
     if (limit == NO_INT) {
         return call_exec(call, "DELETE FROM rest_quota WHERE service = ? AND project_id = ? AND name = ?",
                          SQL_ARGS(sql_text(service->type), sql_text(project), sql_text(name)));
@@ -63,4 +107,10 @@ bool quota_set(struct call *call, const struct service *service, const char *pro
                      "INSERT INTO rest_quota (service, project_id, name, quota_limit) VALUES (?, ?, ?, ?)"
                      " ON CONFLICT (service, project_id, name) DO UPDATE SET quota_limit = excluded.quota_limit",
                      SQL_ARGS(sql_text(service->type), sql_text(project), sql_text(name), sql_int(limit)));
+}
+
+bool quota_reset(struct call *call, const struct service *service, const char *project) {
+    call->limits = NULL;
+    return call_exec(call, "DELETE FROM rest_quota WHERE service = ? AND project_id = ?",
+                     SQL_ARGS(sql_text(service->type), sql_text(project)));
 }

@@ -128,11 +128,95 @@ static const char *column_otherwise(const struct field *field, struct arena *are
     return strchr(field->dflt, '\'') ? NULL : arena_printf(arena, "'%s'", field->dflt);
 }
 
+const char *sort_column(struct arena *arena, const struct field *field) {
+    if (!(field->rights & NULLABLE) && field->type != TYPE_TIME) {
+        return field->name;
+    }
+    return arena_printf(arena, "coalesce(%s, %s)", field->name, field_is_text(field) ? "''" : "0");
+}
+
+const struct field *sort_next(const struct resource *resource, const char **at, bool *ret_descending) {
+    const char *from = *at;
+    size_t size, whole;
+
+    if (!from || !*from) {
+        return NULL;
+    }
+    size = strcspn(from, " ,");
+    whole = strcspn(from, ",");
+    *ret_descending = size < whole && !strncmp(from + size, " DESC", 5);
+    *at = from + whole + strspn(from + whole, ", ");
+    for (size_t i = 0; i < resource->runtime->field_count; i++) {
+        const struct field *field = &resource->runtime->fields[i];
+
+        if (strlen(field->name) == size && !strncmp(field->name, from, size)) {
+            return field;
+        }
+    }
+    assert(!"an order names a field that the resource does not have");
+    return NULL;
+}
+
+static bool is_listed(const struct resource *resource) {
+    for (size_t i = 0; i < resource->runtime->operation_count; i++) {
+        if (resource->runtime->operations[i].run == op_list) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The declared order, ended by the key, as lists use it: so a page is read from an index. */
+static const char *order_columns(const struct resource *resource, struct arena *arena) {
+    const struct resource_runtime *run = resource->runtime;
+    const struct field *field = NULL;
+    const char *at = resource->order, *columns = "";
+    bool descending, first = false;
+
+    while ((field = sort_next(resource, &at, &descending))) {
+        first = *columns ? first : descending;
+        columns = arena_printf(arena, "%s%s%s%s", columns, *columns ? ", " : "", sort_column(arena, field),
+                               descending ? " DESC" : "");
+        if (field == run->key) {
+            return columns;
+        }
+    }
+    return arena_printf(arena, "%s%s%s%s", columns, *columns ? ", " : "", run->key->name, first ? " DESC" : "");
+}
+
+/* What lists order by, of one project and of all; and names, which lists are searched for. */
+static const char *const *list_indexes(const struct resource *resource, struct arena *arena) {
+    const struct resource_runtime *run = resource->runtime;
+    const char **indexes = ARENA_ARRAY(arena, const char *, 4);
+    size_t n = 0;
+
+    if (!is_listed(resource)) {
+        return indexes;
+    }
+    if (run->project) {
+        indexes[n++] = arena_printf(arena, "project_id, %s", order_columns(resource, arena));
+    }
+    if (resource->order) {
+        indexes[n++] = order_columns(resource, arena);
+    }
+    for (size_t i = 0; i < run->field_count; i++) {
+        const struct field *field = &run->fields[i];
+
+        if ((field->rights & FILTER) && has_column(field) && !strcmp(field_json_name(field), "name")) {
+            indexes[n++] = arena_printf(arena, "%s, %s%s", field->name, run->project ? "project_id, " : "",
+                                        order_columns(resource, arena));
+        }
+    }
+    assert(n < 4);
+    return indexes;
+}
+
 bool resource_table(const struct resource *resource, struct db *db, struct arena *arena) {
     const struct resource_runtime *run = resource->runtime;
     struct column *columns = ARENA_ARRAY(arena, struct column, run->column_count);
     struct table table = {
-        .name = resource->table, .columns = columns, .count = run->column_count, .unique = resource->unique};
+        .name = resource->table, .columns = columns, .count = run->column_count, .unique = resource->unique,
+        .indexes = list_indexes(resource, arena)};
 
     for (size_t i = 0; i < run->column_count; i++) {
         const struct field *field = &run->fields[run->columns[i]];
@@ -141,7 +225,7 @@ bool resource_table(const struct resource *resource, struct db *db, struct arena
             .name = field->name,
             .type = column_type_of(field->type),
             .key = (field->rights & KEY) != 0,
-            .index = (field->rights & INDEX) != 0 || field == run->project,
+            .index = (field->rights & INDEX) != 0 || (field == run->project && !is_listed(resource)),
             .otherwise = column_otherwise(field, arena),
         };
     }

@@ -19,6 +19,12 @@ static inline bool field_is_text(const struct field *field) {
     return field->type < TYPE_BOOL || (field->type >= TYPE_JSON && field->type < TYPE_TREE);
 }
 
+/* The column as lists order by it: null first, the same on both databases. */
+const char *sort_column(struct arena *arena, const struct field *field);
+
+/* The next part of an order like "created_at DESC, id"; moves '*at' on. Null at its end. */
+const struct field *sort_next(const struct resource *resource, const char **at, bool *ret_descending);
+
 static inline bool bit_get(const uint64_t *bits, size_t i) {
     return bits[i / 64] >> i % 64 & 1;
 }

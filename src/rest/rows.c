@@ -107,6 +107,31 @@ bool row_insert(struct call *call, const struct resource *resource, const void *
     return call_exec(call, resource->runtime->insert, args, bind_row(resource->runtime, row, args));
 }
 
+bool rows_insert(struct call *call, const struct resource *resource, const void *rows, size_t count) {
+    const struct resource_runtime *run = resource->runtime;
+    const char *one = strstr(run->insert, " VALUES ") + strlen(" VALUES ");
+    enum { MOST = 32 };
+
+    for (size_t done = 0, n; done < count; done += n) {
+        struct value *args;
+        struct buf sql = {0};
+        bool ok;
+
+        n = count - done < MOST ? count - done : MOST;
+        args = ARENA_ARRAY(call->arena, struct value, n * run->column_count);
+        for (size_t i = 0; i < n; i++) {
+            bind_row(run, (const char *)rows + (done + i) * resource->size, args + i * run->column_count);
+            buf_printf(&sql, "%s%s", i ? ", " : run->insert, i ? one : "");
+        }
+        ok = call_exec(call, sql.at, args, n * run->column_count);
+        buf_release(&sql);
+        if (!ok) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool row_update(struct call *call, const struct resource *resource, const void *row) {
     struct value args[MAX_FIELDS + 8];
     size_t n = bind_row(resource->runtime, row, args);

@@ -20,6 +20,7 @@ struct page {
     int64_t limit;                  /* asked for; 0: none */
     bool more;                      /* there are rows after the last */
     bool has_marker;
+    bool reverse;                   /* page_reverse: the rows before the marker */
 };
 
 struct api_style {
@@ -36,6 +37,7 @@ struct api_style {
     bool revision_match;            /* If-Match: revision_number=N guards updates and deletes */
     bool tenant_id;                 /* project_id is also taken and shown as tenant_id */
     int64_t default_limit, max_limit;   /* of a list; 0: none */
+    bool page_reverse;              /* ?page_reverse=true: the page before the marker, or the last one */
     bool offset;                    /* ?offset=N skips rows */
     bool strict_slash;              /* a path that ends with a slash names nothing: "/servers/" */
     int missing_marker;             /* status when a list's marker is not there; 0: 400 */
@@ -87,6 +89,8 @@ struct service {
     const struct task_kind *tasks;  /* ends with a null name */
     /* Called once at the API's start, in a write transaction: makes what must always be there. Idempotent. */
     bool (*bootstrap)(struct call *call);
+    /* Tells of a change ("user.create" and the id) after it was committed, where the log's word is not enough. */
+    void (*publish)(struct call *call, const char *what, const char *id);
     /* Called about every 'period' seconds by one API process, in a write transaction. */
     bool (*periodic)(struct call *call);
     int period;
@@ -115,6 +119,7 @@ void error_neutron(struct call *call, struct json_out *out);    /* {"NeutronErro
 void error_list(struct call *call, struct json_out *out);       /* {"errors": [{...}]}  placement */
 void error_glance(struct call *call, struct json_out *out);     /* {"message", "code", "title"} */
 void page_named(struct call *call, const struct resource *, const struct page *, struct json_out *);  /* ports_links */
+void page_neutron(struct call *call, const struct resource *, const struct page *, struct json_out *);  /* both ways */
 void page_identity(struct call *call, const struct resource *, const struct page *, struct json_out *);
 void page_glance(struct call *call, const struct resource *, const struct page *, struct json_out *);
 

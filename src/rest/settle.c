@@ -105,7 +105,7 @@ static void note_seen(struct look *look, const struct resource *resource, const 
 }
 
 static void look_field(struct call *call, struct look *look, const struct resource *resource, const struct field *field) {
-    struct rows *rows = db_query(call->db, audit_passing_sql(look->arena, resource, field), SQL_NO_ARGS);
+    struct rows *rows = audit_query(call, audit_passing_sql(look->arena, resource, field));
 
     while (rows_next(rows)) {
         note_seen(look, resource, field, rows_text(rows, 0), rows_text(rows, 1));
@@ -131,29 +131,35 @@ static bool look_body(struct call *call, void *user) {
     return true;
 }
 
-/* Still as it was seen, or somebody has taken care meanwhile. */
-static bool is_still(struct call *call, const struct stuck *stuck) {
-    struct rows *rows = db_query(call->db, audit_passing_sql(call->arena, stuck->resource, stuck->field), SQL_NO_ARGS);
-    bool still = false;
+/* The value of the row, while it passes and nothing works on it; null when somebody has taken care meanwhile. */
+static const char *value_now(struct call *call, const struct resource *resource, const struct field *field, const char *id) {
+    struct rows *rows = audit_query(call, audit_passing_sql(call->arena, resource, field));
+    const char *value = NULL;
 
-    while (!still && rows_next(rows)) {
-        still = !strcmp(rows_text(rows, 0), stuck->id) && !strcmp(rows_text(rows, 1), stuck->value);
+    while (!value && rows_next(rows)) {
+        value = !strcmp(rows_text(rows, 0), id) ? arena_text(call->arena, rows_text(rows, 1)) : NULL;
     }
     rows_end(rows);
-    return still;
+    return value;
+}
+
+bool settle_end(struct call *call, const struct resource *resource, const struct field *field, const char *id,
+                const char *seen_value, const char *cause) {
+    const char *value = value_now(call, resource, field, id);
+    void *row;
+
+    if (!value || (seen_value && strcmp(value, seen_value) != 0) || !row_find(call, resource, id, &row)) {
+        return !call->error;
+    }
+    log_warn("%s %s stayed in %s: %s", resource->singular, id, value, cause);
+    return history_note(call, "fault", id, NULL, arena_printf(call->arena, "it stayed in %s", value), cause) &&
+           resource->on_stuck(call, row, cause);
 }
 
 static bool end_stuck(struct call *call, void *user) {
     const struct stuck *stuck = user;
-    void *row;
 
-    if (!is_still(call, stuck) || !row_find(call, stuck->resource, stuck->id, &row)) {
-        return !call->error;
-    }
-    log_warn("%s %s stayed in %s: %s", stuck->resource->singular, stuck->id, stuck->value, stuck->cause);
-    return history_note(call, "fault", stuck->id, NULL, arena_printf(call->arena, "it stayed in %s", stuck->value),
-                        stuck->cause) &&
-           stuck->resource->on_stuck(call, row, stuck->cause);
+    return settle_end(call, stuck->resource, stuck->field, stuck->id, stuck->value, stuck->cause);
 }
 
 static void end_passing(struct arena *arena, int64_t seconds) {
@@ -170,6 +176,26 @@ static void end_passing(struct arena *arena, int64_t seconds) {
         cloud_transaction(look->at[i].resource->runtime->service, DB_WRITE, arena_printf(arena, "req-%s", id_uuid(arena)),
                           end_stuck, &look->at[i]);
     }
+}
+
+/* ---- rows whose time is over ---- */
+
+bool settle_expired(struct call *call) {
+    int64_t before = clock_now() - EXPIRED_DAYS * 86400 * SECOND;
+
+    for (size_t s = 0; cloud.services[s]; s++) {
+        for (size_t r = 0; cloud.services[s]->resources[r]; r++) {
+            const struct resource *resource = cloud.services[s]->resources[r];
+
+            if (resource->expires &&
+                !call_exec(call, arena_printf(call->arena, "DELETE FROM %s WHERE %s > 0 AND %s < ?", resource->table,
+                                              resource->expires, resource->expires),
+                           SQL_ARGS(sql_int(before)))) {
+                return false;
+            }
+        }
+    }
+    return true;
 }
 
 void settle_round(void) {

@@ -8,6 +8,7 @@
 #include "rest/history.h"
 #include "rest/openapi.h"
 #include "rest/service.h"
+#include "rest/settle.h"
 #include "rest/types.h"
 
 #define DECLARE "rest/declare_hooks.h"
@@ -25,9 +26,13 @@ static const struct resource *const resources[] = {
 
 static const struct api_style style = {.time = TIME_Z, .write_error = error_plain};
 
+static bool forget(struct call *call) {
+    return history_prune(call) && settle_expired(call);
+}
+
 const struct service rest_service = {
     .type = "system", .name = "haneul", .prefix = "", .style = &style, .resources = resources,
-    .periodic = history_prune, .period = 600,
+    .periodic = forget, .period = 600,
 };
 
 bool system_health(struct call *call) {

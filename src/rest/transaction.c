@@ -40,6 +40,7 @@ static void start_over(struct call *call, size_t response_size) {
     call->wake_tasks = false;
     call->after_commit = NULL;
     call->events = NULL;
+    call->limits = NULL;
     call->shown = NULL;
     call->row = NULL;
     if (call->response && call->response->at) {
@@ -97,6 +98,7 @@ bool transaction_run(struct call *call, enum db_mode mode, bool (*body)(struct c
     bool ok = false;
 
     call->db = db;
+    call->limits = NULL;
     for (int attempt = 1; attempt <= MAX_TRIES; attempt++) {
         uint16_t jitter;
 

@@ -118,6 +118,7 @@ struct table {
     const struct column *columns;
     size_t count;
     const char *unique;         /* "project_id,name;mac_address": one UNIQUE index each; null: none */
+    const char *const *indexes; /* further ones, as SQL: "project_id, created_at DESC"; ends with null; null: none */
 };
 
 /* Makes the table when absent, adds columns and indexes that are missing. Never drops anything. Inside a write

@@ -107,16 +107,24 @@ static bool add_columns(struct work *w) {
     return true;
 }
 
+/* FNV-1a: the same in every process. */
+static uint32_t digest_of(const char *text) {
+    uint32_t digest = 2166136261U;
+
+    for (; *text; text++) {
+        digest = (digest ^ (unsigned char)*text) * 16777619U;
+    }
+    return digest;
+}
+
 /* TABLE_COLUMNS_ix; a name too long for PostgreSQL ends with a digest of the whole instead. */
 static const char *index_name(struct work *w, const char *columns, const char *ending) {
     char *name = arena_printf(w->arena, "%s_%s_%s", w->table->name, columns, ending);
-    uint32_t digest = 2166136261U;      /* FNV-1a: the same in every process */
 
     for (char *at = name; *at; at++) {
         *at = *at == ',' ? '_' : *at;
-        digest = (digest ^ (unsigned char)*at) * 16777619U;
     }
-    return strlen(name) <= LONGEST_NAME ? name : arena_printf(w->arena, "%.51s_%08x_%s", name, digest, ending);
+    return strlen(name) <= LONGEST_NAME ? name : arena_printf(w->arena, "%.51s_%08x_%s", name, digest_of(name), ending);
 }
 
 static bool make_index(struct work *w, const char *columns, bool unique) {
@@ -139,11 +147,28 @@ static bool make_index(struct work *w, const char *columns, bool unique) {
     return change(w, &sql);
 }
 
+/* An index whose columns are SQL; its name ends with their digest. */
+static bool make_index_on(struct work *w, const char *columns) {
+    const char *name = arena_printf(w->arena, "%.51s_%08x_ix", w->table->name, digest_of(columns));
+    struct buf sql = {0};
+
+    if (map_get(w->indexes, name)) {
+        return true;
+    }
+    buf_printf(&sql, "CREATE INDEX IF NOT EXISTS \"%s\" ON \"%s\" (%s)", name, w->table->name, columns);
+    return change(w, &sql);
+}
+
 static bool make_indexes(struct work *w) {
     const char *at = w->table->unique;
 
     for (size_t i = 0; i < w->table->count; i++) {
         if (w->table->columns[i].index && !make_index(w, w->table->columns[i].name, false)) {
+            return false;
+        }
+    }
+    for (const char *const *columns = w->table->indexes; columns && *columns; columns++) {
+        if (!make_index_on(w, *columns)) {
             return false;
         }
     }

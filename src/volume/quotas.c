@@ -192,8 +192,7 @@ bool volume_quota_update(struct call *call) {
 }
 
 bool volume_quota_delete(struct call *call) {
-    return call_exec(call, "DELETE FROM rest_quota WHERE service = ? AND project_id = ?",
-                     SQL_ARGS(sql_text(volume.type), sql_text(call_parameter(call, "project"))));
+    return quota_reset(call, &volume, call_parameter(call, "project"));
 }
 
 bool volume_class_show(struct call *call) {

@@ -199,6 +199,27 @@ class AuditTest(ServersTest):
         self.assertFalse(os.path.exists(stray))
         self.remove(server)
 
+    # ---- identity, and the engine's own rows ----
+
+    def test_what_is_left_of_tokens_and_trusts_goes(self):
+        gone = uuid.uuid4().hex
+        self.breaks("INSERT INTO identity_revocation_event (id, audit_id, purge_at, issued_before, revoked_at)"
+                    " VALUES ('old', 'old', 1000000, 1000000, 1000000)",
+                    "INSERT INTO identity_trust (id, trustor_user_id, trustee_user_id, project_id, impersonation, role_ids)"
+                    " VALUES ('%s', '%s', '%s', '%s', 1, '[]')" % ((gone,) * 4),
+                    "INSERT INTO identity_access_token (id, consumer_id, project_id, user_id) VALUES ('%s', '%s', '%s', '%s')"
+                    % ((gone,) * 4))
+        self.mends("identity_revocation.purge_at", "trust-parts", "identity_access_token.consumer_id",
+                   "identity_access_token.project_id")
+        self.assertEqual(self.cloud.sql("SELECT count(*) FROM identity_trust WHERE id = '%s'" % gone), [["0"]])
+
+    def test_tasks_that_nobody_can_do_go(self):
+        columns = "(id, kind, resource_id, running, attempts, not_before, deadline, created_at)"
+        self.breaks("INSERT INTO rest_task %s VALUES (1, 'nobody.knows', 'x', 1, 1, 0, 9000000000000000, 0)" % columns)
+        self.mends("task-kind")
+        self.breaks("INSERT INTO rest_quota (service, project_id, name, quota_limit) VALUES ('compute', 'x', 'unicorns', 1)")
+        self.mends("quota-name")
+
     # ---- what passes ----
 
     def test_passing_states_have_tasks(self):

@@ -68,6 +68,35 @@ class EngineTest(unittest.TestCase):
         self.send({"project": {"name": name}}, 201, path="/identity/v3/projects")
         self.send({"project": {"name": name}}, 409, path="/identity/v3/projects")
 
+    def test_what_must_be_given_is_not_null(self):
+        _, _, made = self.cloud.request("POST", "/compute/v2.1/os-aggregates", {"aggregate": {"name": "null"}})
+        self.send({"set_metadata": {"metadata": None}}, 400, "metadata",
+                  path="/compute/v2.1/os-aggregates/%s/action" % made["aggregate"]["id"])
+
+    def test_a_choice_is_one_choice(self):
+        self.send({"name": "x", "container_format": "bare|ovf"}, 400, "container_format", path="/image/v2/images")
+
+    def test_a_body_that_is_called_something_else_is_refused(self):
+        def post(path, media):
+            status, _, answer = self.cloud.request("POST", path, b'{"nothing": 1}', headers={"Content-Type": media})
+            return status, "Content-Type" in json.dumps(answer)
+        for path, status in (("/identity/v3/regions", 400), ("/volume/v3/types", 415), ("/compute/v2.1/flavors", 415)):
+            for media in ("text/plain", "application/x-www-form-urlencoded", "text/json5"):
+                self.assertEqual((status, True), post(path, media))
+            for media in ("application/json; charset=UTF-8", "application/vnd.test+json"):
+                self.assertEqual((400, False), post(path, media))
+
+    def test_what_belongs_to_a_project_is_made_for_one(self):
+        token = self.cloud.login("admin", self.cloud.password(), system=True)
+        for body, path in (({"network": {}}, "networks"), ({"security_group": {"name": "x"}}, "security-groups")):
+            self.send(body, 400, "project", path="/network/v2.0/" + path, token=token)
+
+    def test_a_key_out_of_the_path_is_held_to_the_fields_form(self):
+        for name in ("%0d%0aX-Evil:%201", "a%09b", "x" * 300):
+            status, headers, answer = self.cloud.request("PUT", "/identity/v3/regions/" + name, {"region": {}})
+            self.assertEqual(400, status, answer)
+            self.assertNotIn("X-Evil", headers)
+
     # ---- routes ----
 
     def test_unknown_paths_and_methods(self):
@@ -103,6 +132,8 @@ class EngineTest(unittest.TestCase):
         self.assertEqual(406, ask("placement 1.999")[0])
         self.assertEqual(406, ask("placement 2.0")[0])
         self.assertEqual(400, ask("placement rubbish")[0])
+        self.assertEqual(400, ask("placement 1.6 1")[0])
+        self.assertEqual(200, ask("placement  1.6 , compute 2.1")[0])
         status, headers, _ = ask("compute 2.1, placement latest")
         self.assertEqual((200, "placement 1.39"), (status, headers["OpenStack-API-Version"]))
 
@@ -127,7 +158,10 @@ class EngineTest(unittest.TestCase):
         self.assertEqual(sorted(seen), ["%s-%d" % (tag, n) for n in range(7)])
 
     def test_bad_pages_are_400(self):
-        for query in ("limit=-1", "limit=x", "marker=absent", "sort_key=absent"):
+        self.assertEqual(200, self.cloud.request("GET", "/network/v2.0/networks?limit=" + "9" * 30)[0])
+        self.assertEqual(400, self.cloud.request("GET", "/volume/v3/volumes?size=" + "9" * 30)[0])
+        self.assertNotIn("runtime error", self.cloud.log())
+        for query in ("limit=-1", "limit=x", "limit=0x10", "limit=1%20", "limit=%2B1", "marker=absent", "sort_key=absent"):
             self.assertEqual(400, self.cloud.request("GET", "/identity/v3/projects?" + query)[0], query)
 
     def test_a_list_makes_the_same_number_of_statements_whatever_its_length(self):

@@ -75,7 +75,7 @@ class Rules(WaysIn):
         other = self.user_with(self.project)
         self.assertEqual(self.enter(self.password(other), headers={"Openstack-Auth-Receipt": receipt})[0], 401)
         self.assertEqual(self.enter(self.totp(), headers={"Openstack-Auth-Receipt": receipt[:-6] + "AAAAAA"})[0], 401)
-        self.assertEqual(self.enter({"token": {"id": receipt}})[0], 401)
+        self.assertEqual(self.enter({"token": {"id": receipt}})[0], 404)
         self.get("/auth/projects", 401, receipt)
 
     def test_a_method_named_often_is_run_once(self):

@@ -11,17 +11,19 @@ class AddressGroupTest(NetworkCase):
         return self.ask("PUT", path, {"addresses": addresses}, status, token).get("address_group")
 
     def test_addresses_come_and_go(self):
-        group = self.make("address_group", name=name("ag"), addresses=["10.0.0.7", "2001:db8::/64"])
+        group = self.make("address_group", name=name("ag"), addresses=["10.0.0.7/32", "2001:db8::/64"])
         self.assertEqual(["10.0.0.7/32", "2001:db8::/64"], group["addresses"])
         self.told("address_group", group["id"], lambda d: d["addresses"] == group["addresses"])
         changed = self.change(group, "add", ["192.0.2.0/24"])
         self.assertEqual(group["addresses"] + ["192.0.2.0/24"], changed["addresses"])
         self.change(group, "add", ["192.0.2.0/24"], 400)
         self.change(group, "add", ["no"], 400)
+        self.change(group, "add", ["10.0.0.8"], 400)
         self.change(group, "remove", ["192.0.3.0/24"], 404)
+        self.change(group, "remove", ["10.200.200.200"], 404)
         self.assertEqual(["192.0.2.0/24"], self.change(group, "remove", group["addresses"])["addresses"])
         self.told("address_group", group["id"], lambda d: d["addresses"] == ["192.0.2.0/24"])
-        self.change(group, "add", ["10.0.0.1"], 404, self.other)
+        self.change(group, "add", ["10.0.0.1/32"], 404, self.other)
         self.ask("DELETE", "/address-groups/" + group["id"], status=204)
         self.cloud.until(lambda: not self.document("address_group", group["id"]))
 
@@ -107,20 +109,26 @@ class ForwardingTest(NetworkCase):
 
     def test_a_gateway_answers_for_addresses_behind_it(self):
         admin = self.cloud.token()
-        self.make("subnet", admin, network_id=self.ext["id"], ip_version=6, cidr="2001:db8:%d::/64" % self.count)
-        inner = self.make("subnet", network_id=self.net["id"], ip_version=6, cidr="2001:db8:9%d::/64" % self.count)
+        on = {"router": {"enable_ndp_proxy": True}}
+        self.refused("PUT", "/routers/" + self.router["id"], on, 409, "RouterIPv6GatewayNotValid")
+        scope = self.make("address_scope", admin, name=name("as"), ip_version=6, shared=True)
+        pool = self.make("subnetpool", admin, name=name("sp"), prefixes=["2001:db8:%d::/48" % self.count],
+                         default_prefixlen=64, address_scope_id=scope["id"], shared=True)
+        self.make("subnet", admin, network_id=self.ext["id"], ip_version=6, subnetpool_id=pool["id"])
+        inner = self.make("subnet", network_id=self.net["id"], ip_version=6, subnetpool_id=pool["id"])
         self.ask("PUT", "/routers/%s/add_router_interface" % self.router["id"], {"subnet_id": inner["id"]}, 200)
         port = self.make("port", network_id=self.net["id"])
         address = [a["ip_address"] for a in port["fixed_ips"] if ":" in a["ip_address"]][0]
         body = {"ndp_proxy": {"router_id": self.router["id"], "port_id": port["id"]}}
         self.refused("POST", "/ndp_proxies", body, 409, "RouterNDPProxyNotEnable")
-        self.ask("PUT", "/routers/" + self.router["id"], {"router": {"enable_ndp_proxy": True}}, 200)
+        self.ask("PUT", "/routers/" + self.router["id"], on, 200)
         made = self.ask("POST", "/ndp_proxies", body, 201)["ndp_proxy"]
         self.assertEqual(address, made["ip_address"])
         gateway = self.ask("GET", "/ports?device_owner=network:router_gateway&device_id=" + self.router["id"],
                            token=admin)["ports"][0]["id"]
         self.told("port", gateway, lambda d: d["ndp_proxies"] == [address])
         self.refused("POST", "/ndp_proxies", body, 409, "NDPProxyExists")
+        self.ask("PUT", "/routers/" + self.router["id"], {"router": {"external_gateway_info": {}}}, 409)
         off = {"router": {"enable_ndp_proxy": False}}
         self.refused("PUT", "/routers/" + self.router["id"], off, 409, "RouterInUseByNDPProxy")
         self.ask("GET", "/ndp_proxies/" + made["id"], status=404, token=self.other)

@@ -18,7 +18,7 @@ class ListsTest(NetworkCase):
         admin = self.cloud.token()
         absent = "6bf5bd5b-1d00-4e78-b3c5-9b1b3f5f0000"
         for path in WITHOUT_ENGINE:
-            listed = self.ask("GET", "/%s?limit=1" % path, None, 200, admin)
+            listed = self.ask("GET", "/" + path, None, 200, admin)
             self.assertEqual([], [item for items in listed.values() for item in items], path)
             self.ask("GET", "/%s/%s" % (path, absent), None, 404, admin)
             refused = self.ask("POST", "/" + path, {}, 501, admin)
@@ -103,6 +103,36 @@ class ListsTest(NetworkCase):
         self.ask("DELETE", path, None, 204, admin)
         standing = [r["id"] for r in ranges if r["default"]][0]
         self.ask("DELETE", "/network_segment_ranges/" + standing, None, 409, admin)
+
+    def test_a_project_gets_a_topology_by_asking(self):
+        admin, project = self.cloud.token(), self.project(self.member)
+        path = "/auto-allocated-topology/" + project
+        self.refused("GET", path, None, 409, "AutoAllocationFailure")
+        ext, _ = self.external("203.0.116.0/24")
+        self.ask("PUT", "/networks/" + ext["id"], {"network": {"is_default": True}}, 200, admin)
+        self.refused("GET", path + "?fields=dry-run", None, 409, "AutoAllocationFailure")
+        self.make("subnetpool", admin, name=name("sp"), prefixes=["10.200.0.0/16"], default_prefixlen=26, is_default=True,
+                  shared=True)
+        dry = self.ask("GET", path + "?fields=dry-run", None, 200)["auto_allocated_topology"]
+        self.assertEqual("dry-run=pass", dry["id"])
+        self.ask("GET", path, None, 404, self.other)
+        before = len(self.ask("GET", "/networks")["networks"])
+        made = self.ask("GET", path, None, 200)["auto_allocated_topology"]
+        self.assertEqual(made, self.ask("GET", "/auto-allocated-topology/None", None, 200)["auto_allocated_topology"])
+        self.assertEqual(before + 1, len(self.ask("GET", "/networks")["networks"]))
+        net = self.ask("GET", "/networks/" + made["id"])["network"]
+        self.assertEqual([project, 1], [net["project_id"], len(net["subnets"])])
+        router = self.ask("GET", "/routers?name=auto_allocated_router")["routers"][0]
+        self.assertEqual(ext["id"], router["external_gateway_info"]["network_id"])
+        self.told("router", router["id"], lambda d: len(d["interfaces"]) == 1)
+        port = self.make("port", network_id=net["id"])
+        self.ask("DELETE", path, None, 409)
+        self.assertEqual(1, len(self.ask("GET", "/routers?name=auto_allocated_router")["routers"]))
+        self.ask("DELETE", "/ports/" + port["id"], None, 204)
+        self.ask("DELETE", path, None, 204)
+        self.assertEqual(before, len(self.ask("GET", "/networks")["networks"]))
+        self.assertEqual([], self.ask("GET", "/routers?name=auto_allocated_router")["routers"])
+        self.ask("DELETE", path, None, 404)
 
     def test_pools_and_agents_are_listed(self):
         admin = self.cloud.token()

@@ -49,7 +49,7 @@ class QosTest(NetworkCase):
         self.rule(policy, "dscp_marking", 400, dscp_mark=58)
         self.rule(policy, "dscp_marking", 400)
         self.rule(policy, "bandwidth_limit", 400, max_kbps=-1, direction="ingress")
-        self.ask("POST", "/qos/policies/%s/dscp_marking_rules" % policy["id"], {"dscp_marking_rule": {"dscp_mark": 8}}, 404)
+        self.ask("POST", "/qos/policies/%s/dscp_marking_rules" % policy["id"], {"dscp_marking_rule": {"dscp_mark": 8}}, 403)
         other = self.policy()
         self.rule(other, "packet_rate_limit", max_kpps=10)
         net, _ = self.network(None, admin)
@@ -89,7 +89,9 @@ class QosTest(NetworkCase):
         gateway = document["external_gateway_info"]["port_id"]
         self.told("port", gateway, lambda d: d["qos_rules"][0]["max_kbps"] == 100)
         self.ask("PUT", "/floatingips/" + fip["id"], {"floatingip": {"qos_policy_id": None}}, 200)
+        self.assertEqual(port["id"], self.ask("GET", "/floatingips/" + fip["id"])["floatingip"]["port_id"])
         self.told("router", router["id"], lambda d: d["floatingips"] and not d["floatingips"][0]["qos_rules"])
+        self.assertIsNone(self.ask("PUT", "/floatingips/" + fip["id"], {"floatingip": {}}, 200)["floatingip"]["port_id"])
         info = {"network_id": ext["id"], "qos_policy_id": None}
         self.ask("PUT", "/routers/" + router["id"], {"router": {"external_gateway_info": info}}, 200)
         self.told("port", gateway, lambda d: d["qos_rules"] == [])

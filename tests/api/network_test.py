@@ -355,6 +355,38 @@ class NetworkTest(NetworkCase):
         self.ask("DELETE", "/quotas/" + project, status=204, token=admin)
         self.assertEqual(10, self.ask("GET", "/quotas/" + project, status=200, token=token)["quota"]["router"])
 
+    def test_a_routers_port_keeps_its_address(self):
+        _, subnet = self.network("10.20.0.0/24")
+        router = self.make("router")
+        port = self.ask("PUT", "/routers/%s/add_router_interface" % router["id"], {"subnet_id": subnet["id"]}, 200)["port_id"]
+        same = {"port": {"fixed_ips": [{"subnet_id": subnet["id"]}]}}
+        self.assertEqual("10.20.0.1", self.ask("PUT", "/ports/" + port, same, 200)["port"]["fixed_ips"][0]["ip_address"])
+        other = {"port": {"fixed_ips": [{"subnet_id": subnet["id"], "ip_address": "10.20.0.9"}]}}
+        self.refused("PUT", "/ports/" + port, other, 409, "IPAddressChangeNotAllowed")
+
+    def test_pages_go_both_ways(self):
+        word = name("page")
+        made = sorted(self.make("network", name=word, description=str(i))["id"] for i in range(5))
+        every = "/networks?name=%s&sort_key=id&limit=2" % word
+
+        def page(path):
+            body = self.ask("GET", path, None, 200)
+            links = {link["rel"]: link["href"].split("/v2.0")[1] for link in body["networks_links"]}
+            return [n["id"] for n in body["networks"]], links
+        there, links = page(every)
+        self.assertEqual(made[:2], there)
+        there, links = page(links["next"])
+        self.assertEqual(made[2:4], there)
+        self.assertEqual(made[:2], page(links["previous"])[0])
+        there, links = page(links["next"])
+        self.assertEqual((made[4:], False), (there, "next" in links))
+        there, links = page(every + "&page_reverse=true")
+        self.assertEqual(made[3:], there)
+        there, links = page(links["previous"])
+        self.assertEqual(made[1:3], there)
+        there, links = page(links["previous"])
+        self.assertEqual((made[:1], False), (there, "previous" in links))
+
     def test_ports_have_names(self):
         admin = self.cloud.token()
         net, _ = self.network("10.19.0.0/24", admin, dns_domain="example.org.")

@@ -42,6 +42,7 @@ class TrunkTest(NetworkCase):
         for body, status in (({"port_id": parent["id"]}, 409), ({"port_id": child["id"]}, 409),
                              ({"port_id": other["id"], "sub_ports": [self.sub(child, 9)]}, 409),
                              ({"port_id": other["id"], "sub_ports": [self.sub(other, 9)]}, 409),
+                             ({"port_id": other["id"], "sub_ports": [self.sub(child, 9), self.sub(trunk, 9)]}, 400),
                              ({"port_id": trunk["id"]}, 404), ({}, 400)):
             self.ask("POST", "/trunks", {"trunk": body}, status)
         self.change(trunk, "add", self.sub(other, 7), status=409)
@@ -56,6 +57,17 @@ class TrunkTest(NetworkCase):
         self.ask("PUT", "/trunks/" + trunk["id"], {"trunk": {"admin_state_up": False}}, 200)
         self.change(trunk, "add", self.sub(other, 9), status=409)
         self.ask("DELETE", "/trunks/" + trunk["id"], status=409)
+
+    def test_a_network_owner_does_not_trunk_the_ports_of_others(self):
+        net, _ = self.network("10.50.0.0/24")
+        self.make("rbac_policy", object_type="network", object_id=net["id"], action="access_as_shared",
+                  target_tenant=self.project(self.other))
+        foreign = self.make("port", self.other, network_id=net["id"])
+        self.ask("GET", "/ports/" + foreign["id"], None, 200)
+        self.ask("POST", "/trunks", {"trunk": {"port_id": foreign["id"]}}, 404)
+        own = self.make("port", network_id=net["id"])
+        body = {"trunk": {"port_id": own["id"], "sub_ports": [self.sub(foreign, 7)]}}
+        self.ask("POST", "/trunks", body, 404)
 
     def test_subports_are_where_their_parent_is(self):
         admin = self.cloud.token()

@@ -74,6 +74,8 @@ def wrong(field, of=None, good=None):
     good value of it."""
     kind = field.type
     if kind in ("JSON", "TREE"):
+        if field.has("REQUIRED") and not field.has("NULLABLE"):
+            yield "null", None
         return
     if not field.has("NULLABLE"):
         yield "null", None

@@ -21,8 +21,9 @@ class Answer:
 class Client:
     """One connection. A request that the peer cut off is an Answer of status 0."""
 
-    def __init__(self, listen):
+    def __init__(self, listen, timeout=60):
         self.host, self.port = listen.rsplit(":", 1)
+        self.timeout = timeout
         self.connection = None
         self.sent = 0
 
@@ -45,7 +46,7 @@ class Client:
 
     def _exchange(self, method, path, lines, data):
         if self.connection is None:
-            self.connection = http.client.HTTPConnection(self.host, int(self.port), timeout=60)
+            self.connection = http.client.HTTPConnection(self.host, int(self.port), timeout=self.timeout)
             self.connection.connect()
             self.connection.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         # putrequest refuses what a hostile client would send

@@ -102,14 +102,12 @@ class Service:
     def _collections(self):
         """Which resource a collection of the paths holds ("servers": compute_server), out of lists and creates."""
         found = {}
-        for resource in self.resources:
-            for op in resource.operations:
-                word = op.collection()
-                if resource.table and word and (op.kind in ("list", "create") or
-                                                (op.method == "POST" and any(o.path.startswith(op.path + "/{")
-                                                                             for o in resource.operations))):
-                    if not op.gap and not re.search(r"/(detail|action)$", op.path):
-                        found.setdefault(word, resource)
+        operations = [op for resource in self.resources for op in resource.operations if resource.table and not op.gap]
+        for op in sorted(operations, key=lambda op: len(op.parameters())):      # what lies below another comes after
+            word = op.collection()
+            made = op.method == "POST" and any(o.path.startswith(op.path + "/{") for o in op.resource.operations)
+            if word and (op.kind in ("list", "create") or made) and not re.search(r"/(detail|action)$", op.path):
+                found.setdefault(word, op.resource)
         return found
 
     def version_header(self, minor):

@@ -5,7 +5,7 @@ import json
 
 from bad_values import print_json
 from rights import VICTIMS
-from world import NoExample
+from world import NoExample, NotThere
 
 FILTERS = ("", "?all_tenants=1", "?all_projects=1", "?all_tenants=true", "?all_projects=true", "?project_id={project}",
            "?tenant_id={project}", "?project={project}", "?tenant={project}", "?owner={project}", "?all_tenants=1&project_id={project}",
@@ -24,6 +24,8 @@ class Foreign:
                 for check in (self.lists, self.other_parent, self.path_project, self.references, self.admin_attributes):
                     try:
                         check(op)
+                    except NotThere as error:
+                        self.report.note(str(error))
                     except NoExample as error:
                         self.report.check(False, "%s: no example" % op, str(error))
 
@@ -35,7 +37,12 @@ class Foreign:
                 has_project = resource.project or resource.field("project_id")
                 if not resource.table or not has_project or resource.every_project or not self.world.creator(resource):
                     continue
-                self.secrets[self.world.get(resource.name)] = resource.name
+                try:
+                    self.secrets[self.world.get(resource.name)] = resource.name
+                except NotThere as error:
+                    self.report.note(str(error))
+                except NoExample as error:
+                    self.report.check(False, "%s: no example" % resource.name, str(error))
         for name in ("compute_server", "volume_volume", "network_port"):
             if self.world.resources[name].service in self.world.wanted:
                 self.secrets[self.world.get(name)] = name

@@ -7,6 +7,15 @@ where a value has a meaning beyond its type.
     COLLECTIONS (service, word of a path): the resource that lies there, where no list or create operation says it
     PARAMETERS  (resource or service, [word before,] name): the value of a path's parameter that is no id of a resource"""
 import time
+import uuid
+
+class NoExample(Exception):
+    """A valid example could not be made: a line is wanted below."""
+
+
+class NotThere(NoExample):
+    """Nothing makes one here: the operation that would is not available yet, or wants what this cloud has not."""
+
 
 TEXT_BYTES = b"bytes of an image"
 
@@ -59,13 +68,35 @@ def _transfer(w, who):
 
 def _attachment(w, who):
     return w.ask("POST", "/volume/v3/attachments",
-                 {"attachment": {"volume_uuid": _volume(w, who), "instance_uuid": w.get("compute_server", who)}},
+                 {"attachment": {"volume_uuid": _volume(w, who)}},
                  w.owner(who))["attachment"]["id"]
 
 
 def _floatingip(w, who):
     return w.ask("POST", "/network/v2.0/floatingips", {"floatingip": {"floating_network_id": external(w, who)}},
                  w.owner(who))["floatingip"]["id"]
+
+
+def _port_forwarding(w, who):
+    net, floating = w.get("network_network", who), _floatingip(w, who)
+    w.get("network_subnet", who)
+    router = w.ask("POST", "/network/v2.0/routers",
+                   {"router": {"external_gateway_info": {"network_id": external(w, who)}}}, w.owner(who))["router"]["id"]
+    subnet = w.ask("POST", "/network/v2.0/subnets", {"subnet": {"network_id": net, "ip_version": 4, "cidr": w.cidr()}},
+                   w.owner(who))["subnet"]["id"]
+    w.ask("PUT", "/network/v2.0/routers/%s/add_router_interface" % router, {"subnet_id": subnet}, w.owner(who))
+    port = w.ask("POST", "/network/v2.0/ports", {"port": {"network_id": net, "fixed_ips": [{"subnet_id": subnet}]}},
+                 w.owner(who))["port"]
+    body = {"internal_port_id": port["id"], "internal_ip_address": port["fixed_ips"][0]["ip_address"], "internal_port": 80,
+            "external_port": 8080, "protocol": "tcp"}
+    w.made["network_floatingip", who] = floating        # the one below which it lies
+    return w.ask("POST", "/network/v2.0/floatingips/%s/port_forwardings" % floating, {"port_forwarding": body},
+                 w.owner(who))["port_forwarding"]["id"]
+
+
+def _ndp_proxy(w, who):
+    """Needs a router to an IPv6 network outside with an address scope in common."""
+    raise NotThere("an NDP proxy needs a network of its own kind")
 
 
 def external(w, who):
@@ -173,7 +204,16 @@ def _class(w, who):
 
 
 def _consumer(w, who):
-    return w.get("compute_server", who)
+    """Somebody with an allocation, but no server: whose allocations must stay as they are."""
+    if ("consumer", who) not in w.made:
+        w.made["consumer", who] = consumer = str(uuid.uuid4())
+        provider = w.ask("POST", "/placement/resource_providers", {"name": w.name()})["uuid"]
+        w.ask("PUT", "/placement/resource_providers/%s/inventories" % provider,
+              {"resource_provider_generation": 0, "inventories": {"VCPU": {"total": 1000}}})
+        w.ask("PUT", "/placement/allocations/" + consumer, {
+            "allocations": {provider: {"resources": {"VCPU": 1}}}, "project_id": w.projects[who], "user_id": w.users["user"],
+            "consumer_generation": None, "consumer_type": "OTHER"})
+    return w.made["consumer", who]
 
 
 def _image_member(w, who):
@@ -204,7 +244,7 @@ MAKERS = {
     "identity_mapping": _named("/identity/v3/OS-FEDERATION/mappings/", "mapping"),
     "identity_service_provider": _named("/identity/v3/OS-FEDERATION/service_providers/", "service_provider"),
     "identity_protocol": _protocol, "compute_keypair": _keypair, "placement_trait": _trait, "placement_class": _class,
-    "image_member": _image_member, "volume_qos": _qos,
+    "network_port_forwarding": _port_forwarding, "network_ndp_proxy": _ndp_proxy, "image_member": _image_member, "volume_qos": _qos,
 }
 
 FIELDS = {
@@ -219,6 +259,14 @@ FIELDS = {
     ("network_address_scope", "ip_version"): 4, ("network_address_scope", "name"): lambda w, who: w.name(),
     ("network_security_group_rule", "remote_ip_prefix"): lambda w, who: w.cidr(),
     ("network_floatingip", "floating_network_id"): external,
+    ("network_segment", "network_type"): "vlan", ("network_segment", "physical_network"): "physnet1",
+    ("network_segment", "segmentation_id"): lambda w, who: 500 + int(w.name().split("-")[1]) % 3000,
+    ("network_port_forwarding", "internal_port_id"): lambda w, who: w.get("network_port", who),
+    ("network_port_forwarding", "protocol"): "tcp", ("network_flavor", "service_type"): "QOS",
+    ("network_service_profile", "metainfo"): "{}", ("network_segment_range", "network_type"): "geneve",
+    ("network_segment_range", "shared"): True,
+    ("network_segment_range", "minimum"): lambda w, who: 100_000 + int(w.name().split("-")[1]),
+    ("network_segment_range", "maximum"): lambda w, who: 100_000 + w.counter,
     ("network_rbac", "object_type"): "network", ("network_rbac", "action"): "access_as_shared",
     ("network_rbac", "object_id"): lambda w, who: w.get("network_network", who),
     ("network_rbac", "target_tenant"): lambda w, who: w.name("tenant"),
@@ -256,7 +304,7 @@ COLLECTIONS = {
     ("volume", "os-volume-transfer"): "volume_transfer", ("volume", "volume-transfers"): "volume_transfer",
     ("volume", "attachments"): "volume_attachment",
     ("placement", "resource_providers"): "placement_provider", ("placement", "traits"): "placement_trait",
-    ("placement", "resource_classes"): "placement_class", ("placement", "allocations"): "compute_server",
+    ("placement", "resource_classes"): "placement_class",
     ("network", "network-ip-availabilities"): "network_network",
     ("compute", "servers"): "compute_server", ("compute", "os-volumes_boot"): "compute_server",
     ("compute", "flavors"): "compute_flavor", ("compute", "images"): "image_image",
@@ -305,13 +353,13 @@ PARAMETERS = {
     ("compute", "os-hypervisors", "name"): _host, ("compute", "os-services"): _service_of_compute,
     ("compute", "os-hosts"): _host, ("compute", "os-quota-sets"): _whose, ("compute", "os-quota-class-sets"): "default",
     ("compute", "os-simple-tenant-usage"): _whose, ("compute", "versions"): "v2.1", ("compute", "extensions"): "servers",
-    ("network", "quotas"): _whose, ("network", "agents"): _agent, ("network", "extensions"): "router",
+    ("network", "quotas"): _whose, ("network", "auto-allocated-topology"): _whose, ("network", "agents"): _agent, ("network", "extensions"): "router",
     ("network", "rule-types"): "bandwidth_limit",
     ("volume", "os-quota-sets"): _whose, ("volume", "os-quota-class-sets"): "default", ("volume", "extensions"): "OS-X",
     ("volume", "os-hosts"): _host, ("volume", "capabilities"): _host, ("volume", "clusters"): "none",
     ("volume", "messages"): ABSENT, ("volume", "backups"): ABSENT, ("volume", "groups"): ABSENT,
     ("volume", "group_snapshots"): ABSENT, ("volume", "consistencygroups"): ABSENT, ("volume", "cgsnapshots"): ABSENT,
-    ("placement", "inventories", "resource_class"): "VCPU",
+    ("placement", "inventories", "resource_class"): "VCPU", ("placement", "allocations"): _consumer,
     ("compute_gone", "id"): ABSENT, ("compute_gone", "domain_id"): "domain",
     ("console_page", "path"): "x", ("metadata_tree", "path"): "latest",
 }

@@ -10,14 +10,10 @@ sys.path.insert(0, os.path.join(HERE, "..", "api"))
 import declared                                     # noqa: E402
 from client import Client                           # noqa: E402
 from cloud import Cloud                             # noqa: E402
-from recipes import COLLECTIONS, FIELDS, MAKERS, PARAMETERS     # noqa: E402
+from recipes import COLLECTIONS, FIELDS, MAKERS, PARAMETERS, NoExample, NotThere    # noqa: E402
 from store import Store                             # noqa: E402
 
 ROLES = ("none", "reader", "member", "admin")
-
-
-class NoExample(Exception):
-    """A valid example could not be made: recipes.py wants a line."""
 
 
 class World:
@@ -32,10 +28,11 @@ class World:
         self.client = Client(self.cloud.listen)
         self._people()
         self._room()
-        self.store = Store(self.cloud.data)
+        self.store = Store(self.cloud)
 
     def stop(self):
         self.client.close()
+        self.store.close()
         return self.cloud.stop()
 
     # ---- callers ----
@@ -140,7 +137,7 @@ class World:
             return MAKERS[name](self, who)
         op = self.creator(resource)
         if not op:
-            raise NoExample("%s has no operation that makes one" % name)
+            raise NotThere("%s has no operation that makes one" % name)
         taken = self.resources[op.input] if op.input else resource
         for again in (True, False):
             body = self.wrap(op, self.example(taken, who, "CREATE", op.minor))
@@ -251,7 +248,7 @@ class World:
     def path(self, op, who="own", project=None, replace=None):
         """The operation's path with the ids of 'who'. 'replace': {parameter: raw text}."""
         path = op.path
-        for name, before in op.parameters():
+        for name, before in reversed(op.parameters()):      # an example brings its parent with it
             value = (replace or {}).get(name)
             if value is None:
                 value = self.parameter(op, name, before, who)

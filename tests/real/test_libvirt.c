@@ -183,6 +183,17 @@ TEST(guest_gets_its_config_drive_and_its_own_shutdown_is_reported) {
     conformance_release();
 }
 
+/* What was reported may be from before the restart: the driver is asked until it has a connection again. */
+static bool display_in_time(int seconds) {
+    for (int i = 0; i < seconds * 10; i++) {
+        if (conformance_run(&with, "compute.vnc", id, NULL)) {
+            return true;
+        }
+        usleep(100000);
+    }
+    return false;
+}
+
 TEST(servers_outlive_a_restart_of_libvirt_and_lost_ones_come_back) {
     const char *restart = "kill $(cat $HANEUL_TEST_DIR/libvirtd.pid); sleep 1;"
                           " libvirtd -d -p $HANEUL_TEST_DIR/libvirtd.pid";
@@ -196,7 +207,7 @@ TEST(servers_outlive_a_restart_of_libvirt_and_lost_ones_come_back) {
     reported = -1;
     check(!system(restart));
     check(reported_in_time(POWER_RUNNING, 15));
-    check(conformance_run(&with, "compute.vnc", id, NULL));
+    check(display_in_time(15));
     check(!system(crash));
     sleep(3);
     check(!conformance_run(&with, "compute.vnc", id, NULL));

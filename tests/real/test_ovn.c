@@ -65,6 +65,8 @@ static void ovn_stop(void) {
 #define ROUTER_OUT ID("52")
 #define ROUTER_IN6 ID("53")
 #define FLOATING ID("54")
+#define FLOATING2 ID("55")
+#define ADDRESSES ID("69")
 #define TWIN ID("24")
 #define TWIN_SUBNET ID("25")
 #define TWIN_METADATA ID("26")
@@ -495,6 +497,94 @@ static void test_remote_group(void) {
     check(comes_to(false, "g1", "eth0", "10.5.0.12"));
 }
 
+/* What a group of addresses lets in, as it changes. */
+static void test_address_group(void) {
+    change("network.address_group", ADDRESSES, "{\"id\": \"" ADDRESSES "\", \"addresses\": [\"10.5.0.11/32\"]}");
+    change("network.security_group", CLOSED_GROUP,
+           "{\"id\": \"" CLOSED_GROUP "\", \"security_group_rules\": ["
+           RULE(ID("68"), "ingress", "IPv4", ", \"remote_address_group_id\": \"" ADDRESSES "\"") "]}");
+    check(comes_to(true, "g1", "eth0", "10.5.0.12"));
+    change("network.address_group", ADDRESSES, "{\"id\": \"" ADDRESSES "\", \"addresses\": [\"10.5.0.99/32\"]}");
+    check(comes_to(false, "g1", "eth0", "10.5.0.12"));
+    check(apply(document_of(CLOSED_GROUP)));
+    check(network_test_run("network.address_group", ADDRESSES, NULL));
+    check(!*nb("--columns=name", "list", "address_set"));
+}
+
+/* A port of another floating IP leads to the first guest's web server. */
+static void test_forwarding(void) {
+    const char *const outside[] = {"ip", "netns", "exec", space("ext"), "curl", "-s", "-m", "5",
+                                   "http://203.0.113.22:8080/page", NULL};
+    char *text = arena_text(arena, document_of(ROUTER)->text), *end = strrchr(text, '}');
+    const char *output = "", *file = arena_printf(arena, "%s/page", test_directory());
+
+    *end = 0;
+    check(DO("sh", "-c", arena_printf(arena, "echo inside > %s", file)));
+    check(IN("g1", "busybox", "httpd", "-p", "80", "-h", test_directory()));
+    change("network.router", ROUTER,
+           arena_printf(arena, "%s, \"port_forwardings\": [{\"floatingip_id\": \"" FLOATING2 "\","
+                               " \"floating_ip_address\": \"203.0.113.22\", \"protocol\": \"tcp\","
+                               " \"external_port\": 8080, \"internal_ip_address\": \"10.5.0.11\","
+                               " \"internal_port\": 80}]}", text));
+    check(has(nb("--columns=vips", "list", "load_balancer"), "203.0.113.22:8080=10.5.0.11:80"));
+    for (int i = 0; i < 10 && !strstr(output, "inside"); i++) {
+        run(outside, &output);
+    }
+    check(has(output, "inside"));
+    check(apply(document_of(ROUTER)));
+    check(!*nb("--columns=vips", "list", "load_balancer"));
+    check(DO("sh", "-c", arena_printf(arena, "kill $(ip netns pids %s)", space("g1"))));
+}
+
+/* The first guest sends and gets under a policy, has a name, and is no longer so. */
+static void test_port_extensions(void) {
+    const char *rules = ", \"qos_rules\": [{\"type\": \"bandwidth_limit\", \"direction\": \"egress\", \"max_kbps\": 3000,"
+                        " \"max_burst_kbps\": 300}, {\"type\": \"bandwidth_limit\", \"direction\": \"ingress\","
+                        " \"max_kbps\": 2000, \"max_burst_kbps\": 0}, {\"type\": \"dscp_marking\", \"dscp_mark\": 26},"
+                        " {\"type\": \"minimum_bandwidth\", \"direction\": \"egress\", \"min_kbps\": 100}],"
+                        " \"dns_records\": {\"web\": \"10.5.0.11\", \"web.example.org\": \"10.5.0.11\", \"no good\": \"x\"}}";
+    const char *output = "", *rows;
+    char *text = arena_text(arena, guests[0].port.text);
+
+    *strrchr(text, '}') = 0;
+    change("network.port", GUEST1, arena_printf(arena, "%s%s", text, rules));
+    rows = nb("--columns=direction,action,bandwidth,match", "list", "qos");
+    check(has(rows, "burst=300 rate=3000"));
+    check(has(rows, "rate=2000"));
+    check(has(rows, "dscp=26"));
+    check(has(rows, "inport == \"" GUEST1 "\""));
+    check(has(nb("find", "logical_switch_port", "name=" GUEST1), "qos_min_rate=100000"));
+    for (int i = 0; i < 10 && !strstr(output, "10.5.0.11"); i++) {
+        run((const char *const[]){"ip", "netns", "exec", space("g1"), "busybox", "nslookup", "web.example.org", "9.9.9.9",
+                                  NULL}, &output);
+    }
+    check(has(output, "10.5.0.11"));
+    check(!strstr(nb("--columns=records", "list", "dns"), "no good"));
+    check(apply(&guests[0].port));
+    check(!*nb("--columns=match", "list", "qos"));
+    check(!*nb("--columns=records", "list", "dns"));
+    check(comes_to(true, "g1", "eth0", "10.5.0.1"));
+}
+
+/* The gateway answers for an address behind it; a further physical network is a further door. */
+static void test_doors(void) {
+    char *text = arena_text(arena, document_of(ROUTER_OUT)->text);
+
+    *strrchr(text, '}') = 0;
+    change("network.port", ROUTER_OUT, arena_printf(arena, "%s, \"ndp_proxies\": [\"2001:db8:5::13\"]}", text));
+    check(has(nb("find", "logical_switch_port", "name=" ROUTER_OUT), "2001:db8:5::13"));
+    check(apply(document_of(ROUTER_OUT)));
+    check(!strstr(nb("find", "logical_switch_port", "name=" ROUTER_OUT), "arp_proxy"));
+    text = arena_text(arena, document_of(NET)->text);
+    *strrchr(text, '}') = 0;
+    change("network.network", NET,
+           arena_printf(arena, "%s, \"segments\": [{\"id\": \"" VLAN "\", \"provider:network_type\": \"vlan\","
+                               " \"provider:physical_network\": \"physnet1\", \"provider:segmentation_id\": 107}]}", text));
+    check(has(nb("find", "logical_switch_port", "name=provnet-" VLAN), "107"));
+    check(apply(document_of(NET)));
+    check(!*nb("find", "logical_switch_port", "name=provnet-" VLAN));
+}
+
 static void test_port_changes(void) {
     const char *pair = GUEST_PORT(GUEST1, NET, "fa:16:3e:05:00:11", FIXED(SUBNET, "10.5.0.11", "10.5.0.0/24"),
                                   OPEN_GROUP, ", \"allowed_address_pairs\": [{\"ip_address\": \"10.5.0.99\"}]");
@@ -715,6 +805,10 @@ TEST(ovn_makes_a_cloud_that_guests_can_use) {
     test_twin();
     test_six();
     test_remote_group();
+    test_address_group();
+    test_forwarding();
+    test_port_extensions();
+    test_doors();
     test_port_changes();
     test_vlan();
     test_router_changes();

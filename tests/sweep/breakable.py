@@ -82,6 +82,12 @@ class Template:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
+# How roles die: at a boundary, or because the n-th allocation fails (crash-sweep --allocations).
+WAYS = {"boundaries": {"variable": "HANEUL_CRASH_AT", "counted": "crash points", "signal": signal.SIGKILL},
+        "allocations": {"variable": "HANEUL_ALLOC_FAIL_AT", "counted": "allocations", "signal": signal.SIGABRT}}
+WAY = WAYS[os.environ.get("HANEUL_SWEEP", "boundaries")]
+
+
 class Breakable(Cloud):
     """'template' null: a new cloud. 'crash': role -> number of the boundary at which it dies, or "count". 'environment':
     role -> variables; 'settings' and 'drivers' are options, the latter of the agent alone."""
@@ -118,7 +124,7 @@ class Breakable(Cloud):
             for driver in self.drivers:
                 arguments += ["--set", driver]
         if self.crash.get(role):
-            environment["HANEUL_CRASH_AT"] = str(self.crash[role])
+            environment[WAY["variable"]] = str(self.crash[role])
         command = [PROGRAM, role, "--data", self.data, "--set", "identity.password_cost=4"]
         for setting in self.settings + (["database.url=" + self.database] if self.database else []):
             command += ["--set", setting]
@@ -137,7 +143,7 @@ class Breakable(Cloud):
         for role in died:
             code = self.roles[role].returncode
             self.deaths.append((role, code))
-            if code != -signal.SIGKILL:
+            if code != -WAY["signal"]:
                 raise AssertionError("%s ended with %s:\n%s" % (role, code, self.log()[-6000:]))
             self.crash.pop(role, None)
             self.run_role(role)
@@ -175,12 +181,22 @@ class Breakable(Cloud):
 
     def boundaries(self, role):
         """How many boundaries the role has passed."""
-        found = re.search(r"crash points (\d+)", self.control(role, "stats"))
+        found = re.search(WAY["counted"] + r" (\d+)", self.control(role, "stats"))
         return int(found.group(1)) if found else 0
 
     def audit(self):
-        """The broken invariants, a line each."""
-        report = json.loads(self.control("api", "audit"))
+        """The broken invariants, a line each. Who was to look may have died of it, or had no memory: it is asked again."""
+        for _ in range(20):
+            try:
+                text = self.control("api", "audit")
+            except OSError:
+                text = "nobody answers"
+            if text.startswith("{"):
+                break
+            self.ready()
+        else:
+            return ["the audit: " + text]
+        report = json.loads(text)
         return ["%s %s: %s" % (one["invariant"], one["id"], one["what"]) for one in report["breaks"]]
 
 

@@ -4,7 +4,7 @@ import os
 import threading
 import time
 
-from breakable import Breakable, Client, Stuck
+from breakable import WAY, Breakable, Client, Stuck
 from lives import LIVES
 from state import State, difference
 
@@ -71,7 +71,7 @@ def live(template, life, crash=None, expected=None, disturb=None, settle=SETTLE,
         if getattr(cloud, "state", None):
             cloud.state.close()
         codes = cloud.stop()
-        if any(code and not (crash and code == -9) for code in codes):
+        if any(code and not (crash and code == -WAY["signal"]) for code in codes):
             result["faults"].append("a role ended with %s" % codes)
             result["log"] = result["log"] or "(gone)"
     result["seconds"] = time.monotonic() - began

@@ -173,7 +173,21 @@ static void check_looks(const struct conformance *with) {
     check_int(json_get_int(result, "num_nics", 0), 1);
 }
 
+/* How many volumes the list says that the server has. */
+static int attached(const struct conformance *with) {
+    const struct json *result = conformance_run(with, "compute.list", with->host->name, NULL);
+    int count = 0;
+
+    for (JSON_EACH(pair, json_get(result, "attached"))) {
+        count += pair->type == JSON_TEXT && !strncmp(pair->text, server_id, strlen(server_id)) &&
+                 !strcmp(pair->text + strlen(server_id), "/0000bbbb-0000-4000-8000-000000000001");
+    }
+    return count;
+}
+
 static void check_devices(const struct conformance *with) {
+    const char *stray = "{\"disk\": {\"source\": \"blank\", \"device\": \"vdz\","
+                        " \"serial\": \"0000bbbb-0000-4000-8000-000000000001\"}}";
     const char *disk = arena_printf(arena,
                                     "{\"disk\": {\"source\": \"volume\", \"device\": \"vdc\", \"path\": \"%s\","
                                     " \"format\": \"raw\", \"serial\": \"0000bbbb-0000-4000-8000-000000000001\"}}",
@@ -181,8 +195,14 @@ static void check_devices(const struct conformance *with) {
     const char *nic = "{\"nic\": {\"port_id\": \"0000aaaa-0000-4000-8000-000000000002\", \"device\": \"taphconf2\","
                       " \"mac_address\": \"FA:16:3E:00:00:02\"}}";
 
+    check_int(attached(with), 0);
     run_twice(with, "compute.attach_volume", disk);
+    check_int(attached(with), 1);
     run_twice(with, "compute.detach_volume", disk);
+    check_int(attached(with), 0);
+    run_twice(with, "compute.attach_volume", disk);
+    run_twice(with, "compute.detach_volume", stray);        /* its serial number says which one */
+    check_int(attached(with), 0);
     run_twice(with, "compute.attach_interface", nic);
     check_int(json_get_int(conformance_run(with, "compute.diagnostics", server_id, NULL), "num_nics", 0), 2);
     run_twice(with, "compute.detach_interface", nic);

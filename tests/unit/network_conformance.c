@@ -23,6 +23,7 @@
 #define ROUTER_PORT "a1000000-0000-4000-8000-000000000004"
 #define ROUTER "a1000000-0000-4000-8000-000000000005"
 #define GROUP "a1000000-0000-4000-8000-000000000006"
+#define ADDRESSES "a1000000-0000-4000-8000-0000000000a9"
 #define RULE "a1000000-0000-4000-8000-000000000007"
 #define OTHER "a1000000-0000-4000-8000-000000000008"
 
@@ -201,11 +202,15 @@ static const char group[] =
     "   \"port_range_min\": 22, \"port_range_max\": 22, \"remote_ip_prefix\": \"0.0.0.0/0\"},"
     "  {\"id\": \"" OTHER "\", \"direction\": \"ingress\", \"ethertype\": \"IPv4\", \"protocol\": \"tcp || ip\"}]}";
 
+static const char addresses[] =
+    "{\"id\": \"" ADDRESSES "\", \"addresses\": [\"192.0.2.0/24\", \"2001:db8::1/128\", \"no address\"]}";
+
 /* The guest's port comes before its network and group, as tasks may. */
 static void conform_apply(void) {
     check(apply("network.port", PORT, port));
     check(apply("network.network", NETWORK, network));
     check(apply("network.security_group", GROUP, group));
+    check(apply("network.address_group", ADDRESSES, addresses));
     check(apply("network.router", ROUTER, router));
     check(apply("network.port", ROUTER_PORT, router_port));
     check(lists("networks", NETWORK));
@@ -213,6 +218,7 @@ static void conform_apply(void) {
     check(lists("ports", ROUTER_PORT));
     check(lists("routers", ROUTER));
     check(lists("security_groups", GROUP));
+    check(lists("address_groups", ADDRESSES));
     check(network_test_status(ROUTER_PORT, "ACTIVE", 10));
 }
 
@@ -272,11 +278,13 @@ static void conform_remove(void) {
     check(apply("network.port", ROUTER_PORT, NULL));
     check(apply("network.port", PORT, NULL));
     check(apply("network.security_group", GROUP, NULL));
+    check(apply("network.address_group", ADDRESSES, NULL));
     check(apply("network.network", NETWORK, NULL));
     check(!lists("networks", NETWORK));
     check(!lists("ports", PORT));
     check(!lists("routers", ROUTER));
     check(!lists("security_groups", GROUP));
+    check(!lists("address_groups", ADDRESSES));
 }
 
 void network_conformance(const struct host *of) {

@@ -93,6 +93,15 @@ static const char of_volume[] = "{\"size\": 1, \"volume\": \"11111111-2222-4333-
 static const char from_snapshot[] = "{\"size\": 1, \"snapshot\": \"33333333-2222-4333-8444-555555555555\"}";
 static const char to_image[] = "{\"image\": \"99999999-2222-4333-8444-555555555555\", \"format\": \"raw\"}";
 
+static bool lists(const char *part, const char *id) {
+    for (JSON_EACH(item, json_get(run("volume.list", host.name, NULL), part))) {
+        if (item->type == JSON_TEXT && !strcmp(item->text, id)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static void life(void) {
     const struct json *result;
     const char *path;
@@ -107,11 +116,13 @@ static void life(void) {
     check(!run("volume.snapshot_create", snapshot_id, of_volume));
     twice("volume.snapshot_create", snapshot_id, "{\"size\": 3, \"volume\": \"11111111-2222-4333-8444-555555555555\"}");
     check(!run("volume.create", clone_id, from_volume));
+    check(lists("volumes", volume_id) && lists("snapshots", snapshot_id) && !lists("volumes", clone_id));
     result = twice("volume.upload_image", volume_id, to_image);
     check_int(json_get_int(result, "virtual_size", 0), 3LL << 30);
     check_int(json_get_int(result, "size", 0), size_of(arena_printf(arena, "%s/images/%s", host.data, image_id)));
     twice("volume.delete", volume_id, NULL);
     check_int(size_of(path), -1);
+    check(!lists("volumes", volume_id));
     twice("volume.snapshot_delete", snapshot_id, NULL);
     check(!run("volume.create", clone_id, from_snapshot));
 }
