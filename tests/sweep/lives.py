@@ -224,7 +224,7 @@ def volume_life(client, checkpoint):
         client.remove("%s/%s" % (path, client.get(path + "?name=gift")["transfers"][0]["id"]))
     client.change("POST", "%s/%s/accept" % (path, made["transfer"]["id"]),
                   {"accept": {"auth_key": made["transfer"]["auth_key"]}},
-                  lambda: client.get("%s/volumes/%s" % (VOLUME, third), (200, 404), project="other"), project="other")
+                  lambda: not client.get(path + "?name=gift")["transfers"], project="other")
     volume_act(client, second, "os-volume_upload_image",
                {"image_name": "of-volume", "disk_format": "raw", "container_format": "bare"},
                lambda shown: shown["status"] == "available" and client.get(IMAGE + "?name=of-volume")["images"])
