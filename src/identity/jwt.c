@@ -207,13 +207,17 @@ enum jwt_result jwt_open(struct arena *arena, const char *text, const struct jso
 
 /* ---- claims ---- */
 
+/* "a, b c, d": commas alone divide. */
 static bool in_words(const char *words, const char *word) {
     size_t size = strlen(word);
 
     while (*(words += strspn(words, ", "))) {
-        size_t here = strcspn(words, ", ");
+        size_t here = strcspn(words, ","), end = here;
 
-        if (here == size && !strncmp(words, word, size)) {
+        while (words[end - 1] == ' ') {
+            end--;
+        }
+        if (end == size && !strncmp(words, word, size)) {
             return true;
         }
         words += here;
@@ -251,8 +255,8 @@ static bool read_time(const struct json *claims, const char *name, int64_t other
 
 const char *jwt_wrong(struct arena *arena, const struct json *claims, const struct jwt_wanted *wanted) {
     const struct json *audience = json_get(claims, "aud");
-    const char *issuer = json_get_text(claims, "iss"), *party = json_get_text(claims, "azp"),
-               *nonce = json_get_text(claims, "nonce");
+    const char *issuer = json_get_text(claims, "iss"), *azp = json_get_text(claims, "azp"),
+               *party = azp ? azp : json_get_text(claims, "client_id"), *nonce = json_get_text(claims, "nonce");
     int64_t expires, from, issued;
 
     if (wanted->issuer && (!issuer || strcmp(issuer, wanted->issuer) != 0)) {

@@ -21,7 +21,7 @@ enum jwt_result jwt_open(struct arena *arena, const char *text, const struct jso
 struct jwt_wanted {
     const char *issuer;
     const char *audiences;      /* "a, b": one of them must be in "aud" */
-    const char *parties;        /* "a, b": "azp" must be one of them, where it is there */
+    const char *parties;        /* "a, b": "azp" (or "client_id") must be one of them, where it is there */
     const char *nonce;          /* of an ID token, which must have an "azp" when it has several audiences */
     int64_t now, skew;          /* seconds */
 };
