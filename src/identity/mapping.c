@@ -184,6 +184,7 @@ static bool read_number(const char **at, size_t *ret_number) {
 }
 
 static enum fill fill_into(struct state *s, const char *text, struct buf *buf) {
+    const char *whole = text;
     size_t number;
 
     while (*text) {
@@ -195,10 +196,10 @@ static enum fill fill_into(struct state *s, const char *text, struct buf *buf) {
             buf_char(buf, c);
             text++;
         } else if (c == '}' || !read_number(&text, &number)) {
-            wrong(s, "'%.64s' has a brace that is no part of {number}", text);
+            wrong(s, "'%.64s' has a brace that is no part of {number}", whole);
             return BAD;
         } else if (number >= s->direct_count) {
-            wrong(s, "a rule has no value for the number at '%.64s'", text);
+            wrong(s, "'%.64s' has the number of a value that the rule does not give", whole);
             return BAD;
         } else if (!s->direct[number].count) {
             return EMPTY;
