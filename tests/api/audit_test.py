@@ -4,6 +4,7 @@ import glob
 import json
 import os
 import shutil
+import time
 import uuid
 
 from servers_test import COMPUTE, ServersTest
@@ -216,7 +217,11 @@ class AuditTest(ServersTest):
     def test_tasks_that_nobody_can_do_go(self):
         columns = "(id, kind, resource_id, running, attempts, not_before, deadline, created_at)"
         self.breaks("INSERT INTO rest_task %s VALUES (1, 'nobody.knows', 'x', 1, 1, 0, 9000000000000000, 0)" % columns)
-        self.mends("task-kind")
+        self.mends("task-kind", "task-owner")
+        host, network = self.cloud.sql("SELECT name, (SELECT min(id) FROM network_network) FROM compute_host")[0]
+        self.breaks("INSERT INTO rest_task (host, %s VALUES ('%s', 1, 'network.network', '%s', 1, 1, %d, 9000000000000000, 0)"
+                    % (columns[1:], host, network, time.time() * 1000000))
+        self.mends("task-owner")
         self.breaks("INSERT INTO rest_quota (service, project_id, name, quota_limit) VALUES ('compute', 'x', 'unicorns', 1)")
         self.mends("quota-name")
 
