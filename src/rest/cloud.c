@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/conf.h"
 #include "base/control.h"
 #include "bus/bus.h"
@@ -156,6 +157,10 @@ static bool bus_ask(void *user, const char *host, const char *kind, const char *
 
 static const struct bus_handlers bus_handlers = {
     .hello = bus_hello, .gone = bus_gone, .result = bus_result, .report = bus_report, .ask = bus_ask};
+
+int64_t cloud_heard_since(void) {
+    return clock_now() - conf_int(cloud.conf, "bus", "away_seconds", 60) * SECOND;
+}
 
 bool cloud_ask_host(struct call *call, const char *host, const char *kind, const char *id, const char *doc,
                     int timeout_ms, const struct json **ret_result) {

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Several processes of the API on one database: running tasks stay with the process that sent them as long as it lives."""
+"""Several processes of the API on one database, and agents that go and come: running tasks stay with the process that
+sent them as long as it lives; an agent that is started anew loses no work."""
 import signal
+import time
 
-from cloud import Cloud
-from servers_test import ServersTest
+from cloud import FAKES, Cloud
+from servers_test import COMPUTE, ServersTest
 
 
 class Beside(Cloud):
@@ -29,6 +31,20 @@ class ProcessBase(ServersTest):
 
     def processes(self):
         return {row[0] for row in self.cloud.sql("SELECT id FROM rest_process")}
+
+    def away(self, seconds):
+        """As if nothing had been heard of the agent for so long."""
+        then = int((time.time() - seconds) * 1000000)
+        self.cloud.sql("UPDATE compute_host SET updated_at = %d" % then, "UPDATE volume_service SET updated_at = %d" % then)
+
+    def stop_agent(self):
+        agent = self.cloud.processes.pop()
+        agent.send_signal(signal.SIGTERM)
+        self.assertEqual(0, agent.wait(30))
+        self.cloud.until(lambda: self.cloud.sql("SELECT DISTINCT state FROM compute_host") == [["down"]], what="host down")
+
+    def start_agent(self):
+        self.cloud._spawn("agent", *[part for fake in FAKES for part in ("--set", fake)])
 
 
 class ProcessTest(ProcessBase):
@@ -94,3 +110,29 @@ class ProcessTest(ProcessBase):
         self.cloud.processes.append(agent)
         agent.send_signal(signal.SIGCONT)
         self.cloud.until(self.cloud._answers, 60, "the API")
+
+
+class AwayTest(ProcessBase):
+    def test_what_is_asked_for_while_an_agent_starts_anew_waits_for_it(self):
+        self.stop_agent()
+        server = self.boot()
+        volume = self.ask("POST", "/volume/v3/volumes", {"volume": {"size": 1}}, 202)["volume"]["id"]
+        time.sleep(0.5)
+        self.assertEqual("BUILD", self.ask("GET", "%s/servers/%s" % (COMPUTE, server["id"]))["server"]["status"])
+        self.start_agent()
+        self.settled(server, "ACTIVE")
+        self.cloud.until(lambda: self.ask("GET", "/volume/v3/volumes/" + volume)["volume"]["status"] == "available",
+                         what="the volume")
+
+    def test_a_host_that_is_away_for_long_gets_nothing(self):
+        self.stop_agent()
+        self.away(120)
+        try:
+            shown = self.settled(self.boot(), "ERROR")
+            self.assertIn("No valid host", shown["fault"]["message"])
+            volume = self.ask("POST", "/volume/v3/volumes", {"volume": {"size": 1}}, 202)["volume"]["id"]
+            self.cloud.until(lambda: self.ask("GET", "/volume/v3/volumes/" + volume)["volume"]["status"] == "error",
+                             what="the volume's error")
+        finally:
+            self.start_agent()
+            self.cloud.until(lambda: self.cloud.sql("SELECT DISTINCT state FROM compute_host") == [["up"]], what="host up")
