@@ -299,7 +299,9 @@ bool cloud_serve(struct arena *arena, const char **ret_error) {
             pthread_cond_wait(&stop_asked, &stop_lock);
         }
         pthread_mutex_unlock(&stop_lock);
-        http_server_stop(server, 10);
+        if (!http_server_stop(server, 10)) {
+            _exit(1);       /* as if killed: nothing is lost by it, and what still runs must not lose what it uses */
+        }
     }
     control_forget(&cloud);
     tasks_stop(10);
