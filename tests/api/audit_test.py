@@ -105,7 +105,7 @@ class AuditTest(ServersTest):
         self.assertEqual(status, 0, text)
         self.assertIn("port-host", text)
         self.breaks("UPDATE network_port SET device_id = '%s' WHERE id = '%s'" % (uuid.uuid4(), port["id"]))
-        self.mends("port-server")
+        self.mends("port-server", "compute.host.taps")
         self.ask("GET", NETWORK + "/ports/" + port["id"], expect=404)
         self.remove(server)
 
@@ -198,6 +198,35 @@ class AuditTest(ServersTest):
         self.mends("compute.host.servers")
         self.assertTrue(os.path.exists(path))
         self.assertFalse(os.path.exists(stray))
+        self.remove(server)
+
+    def test_devices_are_those_of_ports(self):
+        server = self.active()
+        port = self.port_of(server)["id"]
+        path = self.file("fake/*/" + server["id"])
+
+        def change(ports):
+            with open(path) as file:
+                state = json.load(file)
+            state["ports"] = ports
+            with open(path, "w") as file:
+                json.dump(state, file)
+        stray = str(uuid.uuid4())
+        change([port, stray])
+        self.mends("compute.host.taps")
+        with open(path) as file:
+            self.assertEqual([port], json.load(file)["ports"])
+        change([])
+        self.mends("compute.host.taps")
+        with open(path) as file:
+            self.assertEqual([port], json.load(file)["ports"])
+        self.remove(server)
+
+    def test_what_is_on_the_bridge_are_ports_of_servers(self):
+        server = self.active()
+        port = self.port_of(server)["id"]
+        self.breaks("UPDATE network_port SET binding_host_id = 'elsewhere' WHERE id = '%s'" % port)
+        self.mends("network.host.plugs", "port-host", "compute.host.taps")
         self.remove(server)
 
     # ---- identity, and the engine's own rows ----
