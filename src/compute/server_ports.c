@@ -213,6 +213,21 @@ bool attach_interface_failed(struct call *call, const struct task *task, const c
     return network_port_drop(call, port_of_task(call, task)) && server_noted(call, server, cause);
 }
 
+/* ---- devices that are not as they should be ---- */
+
+/* The server's port whose device is missing; without one in the arguments the device goes that is the task's resource. */
+bool tap_prepare(struct call *call, const struct task *task, struct json_out *out) {
+    return !task->args || write_nic(call, task, out);
+}
+
+bool tap_done(struct call *call, const struct task *task, const struct json *result) {
+    return true;
+}
+
+bool tap_failed(struct call *call, const struct task *task, const char *cause) {
+    return true;
+}
+
 /* ---- detach ---- */
 
 bool compute_interface_detach(struct call *call) {

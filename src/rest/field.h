@@ -156,6 +156,7 @@ struct on_host {
     const char *wanted;         /* SQL with one '?', the host: ids, and 1 where the host must have it, 0 where it may */
     const char *remove;         /* kind of task that takes away what no row asks for */
     bool (*fix)(struct call *call, const char *host, const char *id, bool missing);     /* instead of .remove */
+    const char *with;           /* a service whose tables .wanted reads too: without it the part is not looked at */
 };
 
 /* What the engine computes once at start. */
