@@ -143,8 +143,9 @@ bool identity_role_list(struct call *call, struct query *query) {
     if (call->parameter_count) {
         return list_granted(call, query);
     }
-    if (!call_argument(call, "domain_id")) {
-        query_where(query, "domain_id IS NULL", SQL_NO_ARGS);
+    if (call_argument(call, "domain_id")) {
+        return call_allow(call, "identity:list_domain_roles", NULL, NULL);
     }
+    query_where(query, "domain_id IS NULL", SQL_NO_ARGS);
     return true;
 }

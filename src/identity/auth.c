@@ -381,7 +381,7 @@ bool identity_token_show(struct call *call) {
     struct caller caller;
 
     if (!subject(call, &token, &caller, call_argument_true(call, "allow_expired")) ||
-        !may_see(call, "identity:validate_token", token)) {
+        !may_see(call, call->http->method == HTTP_HEAD ? "identity:check_token" : "identity:validate_token", token)) {
         return false;
     }
     token_write(call, token, &caller, !call_argument(call, "nocatalog"));

@@ -9,14 +9,25 @@
 #include "identity/target.h"
 #include "identity/types.h"
 
+/* Roles of a domain have rules of their own, beside those of the operation. */
+static bool allow_of_domain(struct call *call, const char *verb, const struct identity_role *role) {
+    return !role->domain_id ||
+           call_allow(call, arena_printf(call->arena, "identity:%s_domain_role", verb), &resource_identity_role, role);
+}
+
+bool identity_role_show(struct call *call) {
+    return allow_of_domain(call, "get", call->row) && op_show(call);
+}
+
 bool identity_role_create(struct call *call, void *pointer) {
     struct identity_role *role = pointer;
     struct identity_domain *domain;
 
     role->domain_key = role->domain_id ? role->domain_id : "";
     role->options = options_merged(call, NULL, role->options);
-    return !role->domain_id || row_find(call, &resource_identity_domain, role->domain_id, &domain) ||
-           fail(call, 404, "Could not find domain: %s.", role->domain_id);
+    return allow_of_domain(call, "create", role) &&
+           (!role->domain_id || row_find(call, &resource_identity_domain, role->domain_id, &domain) ||
+            fail(call, 404, "Could not find domain: %s.", role->domain_id));
 }
 
 bool identity_role_update(struct call *call, const void *before, void *pointer) {
@@ -24,7 +35,7 @@ bool identity_role_update(struct call *call, const void *before, void *pointer) 
     struct identity_role *role = pointer;
 
     identity_changed(call);
-    if (!immutable_update(call, "role", old->id, old->options)) {
+    if (!allow_of_domain(call, "update", old) || !immutable_update(call, "role", old->id, old->options)) {
         return false;
     }
     role->options = options_merged(call, old->options, role->options);
@@ -34,7 +45,8 @@ bool identity_role_update(struct call *call, const void *before, void *pointer) 
 bool identity_role_delete(struct call *call, void *pointer) {
     const struct identity_role *role = pointer;
 
-    return immutable_delete(call, "role", role->id, role->options) && forget(call, "role", "?", role->id);
+    return allow_of_domain(call, "delete", role) && immutable_delete(call, "role", role->id, role->options) &&
+           forget(call, "role", "?", role->id);
 }
 
 /* ---- implied roles ---- */

@@ -345,7 +345,7 @@ PARAMETERS = {
     ("compute", "tags"): "example-tag", ("compute", "metadata"): "key", ("volume", "metadata"): "key",
     ("compute", "os-extra_specs"): "key", ("volume", "extra_specs"): "key", ("volume", "group_specs"): "key",
     ("volume", "encryption"): "provider", ("identity", "config"): "ldap", ("identity", "{group}"): "url",
-    ("identity", "security_compliance"): "password_regex",
+    ("identity", "security_compliance"): "password_regex", ("identity", "websso"): "openid",
     ("identity", "authorize"): ABSENT.replace("-", ""), ("identity", "access_tokens"): ABSENT.replace("-", ""),
     ("image", "tasks"): ABSENT, ("compute", "os-instance-actions"): "req-" + ABSENT, ("compute", "migrations"): "1",
     ("compute", "ips"): "example", ("compute", "os-console-auth-tokens"): ABSENT,

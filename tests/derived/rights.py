@@ -5,6 +5,7 @@ import re
 
 import oracle
 from bad import fine
+from chosen import Chosen
 from world import NoExample, NotThere
 
 SCOPES = ("domain-reader", "domain-member", "domain-admin", "system-reader", "system-member", "system-admin", "service")
@@ -59,6 +60,8 @@ class Rights:
                     self.report.note(str(error))
                 except NoExample as error:
                     self.report.check(False, "%s: no example" % op, str(error))
+            if service.folder == "identity":
+                Chosen(self).run()
 
     def compare_facts(self):
         """The project's copy of the facts is the surface's, and every declared rule has one."""
