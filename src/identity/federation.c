@@ -168,6 +168,21 @@ bool identity_provider_delete(struct call *call, void *pointer) {
     return forget(call, "provider", "?", id);
 }
 
+bool providers_forget(struct call *call, const char *domain_id) {
+    struct identity_provider *rows;
+    size_t count;
+
+    if (!rows_find(call, &resource_identity_provider, "domain_id = ?", SQL_ARGS(sql_text(domain_id)), &rows, &count)) {
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (!resource_delete(call, &resource_identity_provider, &rows[i])) {
+            return false;
+        }
+    }
+    return true;
+}
+
 /* When it is chosen; it may go later, and then nobody comes in. */
 static bool mapping_is_there(struct call *call, const struct identity_protocol *protocol) {
     struct identity_mapping *mapping;

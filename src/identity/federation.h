@@ -22,6 +22,9 @@ struct entrant {
  * transactions. Fails 401 where the mapping gives no user, 403 where the provider may not, 404 where it is not there. */
 bool federation_enter(struct call *call, const struct evidence *evidence, struct entrant *ret_entrant);
 
+/* Removes the identity providers whose users live in a domain, with all that is theirs. In a write transaction. */
+bool providers_forget(struct call *call, const char *domain_id);
+
 /* The attribute by which providers say who they are: the protocol's, else as configured, else 'otherwise'. */
 const char *protocol_remote_id(const struct identity_protocol *protocol, const char *otherwise);
 

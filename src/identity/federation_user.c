@@ -228,12 +228,16 @@ static bool rename_user(struct call *call, struct entry *entry, struct identity_
 
 static bool find_or_make_user(struct call *call, struct entry *entry) {
     const struct mapped *m = &entry->mapped;
+    struct identity_domain *domain;
     const char *name = m->user_name ? m->user_name : entry->evidence->remote_user, *unique_id;
     struct identity_federated_user *known;
     struct buf buf = {0};
 
     if ((!m->user_id && !name) || !*(m->user_id ? m->user_id : name)) {
         return refuse(call, entry, "the mapping gives no user");
+    }
+    if (!row_find(call, &resource_identity_domain, entry->provider->domain_id, &domain) || !domain->enabled) {
+        return refuse(call, entry, "the domain of its users is disabled");
     }
     http_encode(&buf, m->user_id ? m->user_id : name, "/");
     unique_id = arena_text_size(call->arena, buf.at, buf.size);
@@ -263,7 +267,7 @@ static bool find_local_user(struct call *call, struct entry *entry) {
 
 /* A role that everybody's projects can have, else one of the provider's own domain. */
 static bool find_role(struct call *call, const struct entry *entry, const char *name, struct identity_role **ret_role) {
-    if (!row_first(call, &resource_identity_role, "name = ? AND (domain_id IS NULL OR domain_id = ?) ORDER BY domain_id",
+    if (!row_first(call, &resource_identity_role, "name = ? AND (domain_id IS NULL OR domain_id = ?) ORDER BY domain_key",
                    SQL_ARGS(sql_text(name), sql_text(entry->provider->domain_id)), ret_role)) {
         return false;
     }

@@ -164,6 +164,7 @@ static const struct {
     {"identity_trust", "expires_at IS NOT NULL AND expires_at <> 0 AND expires_at <= ?"},
     {"identity_request_token", "expires_at <= ?"},
     {"identity_access_token", "expires_at <= ?"},
+    {"identity_expiring_membership", "expires_at <= ?"},
 };
 
 static bool flush(struct call *call, size_t from, size_t to, struct buf *out) {
@@ -194,7 +195,7 @@ static bool trust_flush(struct call *call, struct buf *out) {
 /* Trusts stay until they are flushed by hand, as their owners may look at them. */
 bool identity_flush(struct call *call) {
     token_forget_revoked();
-    return flush(call, 0, 1, NULL) && flush(call, 2, 4, NULL);
+    return flush(call, 0, 1, NULL) && flush(call, 2, sizeof expiring / sizeof *expiring, NULL);
 }
 
 /* ---- the first administrator ---- */

@@ -6,6 +6,7 @@
 #include "base/clock.h"
 #include "identity/assignment.h"
 #include "identity/catalog.h"
+#include "identity/federation.h"
 #include "identity/forget.h"
 #include "identity/identity.h"
 #include "identity/options.h"
@@ -168,7 +169,7 @@ static bool delete_domain(struct call *call, const char *id, bool enabled, const
     if (enabled) {
         return fail(call, 403, "Cannot delete a domain that is enabled, please disable it first.");
     }
-    return immutable_delete(call, "domain", id, options) && forget_domain(call, id);
+    return immutable_delete(call, "domain", id, options) && providers_forget(call, id) && forget_domain(call, id);
 }
 
 bool identity_domain_delete(struct call *call, void *pointer) {

@@ -275,6 +275,15 @@ class Ends(Federation):
         self.enter(401, user="kim")
 
 
+    def test_a_domain_that_is_gone_takes_its_provider_along(self):
+        self.patch("/domains/" + self.domain, {"domain": {"enabled": False}})
+        self.ended()
+        self.enter(401, user="kim")
+        self.delete("/domains/" + self.domain)
+        self.get(FED + "/identity_providers/" + self.idp, 404)
+        self.enter(404, user="kim")
+
+
 class Proxies(Federation):
     def setUp(self):
         super().setUp()

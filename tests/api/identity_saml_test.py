@@ -41,7 +41,8 @@ class Keystones(IdentityTest):
                                     "federation.trusted_proxies=127.0.0.1", "federation.proxy_secret=" + SECRET,
                                     "federation.assertion_prefix=openstack_, Shib-",
                                     "federation.remote_id_attribute=Shib-Identity-Provider")).start()
-        cls.other = service_provider.ServiceProvider(cls.cloud.url, cls.certificate, SECRET).start()
+        cls.other = service_provider.ServiceProvider(cls.cloud.url, cls.certificate, SECRET, key=cls.key,
+                                                     passwords={"kim": "by heart"}).start()
         cls.addClassCleanup(cls.other.stop)
 
     def setUp(self):
@@ -162,6 +163,30 @@ class Keystones(IdentityTest):
         shown = self.ask("GET", V3 + "/auth/tokens", headers={"X-Subject-Token": token})["token"]
         self.assertEqual((shown["user"]["domain"]["id"], shown["user"]["OS-FEDERATION"]["groups"]), (domain, [{"id": group["id"]}]))
         self.assertNotEqual(shown["user"]["id"], self.user["id"])
+
+
+    def test_keystoneauth_logs_in_with_a_password_of_a_saml_provider(self):
+        """Its v3samlpassword, by the profile ECP: the service provider sends it to the identity provider and back."""
+        idp = name("idp")
+        domain = self.put(FED + "/identity_providers/" + idp, {"identity_provider": {
+            "enabled": True, "remote_ids": [self.other.url + "/idp"]}}, 201)["identity_provider"]["domain_id"]
+        self.put(FED + "/mappings/" + idp, {"mapping": {"rules": [{
+            "local": [{"user": {"name": "{0}"}, "projects": [{"name": "of {0}", "roles": [{"name": "member"}]}]}],
+            "remote": [{"type": "openstack_user"}]}]}}, 201)
+        self.put("%s/identity_providers/%s/protocols/saml2" % (FED, idp), {"protocol": {"mapping_id": idp}}, 201)
+
+        def enter(password):
+            return subprocess.run(["openstack", "--os-auth-type", "v3samlpassword", "--os-auth-url", self.other.url + V3,
+                                   "--os-identity-provider", idp, "--os-protocol", "saml2", "--os-identity-provider-url",
+                                   self.other.url + "/idp/ecp", "--os-username", "kim", "--os-password", password,
+                                   "--os-project-name", "of kim", "--os-project-domain-id", domain, "token", "issue", "-f", "json"],
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, stdin=subprocess.DEVNULL, text=True, timeout=120)
+
+        done = enter("by heart")
+        self.assertEqual(done.returncode, 0, (done.stderr[-2000:], self.other.refused, self.cloud.log()[-2000:]))
+        user = self.get("/users/" + json.loads(done.stdout)["user_id"])["user"]
+        self.assertEqual((user["name"], user["domain_id"]), ("kim", domain))
+        self.assertNotEqual(enter("by guess").returncode, 0)
 
 
 class Keyless(IdentityTest):
