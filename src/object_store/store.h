@@ -120,6 +120,7 @@ struct store_find {
     const char *account, *container, *name;     /* container or name null: not asked for */
     int64_t version;                            /* STORE_CURRENT, or one */
     enum { ACCOUNT_NOT, ACCOUNT_META, ACCOUNT_ALL } want_account;       /* its metadata; also its counts */
+    bool no_counts;                             /* the container's counters and times may be old */
     bool want_bytes;
     bool want_expired;                          /* finds objects that expired too */
 };
