@@ -172,6 +172,22 @@ static bool is_before_marker(const struct store_list *list, const struct cursor 
            (object->current || object->version >= list->marker_version);
 }
 
+static bool names_only(const struct store_list *list) {
+    return list->names_only && !list->versions && !list->reverse;
+}
+
+static void read_row(struct walk *walk, const struct cursor *at, struct store_object *ret) {
+    if (names_only(walk->list)) {
+        *ret = (struct store_object){.name = at->name, .expires = sqlite3_column_int64(at->rows, 1)};
+        return;
+    }
+    index_read_object(NULL, at->rows, ret);
+    ret->current = at == walk->cursors;
+    if (sqlite3_column_bytes(at->rows, 8)) {
+        ret->meta = index_unpack(walk->arena, sqlite3_column_blob(at->rows, 8), (size_t)sqlite3_column_bytes(at->rows, 8));
+    }
+}
+
 /* 1: told, 0: passed over, -1: the walk ends. */
 static int tell_row(struct walk *walk, struct cursor *at) {
     const struct store_list *list = walk->list;
@@ -180,12 +196,7 @@ static int tell_row(struct walk *walk, struct cursor *at) {
     if (is_objects(list)) {
         struct store_object object;
 
-        index_read_object(NULL, at->rows, &object);
-        object.current = at == walk->cursors;
-        if (sqlite3_column_bytes(at->rows, 8)) {
-            object.meta = index_unpack(walk->arena, sqlite3_column_blob(at->rows, 8),
-                                       (size_t)sqlite3_column_bytes(at->rows, 8));
-        }
+        read_row(walk, at, &object);
         if (list->versions && is_before_marker(list, at, &object)) {
             told = 0;
         } else if (object.expires && !list->versions && object.expires <= clock_now() / SECOND) {
@@ -266,9 +277,10 @@ static enum store_result open_objects(struct walk *walk) {
     const struct store_list *list = walk->list;
     struct shard *shard = index_shard(list->account, list->container);
     struct store_container container;
+    enum statement which = names_only(list) ? S_LIST_NAMES : list->reverse ? S_LIST_OBJECTS_BACK : S_LIST_OBJECTS;
     struct index *index;
 
-    if (!add_cursor(walk, shard, list->reverse ? S_LIST_OBJECTS_BACK : S_LIST_OBJECTS, 0)) {
+    if (!add_cursor(walk, shard, which, 0)) {
         return STORE_FAILED;
     }
     index = walk->cursors[0].index;
