@@ -15,6 +15,7 @@
 
 #include "base/beside.h"
 #include "base/clock.h"
+#include "base/crash.h"
 #include "object_store/driver.h"
 #include "object_store/write_buffer.h"
 
@@ -96,6 +97,7 @@ static struct blob *blob_create(const char *name) {
         return NULL;
     }
     blob->filling = buffer;
+    crash_point("blob made");
     return blob;
 }
 
@@ -221,9 +223,12 @@ static bool make_durable(struct blob *blob) {
 static bool blob_commit(struct blob *blob) {
     char path[PATH_SIZE];
     int folder = folder_of(blob->name), error;
-    bool ok = folder >= 0 && make_durable(blob) &&
-              renameat(new_fd, blob->name, root_fd, path_of(blob->name, path)) == 0 && fsync(folder) == 0;
+    bool ok = folder >= 0 && make_durable(blob);
 
+    crash_point("blob written");
+    ok = ok && renameat(new_fd, blob->name, root_fd, path_of(blob->name, path)) == 0;
+    crash_point("blob kept");
+    ok = ok && fsync(folder) == 0;
     error = errno;
     if (folder >= 0) {
         close(folder);
@@ -275,7 +280,9 @@ static bool blob_link(const char *from, const char *to) {
 static bool blob_remove(const char *name) {
     char path[PATH_SIZE];
 
-    return unlinkat(root_fd, path_of(name, path), 0) == 0 || errno == ENOENT;
+    crash_point("blob to be removed");
+    return unlinkat(root_fd, path_of(name, path), 0) == 0 ||
+           (errno == ENOENT && (unlinkat(new_fd, name, 0) == 0 || errno == ENOENT));
 }
 
 static bool each_in(const char *folder, bool whole, void (*fn)(void *user, const char *name, int64_t age, bool whole),

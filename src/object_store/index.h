@@ -110,3 +110,4 @@ struct upload_bytes {
 };
 struct upload_bytes upload_bytes(const struct store_upload *upload);
 void upload_taken(struct store_upload *upload);         /* the blob belongs to the index now */
+bool upload_under_way(const char *blob);                /* of this process: not in the index yet, or only just */
