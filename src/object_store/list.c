@@ -146,11 +146,12 @@ static size_t common_size(const struct store_list *list, const struct cursor *at
     return found ? (size_t)(found - at->name) + size : 0;
 }
 
-/* Tells of the shared name and seeks behind it. 1: told, 0: it is the marker itself, -1: the walk ends. */
+/* Tells of the shared name and seeks behind it. 1: told, 0: it is the lower bound itself, -1: the walk ends. */
 static int tell_common(struct walk *walk, const struct cursor *at, size_t size) {
     const struct store_list *list = walk->list;
     char *name = arena_text_size(walk->arena, at->name, size);
-    bool told = !list->marker || strcmp(list->marker, name) != 0;
+    const char *lower = list->reverse ? list->end_marker : list->marker;
+    bool told = !lower || strcmp(lower, name) != 0;
 
     if (told && !list->on_common(list->user, name)) {
         return -1;
