@@ -216,8 +216,11 @@ static bool rename_user(struct call *call, struct entry *entry, struct identity_
         return refuse(call, entry, "the user's row is gone");
     }
     entry->entrant->user = user;
-    if (!strcmp(known->display_name, name) || user->password_hash) {
+    if (user->password_hash) {
         return true;        /* who has a password here was not made by its provider: the name is ours */
+    }
+    if (!strcmp(known->display_name, name)) {
+        return true;
     }
     identity_changed(call);
     known->display_name = name;

@@ -27,10 +27,11 @@ enum { TIMEOUT_MS = 5000, MAX_DOCUMENT = 256 * 1024 };
 /* ---- settings ---- */
 
 bool oidc_find(struct call *call, const char *idp_id, const char *protocol_id, struct oidc *ret) {
+    static const char usual[] = "openid";
     const char *section = arena_printf(call->arena, "oidc.%s", idp_id);
     const char *issuer = conf_text(cloud.conf, section, "issuer", NULL);
 
-    if (!issuer || strcmp(conf_text(cloud.conf, section, "protocol", "openid"), protocol_id) != 0) {
+    if (!issuer || strcmp(conf_text(cloud.conf, section, "protocol", usual), protocol_id) != 0) {
         return false;
     }
     *ret = (struct oidc){
