@@ -154,6 +154,42 @@ void http_answered(struct http_request *request) {
     resume(request->server_private);
 }
 
+/* The server answers this one itself. */
+static void refuse(struct exchange *exchange, int status, const char *title, const char *message) {
+    response_error(&exchange->request, status, title, message);
+    exchange->refused = exchange->discarding = true;
+}
+
+static void refuse_stopping(struct exchange *exchange) {
+    refuse(exchange, 503, "Service Unavailable", "The service is being stopped.");
+    exchange->phase = PHASE_ANSWERED;
+}
+
+/* The server ends and does not wait for what has not begun. */
+static void give_up(struct exchange *exchange) {
+    enum pipe_waits waits;
+
+    switch (exchange->task) {
+    case TASK_SINK:
+        waits = pipe_give_up(exchange);
+        if (waits == PIPE_NOT) {
+            return;
+        }
+        if (waits == PIPE_TO_ANSWER) {
+            refuse_stopping(exchange);
+        }
+        break;
+    case TASK_ANSWER:
+        refuse_stopping(exchange);
+        break;
+    case TASK_FILL:
+        exchange->pipe.size = exchange->pipe.taken = 0;
+        exchange->pipe.over = exchange->pipe.broken = true;
+        break;
+    }
+    resume(exchange);
+}
+
 static void work_on_answer(struct exchange *exchange) {
     answer(exchange);
     if (exchange->phase == PHASE_LATER) {
@@ -176,7 +212,8 @@ static void work_on_body(struct exchange *exchange) {
             return;
         }
         if (waits == PIPE_TO_ANSWER) {
-            work_on_answer(exchange);
+            exchange->task = TASK_ANSWER;
+            exchange_work(exchange);
             return;
         }
         more = exchange->pipe.busy;
@@ -192,6 +229,10 @@ static void work_on_body(struct exchange *exchange) {
 }
 
 void exchange_work(struct exchange *exchange) {
+    if (atomic_load(&exchange->server->aborted)) {
+        give_up(exchange);
+        return;
+    }
     switch (exchange->task) {
     case TASK_SINK:
         work_on_body(exchange);
@@ -229,12 +270,6 @@ static enum MHD_Result answer_now(struct exchange *exchange) {
         answer(exchange);
     }
     return exchange->phase == PHASE_LATER ? rest(exchange) : go_on(response_send(exchange));
-}
-
-/* The server answers this one itself. */
-static void refuse(struct exchange *exchange, int status, const char *title, const char *message) {
-    response_error(&exchange->request, status, title, message);
-    exchange->refused = exchange->discarding = true;
 }
 
 static bool worth_discarding(const struct exchange *exchange) {
