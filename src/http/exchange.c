@@ -160,27 +160,21 @@ static void refuse(struct exchange *exchange, int status, const char *title, con
     exchange->refused = exchange->discarding = true;
 }
 
-static void refuse_stopping(struct exchange *exchange) {
-    refuse(exchange, 503, "Service Unavailable", "The service is being stopped.");
-    exchange->phase = PHASE_ANSWERED;
-}
-
 /* The server ends and does not wait for what has not begun. */
 static void give_up(struct exchange *exchange) {
-    enum pipe_waits waits;
+    enum pipe_waits waits = exchange->task == TASK_SINK ? pipe_drop(exchange) : PIPE_NOT;
 
+    if (exchange->task == TASK_ANSWER || waits == PIPE_TO_ANSWER) {
+        refuse(exchange, 503, "Service Unavailable", "The service is being stopped.");
+        exchange->phase = PHASE_ANSWERED;
+    }
     switch (exchange->task) {
     case TASK_SINK:
-        waits = pipe_give_up(exchange);
         if (waits == PIPE_NOT) {
             return;
         }
-        if (waits == PIPE_TO_ANSWER) {
-            refuse_stopping(exchange);
-        }
         break;
     case TASK_ANSWER:
-        refuse_stopping(exchange);
         break;
     case TASK_FILL:
         exchange->pipe.size = exchange->pipe.taken = 0;
@@ -212,8 +206,7 @@ static void work_on_body(struct exchange *exchange) {
             return;
         }
         if (waits == PIPE_TO_ANSWER) {
-            exchange->task = TASK_ANSWER;
-            exchange_work(exchange);
+            work_on_answer(exchange);
             return;
         }
         more = exchange->pipe.busy;

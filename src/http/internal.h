@@ -105,7 +105,7 @@ void pipe_end(struct exchange *exchange);           /* waits until no worker has
 /* On a worker. pipe_sink gives what was passed on and tells what the connection waited for meanwhile; after
  * PIPE_FOR_ROOM there is more to give, unless the sink refused. */
 enum pipe_waits pipe_sink(struct exchange *exchange);
-enum pipe_waits pipe_give_up(struct exchange *exchange);    /* instead of pipe_sink */
+enum pipe_waits pipe_drop(struct exchange *exchange);    /* the same, but throws it away: the server ends */
 void pipe_drain(struct exchange *exchange);         /* gives what was not passed on */
 void pipe_fill(struct exchange *exchange);
 void pipe_release(struct pipe *pipe);

@@ -139,15 +139,15 @@ enum pipe_waits pipe_sink(struct exchange *exchange) {
     return waits;
 }
 
-enum pipe_waits pipe_give_up(struct exchange *exchange) {
+enum pipe_waits pipe_drop(struct exchange *exchange) {
     struct http_server *server = exchange->server;
     struct pipe *pipe = &exchange->pipe;
     enum pipe_waits waits;
 
     pthread_mutex_lock(&server->mutex);
+    pipe->refused = true;
     waits = pipe->waits;
     pipe->waits = PIPE_NOT;
-    pipe->refused = true;
     pipe->busy = false;
     pthread_cond_broadcast(&server->drained);
     pthread_mutex_unlock(&server->mutex);

@@ -358,7 +358,7 @@ static enum store_result post_object(struct shard *shard, struct store_change *c
     sqlite3_bind_int64(update, 1, target.container.id);
     index_bind_text(update, 2, change->name);
     sqlite3_bind_int64(update, 3, target.was.version);
-    sqlite3_bind_int64(update, 4, change->modified);
+    sqlite3_bind_int64(update, 4, change->keep_time ? target.was.modified : change->modified);
     sqlite3_bind_int64(update, 5, change->object.expires < 0 ? target.was.expires : change->object.expires);
     index_bind_text(update, 6, change->object.type ? change->object.type : target.was.type);
     index_bind_object_meta(update, 7, change->arena, &meta, target.was.seal, target.was.etag);

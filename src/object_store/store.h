@@ -193,6 +193,7 @@ struct store_change {
     const char *if_etag;            /* only when the current object has this ETag */
     int64_t version;                /* delete_object, post_object: STORE_CURRENT or one */
     int64_t if_expired;             /* delete_object: only when it expired by then (seconds) */
+    bool keep_time;                 /* post_object: the object is as old as it was */
     bool restore;                   /* delete_object of the current version: the one before becomes current */
 
     void (*done)(struct store_change *change);      /* null: wait */
