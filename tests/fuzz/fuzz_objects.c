@@ -30,16 +30,16 @@ static void require(bool holds) {
 
 static void start(void) {
     static bool started;
-    struct arena *arena = arena_new(0);
+    struct arena *arena;
     char text[128];
     struct conf *conf;
     const char *error = NULL;
 
     if (started) {
-        arena_free(arena);
         return;
     }
     started = true;
+    arena = arena_new(0);
     conf = conf_read("/dev/null", text, sizeof text);
     conf_set(conf, "object_store", "driver", "fake");
     conf_set(conf, "object_store", "shards", "1");
@@ -47,6 +47,7 @@ static void start(void) {
     require(store_start(arena, conf, "/nonexistent", &error));
     require(store_put_container(&(struct store_change){.arena = arena, .account = "AUTH_a", .container = "c", .policy = -1}) ==
             STORE_CREATED);
+    arena_free(arena);
 }
 
 static void try_list(struct arena *arena, const char *text, bool write) {
