@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The way of bytes: in, with MD5 and a CRC-32C a block; out, each block verified before a byte of it is given.
  *
- * A blob is the object's bytes, then one CRC-32C (4 bytes, little endian) for each block of STORE_BLOCK bytes. */
+ * A blob is the object's bytes (as they are, or encrypted), then one CRC-32C (4 bytes, little endian) for each block of STORE_BLOCK bytes. */
 #include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -15,6 +15,7 @@
 #include "base/map.h"
 #include "object_store/crc32c.h"
 #include "object_store/index.h"
+#include "object_store/seal.h"
 
 LOG_MODULE("object_store.bytes");
 
@@ -24,6 +25,8 @@ struct upload {
     struct digest *md5;
     char *memory;                   /* STORE_INLINE bytes, until there is a blob */
     const void *whole;
+    const struct seal *seal;        /* or null */
+    void *sealed;                   /* bytes of the index encrypted, or room for a block of a blob */
     struct blob *blob;
     const char *place;
     const char *claimed;            /* the blob's name, known as being under way */
@@ -81,6 +84,7 @@ static struct upload *upload_new(struct arena *arena) {
     struct upload *upload = ARENA_NEW(arena, struct upload);
 
     upload->arena = arena;
+    upload->seal = seal_new(arena);
     arena_defer(arena, release, upload);
     return upload;
 }
@@ -112,8 +116,7 @@ static void put_sum(struct upload *upload) {
     upload->sum = 0;
 }
 
-/* Writes to the blob bytes that stand behind 'position' others. */
-static bool write_blob(struct upload *upload, int64_t position, const char *bytes, size_t size) {
+static bool write_stored(struct upload *upload, int64_t position, const char *bytes, size_t size) {
     if (!store.driver->write(upload->blob, bytes, size)) {
         return failed(upload, "writing");
     }
@@ -129,6 +132,33 @@ static bool write_blob(struct upload *upload, int64_t position, const char *byte
         size -= part;
     }
     return true;
+}
+
+/* Writes to the blob bytes that stand behind 'position' others. */
+static bool write_blob(struct upload *upload, int64_t position, const char *bytes, size_t size) {
+    if (!upload->seal) {
+        return write_stored(upload, position, bytes, size);
+    }
+    if (!upload->sealed) {
+        upload->sealed = arena_alloc(upload->arena, STORE_BLOCK);
+    }
+    while (size) {
+        size_t part = size < STORE_BLOCK ? size : STORE_BLOCK;
+
+        seal_bytes(upload->seal, position, bytes, upload->sealed, part);
+        if (!write_stored(upload, position, upload->sealed, part)) {
+            return false;
+        }
+        position += (int64_t)part;
+        bytes += part;
+        size -= part;
+    }
+    return true;
+}
+
+/* What the index keeps of an upload that has no blob. */
+static const void *in_index(const struct upload *upload) {
+    return upload->sealed ? upload->sealed : upload->whole ? upload->whole : upload->memory;
 }
 
 static bool begin_blob(struct upload *upload) {
@@ -184,7 +214,13 @@ enum store_result store_upload_end(struct store_upload *public) {
     public->etag = digest_hex(upload->md5, upload->arena);
     upload->md5 = NULL;
     if (!blob) {
-        upload->sum = crc32c(0, upload->whole ? upload->whole : upload->memory, (size_t)public->size);
+        if (upload->seal && public->size) {
+            const void *plain = in_index(upload);
+
+            upload->sealed = arena_alloc(upload->arena, (size_t)public->size);
+            seal_bytes(upload->seal, 0, plain, upload->sealed, (size_t)public->size);
+        }
+        upload->sum = crc32c(0, in_index(upload), (size_t)public->size);
         return STORE_OK;
     }
     if (public->size % STORE_BLOCK) {
@@ -205,8 +241,7 @@ enum store_result store_upload_end(struct store_upload *public) {
 struct upload_bytes upload_bytes(const struct store_upload *public) {
     const struct upload *upload = (const struct upload *)public;
 
-    return (struct upload_bytes){upload->place, upload->whole ? upload->whole : upload->memory,
-                                 upload->place ? 0 : upload->sum};
+    return (struct upload_bytes){upload->place, in_index(upload), upload->place ? 0 : upload->sum, upload->seal};
 }
 
 void upload_taken(struct store_upload *public) {
@@ -238,7 +273,9 @@ struct store_upload *store_upload_copy(struct arena *arena, const char *account,
     const char *place = id_hex(arena);
 
     claim(upload, place);
-    if (object->place && store.driver->link(object->place, place)) {
+    /* Blobs that are shared share their keys; what is not encrypted and should be is written anew. */
+    if (object->place && (object->seal || !upload->seal) && store.driver->link(object->place, place)) {
+        upload->seal = object->seal;
         upload->place = place;
         upload->ended = true;
         upload->public.size = object->size;
@@ -263,6 +300,8 @@ struct store_reader {
     int64_t block_number;           /* -1: none */
     char place[40];
     char account_and_name[256];
+    struct seal seal;
+    bool sealed;
     unsigned char *sums;            /* of the blocks from first_sum on */
     int64_t first_sum, sum_count;
 };
@@ -302,7 +341,13 @@ struct store_reader *store_reader_open(const char *account, const char *containe
     reader->end = first + size;
     reader->block_number = -1;
     snprintf(reader->account_and_name, sizeof reader->account_and_name, "%s/%s/%s", account, container, object->name);
-    if (object->place) {
+    if (object->seal) {
+        reader->seal = *object->seal;
+        reader->sealed = true;
+    }
+    if (object->shut) {
+        ok = false;
+    } else if (object->place) {
         snprintf(reader->place, sizeof reader->place, "%s", object->place);
         reader->blob = store.driver->open(object->place);
         ok = reader->blob != NULL;
@@ -347,8 +392,14 @@ static bool read_block(struct store_reader *reader, int64_t block, char *bytes, 
         return damaged(reader, block);
     }
     sum = reader->sums + (block - reader->first_sum) * 4;
-    return crc32c(0, bytes, size) == ((uint32_t)sum[0] | (uint32_t)sum[1] << 8 | (uint32_t)sum[2] << 16 |
-                                      (uint32_t)sum[3] << 24) || damaged(reader, block);
+    if (crc32c(0, bytes, size) != ((uint32_t)sum[0] | (uint32_t)sum[1] << 8 | (uint32_t)sum[2] << 16 |
+                                   (uint32_t)sum[3] << 24)) {
+        return damaged(reader, block);
+    }
+    if (reader->sealed) {
+        seal_bytes(&reader->seal, block * STORE_BLOCK, bytes, bytes, size);
+    }
+    return true;
 }
 
 static ssize_t read_verified(struct store_reader *reader, char *bytes, size_t size) {

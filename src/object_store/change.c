@@ -251,6 +251,7 @@ static bool displace(struct shard *shard, struct store_change *change, const str
 static bool insert_object(struct shard *shard, struct store_change *change, int64_t container) {
     const struct store_object *object = &change->object;
     struct upload_bytes bytes = upload_bytes(change->upload);
+    const char *etag = object->etag ? object->etag : change->upload->etag;
     struct index *index = shard->writer;
     sqlite3_stmt *put = index_statement(index, S_DATA_PUT);
     int64_t data = 0;
@@ -269,10 +270,10 @@ static bool insert_object(struct shard *shard, struct store_change *change, int6
     sqlite3_bind_int64(put, 4, object->size);
     sqlite3_bind_int64(put, 5, change->modified);
     sqlite3_bind_int64(put, 6, object->expires);
-    index_bind_text(put, 7, object->etag ? object->etag : change->upload->etag);
+    index_bind_text(put, 7, bytes.seal ? "" : etag);
     index_bind_text(put, 8, object->type ? object->type : "application/octet-stream");
     sqlite3_bind_int(put, 9, object->kind);
-    index_bind_meta(put, 10, change->arena, &object->meta);
+    index_bind_object_meta(put, 10, change->arena, &object->meta, bytes.seal, etag);
     index_bind_text(put, 11, bytes.place);
     sqlite3_bind_int64(put, 12, data);
     sqlite3_bind_int64(put, 13, bytes.sum);
@@ -347,6 +348,9 @@ static enum store_result post_object(struct shard *shard, struct store_change *c
     if (!target.there || target.was.kind == STORE_MARKER) {
         return STORE_MISSING;
     }
+    if (target.was.shut) {
+        return STORE_FAILED;
+    }
     meta = merged(change, &target.was.meta);
     change->modified = writer_version(shard);
     change->was = target.was;
@@ -357,7 +361,7 @@ static enum store_result post_object(struct shard *shard, struct store_change *c
     sqlite3_bind_int64(update, 4, change->keep_time ? target.was.modified : change->modified);
     sqlite3_bind_int64(update, 5, change->object.expires < 0 ? target.was.expires : change->object.expires);
     index_bind_text(update, 6, change->object.type ? change->object.type : target.was.type);
-    index_bind_meta(update, 7, change->arena, &meta);
+    index_bind_object_meta(update, 7, change->arena, &meta, target.was.seal, target.was.etag);
     return index_run(shard->writer, update) ? STORE_OK : index_error(shard->writer);
 }
 

@@ -85,6 +85,11 @@ struct store_meta index_unpack(struct arena *arena, const void *bytes, size_t si
 size_t index_packed_size(const struct store_meta *meta);
 void index_pack(char *to, const struct store_meta *meta);
 void index_bind_meta(sqlite3_stmt *statement, int at, struct arena *arena, const struct store_meta *meta);
+/* Metadata and ETag of an object, sealed when there is a seal. */
+void index_bind_object_meta(sqlite3_stmt *statement, int at, struct arena *arena, const struct store_meta *meta,
+                            const struct seal *seal, const char *etag);
+/* Without an arena metadata and seal are left out; index_read_meta reads them then. */
+void index_read_meta(struct arena *arena, sqlite3_stmt *row, struct store_object *ret);
 void index_read_object(struct arena *arena, sqlite3_stmt *row, struct store_object *ret);
 void index_read_container(struct arena *arena, sqlite3_stmt *row, struct store_container *ret);
 /* True when it is there. */
@@ -107,6 +112,7 @@ struct upload_bytes {
     const char *place;              /* blob; null: */
     const void *bytes;              /* in memory */
     uint32_t sum;
+    const struct seal *seal;
 };
 struct upload_bytes upload_bytes(const struct store_upload *upload);
 void upload_taken(struct store_upload *upload);         /* the blob belongs to the index now */

@@ -185,7 +185,7 @@ static void read_row(struct walk *walk, const struct cursor *at, struct store_ob
     index_read_object(NULL, at->rows, ret);
     ret->current = at == walk->cursors;
     if (sqlite3_column_bytes(at->rows, 8)) {
-        ret->meta = index_unpack(walk->arena, sqlite3_column_blob(at->rows, 8), (size_t)sqlite3_column_bytes(at->rows, 8));
+        index_read_meta(walk->arena, at->rows, ret);
     }
 }
 

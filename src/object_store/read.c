@@ -9,10 +9,16 @@
 #include "base/log.h"
 #include "object_store/crc32c.h"
 #include "object_store/index.h"
+#include "object_store/seal.h"
 
 LOG_MODULE("object_store.read");
 
 enum { DEFAULT_SHARDS = 8 };
+
+bool store_start_encryption(struct arena *arena, const struct conf *conf, const char *keys, const char **ret_error) {
+    return seal_start(arena, conf_text(conf, "object_store", "encryption_keys", keys),
+                      conf_bool(conf, "object_store", "encryption", false), ret_error);
+}
 
 bool store_start(struct arena *arena, const struct conf *conf, const char *root, const char **ret_error) {
     const char *driver = conf_text(conf, "object_store", "driver", "file");
@@ -123,6 +129,9 @@ static bool read_data(struct index *index, struct arena *arena, struct store_fou
 
         found->bytes = copy;
         found->damaged = crc32c(0, copy, size) != object->sum;
+        if (object->seal && !found->damaged) {
+            seal_bytes(object->seal, 0, copy, copy, size);
+        }
     }
     sqlite3_reset(find);
     return there || !index_failed(index);
@@ -142,7 +151,8 @@ static enum store_result find_in_container(struct index *index, struct arena *ar
     if (!find->want_expired && ret->object.expires && ret->object.expires <= clock_now() / SECOND) {
         return STORE_MISSING;
     }
-    if (find->want_bytes && !ret->object.place) {
+    ret->damaged = ret->object.shut;
+    if (find->want_bytes && !ret->object.place && !ret->damaged) {
         ret->bytes = "";
         if (ret->object.data && !read_data(index, arena, ret)) {
             return index_error(index);

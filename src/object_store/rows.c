@@ -3,6 +3,9 @@
 #include <string.h>
 
 #include "object_store/index.h"
+#include "object_store/seal.h"
+
+static const char sealed_etag[] = "sys-etag";       /* a pair of sealed metadata */
 
 const char *store_meta_get(const struct store_meta *meta, const char *name) {
     for (size_t i = 0; i < meta->count; i++) {
@@ -76,6 +79,29 @@ void index_bind_meta(sqlite3_stmt *statement, int at, struct arena *arena, const
     sqlite3_bind_blob(statement, at, bytes, (int)size, SQLITE_STATIC);
 }
 
+void index_bind_object_meta(sqlite3_stmt *statement, int at, struct arena *arena, const struct store_meta *meta,
+                            const struct seal *seal, const char *etag) {
+    struct store_meta all = {0};
+    uint8_t *sealed;
+    size_t size;
+    char *plain;
+
+    if (!seal) {
+        index_bind_meta(statement, at, arena, meta);
+        return;
+    }
+    all.at = ARENA_ARRAY(arena, struct store_pair, meta->count + 1);
+    memcpy(all.at, meta->at, meta->count * sizeof *meta->at);
+    all.count = meta->count;
+    all.at[all.count++] = (struct store_pair){sealed_etag, etag};
+    size = index_packed_size(&all);
+    plain = arena_alloc(arena, size);
+    index_pack(plain, &all);
+    sealed = arena_alloc(arena, seal_meta_size(size));
+    seal_meta(seal, plain, size, sealed);
+    sqlite3_bind_blob(statement, at, sealed, (int)seal_meta_size(size), SQLITE_STATIC);
+}
+
 static const char *text_at(struct arena *arena, sqlite3_stmt *row, int column) {
     const char *text = (const char *)sqlite3_column_text(row, column);
 
@@ -88,6 +114,25 @@ static struct store_meta meta_at(struct arena *arena, sqlite3_stmt *row, int col
     return bytes ? index_unpack(arena, bytes, (size_t)sqlite3_column_bytes(row, column)) : (struct store_meta){0};
 }
 
+void index_read_meta(struct arena *arena, sqlite3_stmt *row, struct store_object *ret) {
+    const void *bytes = sqlite3_column_blob(row, 8);
+    size_t size = (size_t)sqlite3_column_bytes(row, 8);
+    void *plain;
+
+    if (!seal_is(bytes, size)) {
+        ret->meta = index_unpack(arena, bytes, size);
+        return;
+    }
+    ret->seal = seal_open(arena, bytes, size, &plain, &size);
+    ret->shut = !ret->seal;
+    if (!ret->shut) {
+        ret->meta = index_unpack(arena, plain, size);
+    }
+    if (ret->meta.count && !strcmp(ret->meta.at[ret->meta.count - 1].name, sealed_etag)) {
+        ret->etag = ret->meta.at[--ret->meta.count].value;
+    }
+}
+
 void index_read_object(struct arena *arena, sqlite3_stmt *row, struct store_object *ret) {
     *ret = (struct store_object){
         .name = text_at(arena, row, 0),
@@ -98,11 +143,13 @@ void index_read_object(struct arena *arena, sqlite3_stmt *row, struct store_obje
         .etag = text_at(arena, row, 5),
         .type = text_at(arena, row, 6),
         .kind = (enum store_kind)sqlite3_column_int(row, 7),
-        .meta = meta_at(arena, row, 8),
         .place = text_at(arena, row, 9),
         .data = sqlite3_column_int64(row, 10),
         .sum = (uint32_t)sqlite3_column_int64(row, 11),
     };
+    if (arena && sqlite3_column_bytes(row, 8)) {
+        index_read_meta(arena, row, ret);
+    }
 }
 
 void index_read_container(struct arena *arena, sqlite3_stmt *row, struct store_container *ret) {

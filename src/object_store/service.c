@@ -23,7 +23,8 @@ static const struct api_style style = {.time = TIME_Z, .write_error = error_plai
 static bool bootstrap(struct call *call) {
     const char *error = NULL;
 
-    if (!store_start(call->arena, cloud.conf, arena_printf(call->arena, "%s/objects", cloud.data), &error)) {
+    if (!store_start_encryption(call->arena, cloud.conf, arena_printf(call->arena, "%s/object-keys", cloud.state), &error) ||
+        !store_start(call->arena, cloud.conf, arena_printf(call->arena, "%s/objects", cloud.data), &error)) {
         return fail(call, 500, "%s", error);
     }
     swift_prepare(&resource_swift_api);

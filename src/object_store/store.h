@@ -32,6 +32,7 @@
 #include <sys/types.h>
 
 struct arena;
+struct seal;
 struct shard;
 struct conf;
 
@@ -101,9 +102,14 @@ struct store_object {
     const char *place;              /* name of the blob; null: bytes are in the index */
     int64_t data;                   /* row of the bytes; 0: none */
     uint32_t sum;                   /* CRC-32C of bytes in the index */
+    const struct seal *seal;        /* keys of one that is encrypted; null: it is not */
+    bool shut;                      /* it is, and its keys cannot be had: nothing of it can be read */
 };
 
 enum { STORE_CURRENT = -1 };        /* as a version: the current one */
+
+/* Before store_start: reads the root keys of encryption at rest, from 'keys' unless the configuration names another file. */
+bool store_start_encryption(struct arena *arena, const struct conf *conf, const char *keys, const char **ret_error);
 
 /* Opens (or makes) the store below 'root' with the driver that the configuration names. Once. */
 bool store_start(struct arena *arena, const struct conf *conf, const char *root, const char **ret_error);

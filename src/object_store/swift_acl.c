@@ -77,8 +77,8 @@ static const char *clean_referrer(struct arena *arena, const char *host, bool wr
     bool negate = *host == '-';
 
     host += negate ? 1 + strspn(host + 1, " \t") : 0;
-    if (host[0] == '*' && host[1]) {
-        host++;
+    while (host[0] == '*' && host[1]) {
+        host += 1 + strspn(host + 1, " \t");
     }
     if (write) {
         *ret_error = "referrers are not allowed in a write ACL";
