@@ -105,19 +105,7 @@ static void bus_gone(void *user, const char *host) {
     host_changed(host, NULL, false);
 }
 
-static bool bus_result(void *user, const char *host, int64_t task, int attempt, bool ok, const char *error,
-                       const struct json *result) {
-    return tasks_result(task, attempt, ok, error, result);
-}
-
-static bool tell_report(struct call *call, void *user) {
-    const struct told *told = user;
-
-    return call->service->report(call, told->host, told->kind, told->id, told->doc);
-}
-
-/* "network.port" is for the service whose folder is "network"; "host.heartbeat" for all that listen. */
-static const struct service *service_of_kind(const char *kind) {
+const struct service *cloud_service_of_kind(const char *kind) {
     for (size_t i = 0; cloud.services[i]; i++) {
         const char *folder = service_folder(cloud.services[i]);
         size_t size = strlen(folder);
@@ -129,16 +117,19 @@ static const struct service *service_of_kind(const char *kind) {
     return NULL;
 }
 
-static void bus_report(void *user, const char *host, const char *kind, const char *id, const struct json *doc) {
-    const struct service *service = service_of_kind(kind);
-    struct told told = {.host = host, .kind = kind, .id = id, .doc = doc};
+/* A heartbeat is for all services that listen; it tells of the time after what was told before. */
+static void bus_told(void *user, const char *host, struct bus_told *told, size_t count) {
+    size_t done = 0;
 
-    if (!strcmp(kind, "host.heartbeat")) {
-        host_changed(host, doc, true);
-        tasks_host_has(host, json_get(doc, "tasks"));
-    } else if (service && service->report) {
-        cloud_transaction(service, DB_WRITE, NULL, tell_report, &told);
+    for (size_t i = 0; i < count; i++) {
+        if (told[i].kind && !strcmp(told[i].kind, "host.heartbeat")) {
+            tasks_told(host, told + done, i - done);
+            host_changed(host, told[i].doc, true);
+            tasks_host_has(host, json_get(told[i].doc, "tasks"));
+            done = i + 1;
+        }
     }
+    tasks_told(host, told + done, count - done);
 }
 
 static bool answer_ask(struct call *call, void *user) {
@@ -149,14 +140,14 @@ static bool answer_ask(struct call *call, void *user) {
 }
 
 static bool bus_ask(void *user, const char *host, const char *kind, const char *id, struct json_out *answer) {
-    const struct service *service = service_of_kind(kind);
+    const struct service *service = cloud_service_of_kind(kind);
     struct told told = {.host = host, .kind = kind, .id = id, .answer = answer};
 
     return service && service->ask && cloud_transaction(service, DB_READ, NULL, answer_ask, &told);
 }
 
 static const struct bus_handlers bus_handlers = {
-    .hello = bus_hello, .gone = bus_gone, .result = bus_result, .report = bus_report, .ask = bus_ask};
+    .hello = bus_hello, .gone = bus_gone, .told = bus_told, .ask = bus_ask};
 
 int64_t cloud_heard_since(void) {
     return clock_now() - conf_int(cloud.conf, "bus", "away_seconds", 60) * SECOND;

@@ -38,6 +38,9 @@ void cloud_stop(void);
 
 const struct service *cloud_service(const char *type);  /* or its folder; null: not there, or switched off */
 
+/* "network.port" is for the service whose folder is "network"; null: for none. */
+const struct service *cloud_service_of_kind(const char *kind);
+
 /* Runs 'body' in a transaction of its own as the cloud itself, repeated when the database asks for it. For tasks,
  * reports and start-up. False when it failed; the cause is logged. */
 bool cloud_transaction(const struct service *service, enum db_mode mode, const char *request_id,

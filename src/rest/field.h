@@ -167,6 +167,7 @@ struct resource_runtime {
     size_t operation_count;
     size_t *columns;            /* fields that have a column */
     size_t column_count;
+    const char **keys;          /* of each field, as json_key_made writes it */
     const struct field *key, *project;
     const char *select, *insert, *update, *remove;      /* SQL of the common statements */
     const struct service *service;
