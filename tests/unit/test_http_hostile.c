@@ -184,8 +184,12 @@ TEST(thousands_of_query_arguments_are_answered_and_leave_nothing) {
         }
         buf_text(&text, " HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
         answer = raw_talk(&fixture, text.at, text.size);
-        check(!strncmp(answer, "HTTP/1.1 200 ", 13));
-        check_int(count_of(answer, "&k"), counts[i]);
+        if (counts[i] <= 500) {
+            check(!strncmp(answer, "HTTP/1.1 200 ", 13));
+            check_int(count_of(answer, "&k"), counts[i]);
+        } else {
+            check(!strncmp(answer, "HTTP/1.1 400 ", 13));
+        }
         buf_release(&text);
     }
     fixture_stop(&fixture);
