@@ -29,6 +29,8 @@ struct token {
     int64_t until;                              /* what it found is good until then; 0: as long as the token */
     const char *access_rules;                   /* what the token is good for: JSON; null: all */
     int64_t password_expires;                   /* of the user; 0: never */
+    /* Of EC2 keys, which memory keeps as it keeps tokens: what their requests are signed with. Null in tokens. */
+    const char *secret;
 };
 
 /* Names of the methods in the order of their bits, ends with null; and the list of those in 'methods'. */
@@ -62,6 +64,12 @@ bool token_authenticate(struct call *call, const char *sealed);
 
 /* cloud_recall: the same, but only a token that memory knows. */
 bool token_recall(struct call *call, const char *sealed);
+
+/* EC2 keys and who calls with them, kept in memory until identity's data change or token->expires. Both fill call->caller
+ * and return the secret, or null: from memory alone, or (in a transaction) by 'load', which says what the keys are. */
+typedef bool token_loader(struct call *call, const char *access, struct token *ret_token, struct caller *ret_caller);
+const char *token_recall_keys(struct call *call, const char *access);
+const char *token_load_keys(struct call *call, const char *access, token_loader *load);
 
 /* What a valid token says, and who has it; from memory where it is known. False when it is not valid. */
 bool token_find(struct call *call, const char *sealed, struct token *ret_token, struct caller *ret_caller);
