@@ -16,12 +16,13 @@ LOG_MODULE("base.crash");
 struct counter {
     const char *variable, *name;
     bool counting;
-    long at;                    /* 0: never */
+    _Atomic long at;            /* 0: never */
     _Atomic long count;
 };
 
 static struct counter boundaries = {"HANEUL_CRASH_AT", "crash points"};
 static struct counter allocations = {"HANEUL_ALLOC_FAIL_AT", "allocations"};
+static struct counter libraries = {"HANEUL_LIBRARY_FAIL_AT", "library allocations"};
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
 static void begin_one(struct counter *counter) {
@@ -34,12 +35,22 @@ static void begin_one(struct counter *counter) {
 static void begin(void) {
     begin_one(&boundaries);
     begin_one(&allocations);
+    begin_one(&libraries);
 }
 
 static void tell(void *user, struct buf *out) {
     const struct counter *counter = user;
 
     buf_printf(out, "%s %ld\n", counter->name, counter->count);
+}
+
+static bool fail_later(void *user, int argc, const char *const *argv, struct buf *out) {
+    struct counter *counter = user;
+    long n = argc == 1 ? strtol(argv[0], NULL, 10) : 0;
+
+    counter->at = n > 0 ? counter->count + n : 0;
+    buf_printf(out, "%ld\n", counter->count);
+    return true;
 }
 
 void crash_begin(void) {
@@ -49,6 +60,11 @@ void crash_begin(void) {
     }
     if (allocations.counting) {
         control_stats(tell, &allocations);
+    }
+    if (libraries.counting) {
+        control_stats(tell, &libraries);
+        control_register("fail", "N: the N-th allocation of a library from now on fails (0: none); tells how many there were",
+                         fail_later, &libraries);
     }
 }
 
@@ -61,7 +77,7 @@ void crash_point(const char *where) {
 
     log_debug("boundary %ld: %s", number, where);
     if (number == boundaries.at) {
-        log_warn("crash point %ld (%s)", boundaries.at, where);
+        log_warn("crash point %ld (%s)", number, where);
         raise(SIGKILL);
     }
 }
@@ -69,4 +85,13 @@ void crash_point(const char *where) {
 bool allocation_fails(void) {
     pthread_once(&once, begin);
     return allocations.counting && ++allocations.count == allocations.at;
+}
+
+bool library_allocations_watched(void) {
+    pthread_once(&once, begin);
+    return libraries.counting;
+}
+
+bool library_allocation_fails(void) {
+    return library_allocations_watched() && ++libraries.count == libraries.at;
 }

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/crash.h"
 
 enum { TIMEOUT_MS = 30000, CONNECT_MS = 10000, MAX_RESPONSE = 16 * 1024 * 1024, MAX_HEADERS = 256 };
 
@@ -30,8 +31,33 @@ struct state {
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static pthread_key_t handle_key;
 
+/* Without memory libcurl may send another request than it was given (7.88 leaves out the query): as with our own memory the
+ * process ends then, and is started anew. */
+static void *had(void *memory, size_t size) {
+    if (!memory && size) {
+        abort();
+    }
+    return memory;
+}
+
+static void *take(size_t size) {
+    return had(library_allocation_fails() ? NULL : malloc(size), size);
+}
+
+static void *take_again(void *old, size_t size) {
+    return had(library_allocation_fails() ? NULL : realloc(old, size), size);
+}
+
+static void *take_many(size_t count, size_t size) {
+    return had(library_allocation_fails() ? NULL : calloc(count, size), count * size);
+}
+
+static char *take_copy(const char *text) {
+    return had(library_allocation_fails() ? NULL : strdup(text), 1);
+}
+
 static void prepare(void) {
-    curl_global_init(CURL_GLOBAL_ALL);
+    curl_global_init_mem(CURL_GLOBAL_ALL, take, free, take_again, take_copy, take_many);
     pthread_key_create(&handle_key, curl_easy_cleanup);
 }
 

@@ -73,6 +73,17 @@ void exchange_free(struct exchange *exchange) {
     free(exchange);
 }
 
+/* libmicrohttpd (0.9.75) splits the query into a list in the connection's memory. When that is full, from some 500 arguments
+ * on, it neither answers nor ends the request, and ours would be lost with it. We read the query ourselves, so it is not shown
+ * any: 'target' lies in its buffer, which is writable. */
+static void hide_query(const char *target) {
+    char *mark = target ? strchr((char *)(uintptr_t)target, '?') : NULL;
+
+    if (mark) {
+        mark[1] = 0;
+    }
+}
+
 void *exchange_begin(void *argument, const char *target, struct MHD_Connection *connection) {
     struct http_server *server = argument;
     struct exchange *exchange = exchange_new(server);
@@ -83,6 +94,7 @@ void *exchange_begin(void *argument, const char *target, struct MHD_Connection *
     exchange->line = target;
     exchange->line_size = target ? strlen(target) : 0;
     request->target = arena_text_size(request->arena, target, exchange->line_size);
+    hide_query(target);
     request->path = request->raw_path = request->query = "";
     request->client = info && info->socket_context ? info->socket_context : "";
     request->tls = server->certificate != NULL;

@@ -62,7 +62,9 @@ static bool run_once(struct call *call, enum db_mode mode, bool (*body)(struct c
     }
     if (!body(call, user) || (mode == DB_WRITE && !write_history(call)) || call->error ||
         db_failure(call->db) != DB_OK || arena_exhausted(call->arena)) {
-        if (!call->error && db_failure(call->db) != DB_OK) {
+        if (db_failure(call->db) != DB_OK && (!call->error || db_failure(call->db) != DB_UNIQUE)) {
+            call->error = 0;        /* whatever the body made of rows that it did not get */
+            call->error_type = NULL;
             fail_database(call);
         }
         if (!call->error) {

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/crash.h"
 #include "store/backend.h"
 #include "store/gate.h"
 
@@ -92,8 +93,27 @@ static bool fail(struct db *db, sqlite3 *handle) {
     return db_fail(db, DB_FAILED, "%s (%d)", message, code);
 }
 
+static sqlite3_mem_methods memory;
+
+static void *take(int size) {
+    return library_allocation_fails() ? NULL : memory.xMalloc(size);
+}
+
+static void *take_again(void *old, int size) {
+    return library_allocation_fails() ? NULL : memory.xRealloc(old, size);
+}
+
 static void configure_process(void) {
     sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
+    if (library_allocations_watched()) {
+        sqlite3_mem_methods watched;
+
+        sqlite3_config(SQLITE_CONFIG_GETMALLOC, &memory);
+        watched = memory;
+        watched.xMalloc = take;
+        watched.xRealloc = take_again;
+        sqlite3_config(SQLITE_CONFIG_MALLOC, &watched);
+    }
 }
 
 static void open_store(struct store *store, const char *target) {

@@ -116,7 +116,11 @@ class Service:
         return {"OpenStack-API-Version": "%s %d.%d" % (self.versions["type"], self.versions["major"], minor)}
 
 
-def load(services=None):
+def everything():
     doc = json.loads(subprocess.run([PROGRAM, "print", "operations"], check=True, stdout=subprocess.PIPE).stdout)
-    found = [Service(each) for each in doc["services"]]
-    return {each.folder: each for each in found if each.policies and (not services or each.folder in services)}
+    return [Service(each) for each in doc["services"]]
+
+
+def load(services=None):
+    """Services that decide by policies, by folder."""
+    return {each.folder: each for each in everything() if each.policies and (not services or each.folder in services)}

@@ -125,7 +125,7 @@ class Breakable(Cloud):
                 arguments += ["--set", driver]
         if self.crash.get(role):
             environment[WAY["variable"]] = str(self.crash[role])
-        command = [PROGRAM, role, "--data", self.data, "--set", "identity.password_cost=4"]
+        command = [PROGRAM, role, "--data", self.data, "--set", "identity.password_cost=4", "--set", "object_store.s3_listen=off"]
         for setting in self.settings + (["database.url=" + self.database] if self.database else []):
             command += ["--set", setting]
         self.logged = self._log_size()

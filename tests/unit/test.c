@@ -11,6 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/crash.h"
+
 static struct test *tests, **last = &tests;
 static unsigned failures;               /* of the running test */
 static const char *skipped;
@@ -99,6 +101,8 @@ int main(int argc, char **argv) {
     unsigned passed = 0, failed = 0, skips = 0;
 
     setvbuf(stdout, NULL, _IOLBF, 0);
+    setenv("HANEUL_LIBRARY_FAIL_AT", "count", 0);       /* for test_allocations.c, before anybody has asked */
+    crash_begin();
     for (struct test *test = tests; test; test = test->next) {
         double start = seconds();
 

@@ -169,6 +169,32 @@ TEST(clients_that_leave_half_way_leave_nothing_behind) {
     check_int(fixture.ended, 10);
 }
 
+TEST(thousands_of_query_arguments_are_answered_and_leave_nothing) {
+    static const int counts[] = {1, 400, 500, 2000, 5000};
+    struct fixture fixture;
+
+    fixture_start(&fixture, NULL);
+    for (size_t i = 0; i < sizeof counts / sizeof *counts; i++) {
+        struct buf text = {0};
+        const char *answer;
+
+        buf_text(&text, "GET /q?a");
+        for (int k = 0; k < counts[i]; k++) {
+            buf_text(&text, "&k");
+        }
+        buf_text(&text, " HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+        answer = raw_talk(&fixture, text.at, text.size);
+        if (counts[i] <= 500) {
+            check(!strncmp(answer, "HTTP/1.1 200 ", 13));
+            check_int(count_of(answer, "&k"), counts[i]);
+        } else {
+            check(!strncmp(answer, "HTTP/1.1 400 ", 13));
+        }
+        buf_release(&text);
+    }
+    fixture_stop(&fixture);
+}
+
 TEST(query_arguments_are_decoded_in_order) {
     struct arena *arena = arena_new(0);
     struct http_request request = {.arena = arena, .query = "a=1&b=x+y%26&a=2&c&=d&e=f=g&"};
