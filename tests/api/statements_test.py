@@ -44,8 +44,8 @@ class StatementsTest(CloudTest):
     def fill(self, resource, first, last):
         fields = [f for f in resource["fields"] if "VIRTUAL" not in f["rights"]]
         names = ", ".join('"%s"' % f["name"] for f in fields)
-        self.cloud.sql(*["INSERT INTO %s (%s) VALUES (%s)" % (resource["table"], names, ", ".join(
-            self.value(resource, f, n) for f in fields)) for n in range(first, last)])
+        self.cloud.sql("INSERT INTO %s (%s) VALUES %s" % (resource["table"], names, ", ".join(
+            "(%s)" % ", ".join(self.value(resource, f, n) for f in fields) for n in range(first, last))))
 
     def test_every_list_makes_the_same_number_of_statements_whatever_its_length(self):
         declared = json.loads(subprocess.run([PROGRAM, "print", "operations"], stdout=subprocess.PIPE, check=True).stdout)
