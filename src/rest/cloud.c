@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/conf.h"
 #include "base/control.h"
 #include "bus/bus.h"
@@ -37,6 +38,28 @@ const struct service *cloud_service(const char *type) {
         }
     }
     return NULL;
+}
+
+#define API_ADDRESS "127.0.0.1:8470"
+
+const char *cloud_listen(struct arena *arena, const struct service *service) {
+    const char *address = service->listen_option ? conf_text(cloud.conf, service_folder(service), service->listen_option, NULL)
+                                                 : "off";
+    const char *api = conf_text(cloud.conf, "api", "listen", API_ADDRESS), *colon = strrchr(api, ':');
+    int port = colon ? atoi(colon + 1) : 0;
+
+    if (address) {
+        return strcmp(address, "off") != 0 ? address : NULL;
+    }
+    return arena_printf(arena, "%.*s:%d", colon ? (int)(colon - api) : (int)strlen(api), api, port ? port + service->port_after : 0);
+}
+
+const char *cloud_service_url(struct arena *arena, const struct service *service) {
+    bool tls = conf_text(cloud.conf, "api", "certificate", NULL);
+
+    return !service->listen_option ? cloud.url
+                                   : conf_text(cloud.conf, service_folder(service), service->url_option,
+                                               arena_printf(arena, "http%s://%s", tls ? "s" : "", cloud_listen(arena, service)));
 }
 
 /* ---- transactions of the cloud itself ---- */
@@ -148,6 +171,10 @@ static bool bus_ask(void *user, const char *host, const char *kind, const char *
 static const struct bus_handlers bus_handlers = {
     .hello = bus_hello, .gone = bus_gone, .told = bus_told, .ask = bus_ask};
 
+int64_t cloud_heard_since(void) {
+    return clock_now() - conf_int(cloud.conf, "bus", "away_seconds", 60) * SECOND;
+}
+
 bool cloud_ask_host(struct call *call, const char *host, const char *kind, const char *id, const char *doc,
                     int timeout_ms, const struct json **ret_result) {
     const char *error = NULL;
@@ -215,7 +242,7 @@ bool cloud_start(const struct conf *conf, const struct service *const *services,
     cloud.region = conf_text(conf, "DEFAULT", "region", "RegionOne");
     cloud.host = arena_text(arena, conf_text(conf, "DEFAULT", "host", host));
     cloud.url = conf_text(conf, "api", "url",
-                          arena_printf(arena, "http://%s", conf_text(conf, "api", "listen", "127.0.0.1:8470")));
+                          arena_printf(arena, "http://%s", conf_text(conf, "api", "listen", API_ADDRESS)));
     cloud.state = arena_printf(arena, "%s/api", cloud.data);
     mkdir(cloud.data, 0755);
     mkdir(cloud.state, 0700);
@@ -245,9 +272,11 @@ bool cloud_start(const struct conf *conf, const struct service *const *services,
     return true;
 }
 
-static struct http_server *listen_http(struct arena *arena, const char **ret_error) {
+/* 'service': the one that is alone at this address; null: all the others. */
+static struct http_server *listen_http(struct arena *arena, const char *address, const struct service *service,
+                                       const char **ret_error) {
     struct http_server_options options = {
-        .address = conf_text(cloud.conf, "api", "listen", "127.0.0.1:8470"),
+        .address = address,
         .certificate = conf_text(cloud.conf, "api", "certificate", NULL),
         .key = conf_text(cloud.conf, "api", "key", NULL),
         .threads = (int)conf_int(cloud.conf, "api", "threads", 0),
@@ -255,6 +284,7 @@ static struct http_server *listen_http(struct arena *arena, const char **ret_err
         .decide = dispatch_decide,
         .answer = dispatch_answer,
         .done = dispatch_done,
+        .user = (void *)(uintptr_t)service,
     };
 
     return http_server_start(arena, &options, ret_error);
@@ -268,8 +298,45 @@ static const char *bus_url(struct arena *arena) {
     return conf_text(cloud.conf, "bus", "url", arena_printf(arena, "unix:%s/bus.sock", run));
 }
 
+enum { MAX_SERVERS = 8 };
+
+/* False when requests still run after their time. */
+static bool stop_servers(struct http_server *const *servers, size_t count) {
+    bool stopped = true;
+
+    for (size_t i = 0; i < count; i++) {
+        stopped = http_server_stop(servers[i], 10) && stopped;
+    }
+    return stopped;
+}
+
+/* The ports of single services, then the one of all others. Returns how many; 0: one of them could not be had. */
+static size_t listen_all(struct arena *arena, struct http_server *servers[MAX_SERVERS], const char **ret_error) {
+    size_t count = 0;
+
+    for (size_t i = 0; cloud.services[i]; i++) {
+        const char *address = cloud_listen(arena, cloud.services[i]);
+
+        if (address && count < MAX_SERVERS - 1) {
+            servers[count] = listen_http(arena, address, cloud.services[i], ret_error);
+            if (!servers[count]) {
+                stop_servers(servers, count);
+                return 0;
+            }
+            count++;
+        }
+    }
+    servers[count] = listen_http(arena, conf_text(cloud.conf, "api", "listen", API_ADDRESS), NULL, ret_error);
+    if (!servers[count]) {
+        stop_servers(servers, count);
+        return 0;
+    }
+    return count + 1;
+}
+
 bool cloud_serve(struct arena *arena, const char **ret_error) {
-    struct http_server *server;
+    struct http_server *servers[MAX_SERVERS];
+    size_t count;
 
     cloud.bus = bus_listen(bus_url(arena), &bus_handlers, NULL, arena, ret_error);
     if (!cloud.bus) {
@@ -277,21 +344,23 @@ bool cloud_serve(struct arena *arena, const char **ret_error) {
     }
     tasks_start();
     commands_register();
-    server = listen_http(arena, ret_error);
-    if (server) {
+    count = listen_all(arena, servers, ret_error);
+    if (count) {
         log_info("serving at %s", cloud.url);
         pthread_mutex_lock(&stop_lock);
         while (!stopping) {
             pthread_cond_wait(&stop_asked, &stop_lock);
         }
         pthread_mutex_unlock(&stop_lock);
-        http_server_stop(server, 10);
+        if (!stop_servers(servers, count)) {
+            _exit(1);       /* as if killed: nothing is lost by it, and what still runs must not lose what it uses */
+        }
     }
     control_forget(&cloud);
     tasks_stop(10);
     bus_close(cloud.bus);
     store_close(cloud.store);
-    return server != NULL;
+    return count != 0;
 }
 
 void cloud_stop(void) {

@@ -606,7 +606,8 @@ enum http_body dispatch_decide(struct http_request *request, void *user) {
     call->response = &request->response.body;
     call->out = (struct json_out){.buf = call->response};
     request->response.file = -1;
-    if (!route_request(pending, request)) {
+    call->service = user;           /* of a port of its own; null: the path says which */
+    if (!call->service && !route_request(pending, request)) {
         return HTTP_IGNORE;
     }
     if (call->service->take) {

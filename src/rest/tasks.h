@@ -19,7 +19,7 @@ struct call *task_call(struct arena *arena, const struct service *service, const
 /* A task as its kind sees it. */
 struct task task_of_row(const struct rest_task *row);
 
-/* Starts the dispatcher's thread and its workers; what was running when the last process ended waits again. */
+/* Starts the dispatcher's thread and its workers; what processes that are gone left running waits again. */
 void tasks_start(void);
 /* Stops them; running work ends first, up to 'seconds'. */
 void tasks_stop(int seconds);
@@ -29,9 +29,6 @@ void task_ids_begin(int64_t newest);
 bool tasks_ready(struct call *call);
 /* There is work. Cheap; any thread. */
 void tasks_wake(void);
-
-/* This process, as its running tasks name it. */
-const char *tasks_owner(void);
 
 /* What a host told of its tasks, and its reports but for heartbeats: recorded in one transaction, or one by one when that
  * fails. Sets 'recorded' of the results that are recorded or of no interest. */
