@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * A hypervisor that only remembers: one small file per server, DATA/fake/<host>/<id>, so that a restart finds
- * everything as it was and one process can be thousands of hosts. It keeps the contract of driver.h in all that can be
+ * A hypervisor that only remembers, in a file per host (fake_state.h), so that a restart finds everything as it was and
+ * one process can be thousands of hosts. It keeps the contract of driver.h in all that can be
  * seen from outside, and is fast enough to be no part of what a measurement of the rest measures. */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -17,8 +16,7 @@
 #include "compute/console.h"
 #include "compute/disks.h"
 #include "compute/driver.h"
-
-enum { MAX_STATE = 256 * 1024 };
+#include "compute/fake_state.h"
 
 /* What the file of a server says. 'devices' are the serials or names of disks and the ports of interfaces. */
 struct fake {
@@ -31,14 +29,6 @@ struct fake {
         int count;
     } disks, ports;
 };
-
-static const char *fake_directory(struct work *work) {
-    return arena_printf(work->arena, "%s/fake/%s", work->host->data, work->host->name);
-}
-
-static const char *fake_path(struct work *work) {
-    return arena_printf(work->arena, "%s/%s", fake_directory(work), work->id);
-}
 
 static void list_read(const struct json *node, struct fake_list *list) {
     for (JSON_EACH(item, node)) {
@@ -76,30 +66,10 @@ static void list_set(struct fake_list *list, const char *name, bool there) {
     }
 }
 
-/* The file's bytes; null when it is absent. */
-static char *file_read(struct work *work, const char *path, size_t *ret_size) {
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    struct stat st;
-    char *bytes = NULL;
-
-    if (fd >= 0 && !fstat(fd, &st) && st.st_size <= MAX_STATE) {
-        bytes = arena_alloc(work->arena, (size_t)st.st_size + 1);
-        *ret_size = (size_t)st.st_size;
-        if (read(fd, bytes, *ret_size) != (ssize_t)*ret_size) {
-            bytes = NULL;
-        }
-    }
-    if (fd >= 0) {
-        close(fd);
-    }
-    return bytes;
-}
-
 /* Null when the server does not exist here. */
 static struct fake *fake_find(struct work *work) {
-    size_t size = 0;
-    const char *error, *bytes = file_read(work, fake_path(work), &size);
-    const struct json *json = bytes ? json_parse(work->arena, bytes, size, &error) : NULL;
+    const char *error, *text = fake_state_get(work);
+    const struct json *json = text ? json_parse(work->arena, text, strlen(text), &error) : NULL;
     struct fake *fake = json ? ARENA_NEW(work->arena, struct fake) : NULL;
 
     if (fake) {
@@ -127,17 +97,6 @@ static struct fake *fake_get(struct work *work) {
     return fake;
 }
 
-static bool file_replace(struct work *work, const char *path, const struct buf *buf) {
-    const char *partial = path_partial(work->arena, path);
-    int fd = open(partial, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    bool ok = fd >= 0 && write(fd, buf->at, buf->size) == (ssize_t)buf->size;
-
-    if (fd >= 0) {
-        close(fd);
-    }
-    return (ok && !rename(partial, path)) || work_fail(work, "cannot write %s: %s", path, strerror(errno));
-}
-
 static bool fake_put(struct work *work, const struct fake *fake) {
     struct buf buf = {0};
     struct json_out out = {.buf = &buf};
@@ -156,7 +115,7 @@ static bool fake_put(struct work *work, const struct fake *fake) {
     list_write(&out, "disks", &fake->disks);
     list_write(&out, "ports", &fake->ports);
     json_map_end(&out);
-    ok = file_replace(work, fake_path(work), &buf);
+    ok = fake_state_put(work, buf.at);
     buf_release(&buf);
     return ok;
 }
@@ -231,9 +190,6 @@ static bool fake_spawn(struct work *work, const struct server *server) {
 
     if (!fake) {
         fake = ARENA_NEW(work->arena, struct fake);
-        if (mkdir(fake_directory(work), 0700) && errno != EEXIST) {
-            return work_fail(work, "cannot make %s: %s", fake_directory(work), strerror(errno));
-        }
     }
     fake->name = server->name;
     fake_describe(fake, server);
@@ -252,8 +208,7 @@ static bool fake_destroy(struct work *work) {
             return work_fail(work, "server %s: cannot unplug port %s", work->id, fake->ports.names[i]);
         }
     }
-    return !unlink(fake_path(work)) || errno == ENOENT
-           || work_fail(work, "cannot remove %s: %s", fake_path(work), strerror(errno));
+    return !fake || fake_state_put(work, NULL);
 }
 
 /* What each action needs and leads to. */
@@ -495,20 +450,17 @@ static void put_taps(struct json_out *out, struct arena *arena, const char *id, 
 
 /* Calls 'visit' for each server of the host. */
 static void each(struct work *work, void (*visit)(struct work *one, struct fake *fake, void *user), void *user) {
-    DIR *dir = opendir(fake_directory(work));
-    struct dirent *entry;
+    size_t count;
+    const char *const *ids = fake_state_ids(work, &count);
 
-    while (dir && (entry = readdir(dir))) {
+    for (size_t i = 0; i < count; i++) {
         struct work one = *work;
         struct fake *fake;
 
-        one.id = entry->d_name;
-        if (entry->d_name[0] != '.' && !strchr(entry->d_name, '.') && (fake = fake_find(&one))) {
+        one.id = ids[i];
+        if ((fake = fake_find(&one))) {
             visit(&one, fake, user);
         }
-    }
-    if (dir) {
-        closedir(dir);
     }
 }
 

@@ -142,6 +142,32 @@ static bool check_pattern(struct call *call, const char *name, const char *patte
     return true;
 }
 
+/* The texts that the pattern fits. One without special characters is found without the machinery of patterns, and a
+ * whole name from an index. */
+static void where_fits(struct call *call, struct query *query, const char *column, const char *pattern) {
+    bool from = *pattern == '^', to = strlen(pattern) > from && pattern[strlen(pattern) - 1] == '$';
+    size_t size = strlen(pattern) - from - to;
+    const char *text = arena_text_size(call->arena, pattern + from, size), *where = arena_printf(call->arena, "%s LIKE ? ESCAPE '!'", column);
+    struct buf like = {0};
+
+    if (strcspn(text, ".[]()*+?{}|^$\\") < size) {
+        where = arena_printf(call->arena, "regexp_like(%s, ?)", column);
+        text = pattern;
+    } else if (from && to) {
+        where = arena_printf(call->arena, "%s = ?", column);
+    } else {
+        buf_text(&like, from ? "" : "%");
+        for (const char *at = text; *at; at++) {
+            buf_text(&like, *at == '%' || *at == '_' || *at == '!' ? "!" : "");
+            buf_char(&like, *at);
+        }
+        buf_text(&like, to ? "" : "%");
+        text = arena_text_size(call->arena, like.size ? like.at : "", like.size);
+        buf_release(&like);
+    }
+    query_where(query, where, SQL_ARGS(sql_text(text)));
+}
+
 /* The JSON text of one item, for LIKE: '%"tag"%'. */
 static const char *item_pattern(struct call *call, const char *tag) {
     struct buf buf = {0}, escaped = {0};
@@ -283,7 +309,7 @@ static bool plain(struct call *call, struct query *query, const struct filter *f
         if (!check_pattern(call, filter->name, value)) {
             return false;
         }
-        query_where(query, arena_printf(call->arena, "regexp_like(%s, ?)", filter->column), SQL_ARGS(sql_text(value)));
+        where_fits(call, query, filter->column, value);
         return true;
     case NUMBER:
         number = strtoll(value, &end, 10);

@@ -183,6 +183,7 @@ bool network_port_create(struct call *call, void *row) {
         return false;
     }
     port->network = net;
+    port->fresh = true;
     port->fixed_ips = NULL;
     if (!network_given(call, &resource_network_port, "port_security_enabled")) {
         port->port_security_enabled = net->port_security_enabled && !is_own(port);
@@ -390,15 +391,27 @@ static void fill_assignment(struct call *call, struct network_port *port) {
     port->dns_assignment = network_text(call, &buf);
 }
 
+/* What was just made has no trunk, and its network is at hand. */
+static bool fill_fresh(struct network_port *port) {
+    const struct network_network *net = port->network;
+
+    if (port->fresh) {
+        port->qos_network_policy_id = net->qos_policy_id;
+    }
+    return port->fresh;
+}
+
 bool network_port_expand(struct call *call, void *rows, size_t count) {
     const struct batch batch = {call, &resource_network_port, rows, count, "network_id", 0};
+    bool fresh = true;
 
     for (size_t i = 0; i < count; i++) {
         fill_assignment(call, (struct network_port *)rows + i);
+        fresh = fill_fresh((struct network_port *)rows + i) && fresh;
     }
-    return related_each(&batch, "SELECT id, qos_policy_id FROM network_network WHERE qos_policy_id IS NOT NULL AND"
-                                " id IN ($ids)", SQL_NO_ARGS, fill_network_policy) &&
-           network_trunk_details(call, rows, count);
+    return fresh || (related_each(&batch, "SELECT id, qos_policy_id FROM network_network WHERE qos_policy_id IS NOT NULL"
+                                          " AND id IN ($ids)", SQL_NO_ARGS, fill_network_policy) &&
+                     network_trunk_details(call, rows, count));
 }
 
 /* ---- ports of the cloud's own ---- */

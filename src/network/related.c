@@ -49,19 +49,10 @@ static struct index *index_new(const struct batch *batch) {
 
 const char *related_marks(struct call *call, const char *const *values, size_t count, struct value *args,
                           size_t *arg_count) {
-    size_t rounded = 1;
-    char *marks, *at;
-
-    assert(count);
-    while (rounded < count) {
-        rounded *= 2;
+    for (size_t i = 0; i < count; i++) {
+        args[(*arg_count)++] = sql_text(values[i]);
     }
-    at = marks = arena_alloc(call->arena, rounded * 3 + 1);
-    for (size_t i = 0; i < rounded; i++) {
-        args[(*arg_count)++] = sql_text(values[i < count ? i : count - 1]);
-        at = stpcpy(at, i ? ", ?" : "?");
-    }
-    return marks;
+    return sql_marks(call->arena, args, arg_count, count);
 }
 
 static struct rows *run(struct index *index, const char *sql, const struct value *args, size_t count) {

@@ -2,7 +2,8 @@
  * The dispatcher: claims waiting tasks, prepares and sends them.
  *
  * The rows are the only truth. A claim marks the row as running; what is in flight when a process or host dies waits
- * again when it comes back. */
+ * again when it comes back. So a claim need not be durable before the task is sent: one that a power cut undoes is made
+ * once more, and whatever is recorded of the task makes it durable. */
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
@@ -67,7 +68,7 @@ static const char sql_ready[] =
     "running = 0 AND not_before <= ?"
     "   AND NOT EXISTS (SELECT 1 FROM rest_task earlier"
     "                    WHERE earlier.resource_id = rest_task.resource_id AND earlier.id < rest_task.id)"
-    " ORDER BY id LIMIT 64";
+    " ORDER BY id LIMIT 64";    /* BATCH */
 
 static bool host_there(const struct rest_task *row) {
     return !row->host || (cloud.bus && bus_connected(cloud.bus, row->host));
@@ -97,26 +98,19 @@ static bool prepare_claim(struct call *call, struct claim *claim) {
 struct claims {
     struct claim at[BATCH];
     size_t count;
-    int64_t next_due;
+    bool full;                  /* there may be more */
 };
 
 static bool claim_one(struct call *call, struct claims *claims, struct rest_task *row) {
     struct claim *claim = &claims->at[claims->count];
+    bool there = host_there(row);
 
-    if (!host_there(row)) {
-        if (clock_now() < row->deadline) {
-            row->not_before = clock_now() + SECOND;
-            return row_update(call, &resource_rest_task, row);
-        }
-        *claim = (struct claim){.failed = arena_printf(call->arena, "host %s is not connected", row->host)};
-    } else {
-        *claim = (struct claim){0};
+    if (!there && clock_now() < row->deadline) {
+        row->not_before = clock_now() + SECOND;
+        return row_update(call, &resource_rest_task, row);
     }
-    row->running = true;
-    row->owner = process_id();
-    row->not_before = clock_now();      /* from now on: when it was sent */
     row->attempts++;
-    claim->task = task_of_row(row);
+    *claim = (struct claim){.task = task_of_row(row)};
     claim->kind = task_kind_find(row->kind, &claim->service);
     if (!claim->kind) {
         log_error("task %" PRId64 " has the unknown kind %s", row->id, row->kind);
@@ -125,7 +119,28 @@ static bool claim_one(struct call *call, struct claims *claims, struct rest_task
     claims->count++;
     call->service = claim->service;
     call->request_id = row->request_id;
-    return row_update(call, &resource_rest_task, row) && (claim->failed || prepare_claim(call, claim));
+    if (!there) {
+        claim->failed = arena_printf(call->arena, "host %s is not connected", row->host);
+        return true;
+    }
+    return prepare_claim(call, claim);
+}
+
+/* From now on 'not_before' says when it was sent. */
+static bool mark_claimed(struct call *call, const struct claims *claims) {
+    struct value args[BATCH + 2] = {sql_text(process_id()), sql_int(clock_now())};
+    const char *ids;
+    size_t count = 2;
+
+    for (size_t i = 0; i < claims->count; i++) {
+        args[count++] = sql_int(claims->at[i].task.id);
+    }
+    if (!claims->count) {
+        return true;
+    }
+    ids = sql_marks(call->arena, args, &count, claims->count);
+    return call_exec(call, arena_printf(call->arena, "UPDATE rest_task SET running = 1, owner = ?, not_before = ?,"
+                                        " attempts = attempts + 1 WHERE id IN (%s)", ids), args, count);
 }
 
 static bool claim_ready(struct call *call, void *user) {
@@ -134,6 +149,7 @@ static bool claim_ready(struct call *call, void *user) {
     size_t count;
 
     claims->count = 0;
+    claims->full = false;
     if (!rows_find(call, &resource_rest_task, sql_ready, SQL_ARGS(sql_int(clock_now())), &rows, &count)) {
         return false;
     }
@@ -142,7 +158,8 @@ static bool claim_ready(struct call *call, void *user) {
             return false;
         }
     }
-    return true;
+    claims->full = count == BATCH;
+    return mark_claimed(call, claims);
 }
 
 bool tasks_ready(struct call *call) {
@@ -259,17 +276,17 @@ static void send_claim(const struct claim *claim) {
     }
 }
 
-/* One round: true when it may be worth another at once. */
-static bool dispatch_round(void) {
+/* One round, 'look' first whether there is work. True when it may be worth another at once. */
+static bool dispatch_round(bool look) {
     struct arena *arena = arena_new(0);
     struct claims *claims = ARENA_NEW(arena, struct claims);
     struct buf out = {0};
     struct call *call = task_call(arena, cloud.services[0], NULL, &out);
-    bool ready = false;
+    bool ready = !look;
 
-    if (transaction_run(call, DB_READ, any_ready, &ready) && ready) {
+    if (ready || (transaction_run(call, DB_READ, any_ready, &ready) && ready)) {
         call = task_call(arena, cloud.services[0], NULL, &out);
-        if (!transaction_run(call, DB_WRITE, claim_ready, claims)) {
+        if (!transaction_run(call, DB_WRITE_SOON, claim_ready, claims)) {
             log_error("claiming tasks: %s", call->error_message);
             claims->count = 0;
         }
@@ -277,7 +294,7 @@ static bool dispatch_round(void) {
             send_claim(&claims->at[i]);
         }
     }
-    ready = claims->count > 0;
+    ready = claims->full;
     buf_release(&out);
     arena_free(arena);
     return ready;
@@ -389,8 +406,10 @@ static void periodics(void) {
     }
 }
 
-static void wait_for_work(void) {
+/* True: there is work; false: it may be time to look for some. */
+static bool wait_for_work(void) {
     struct timespec until;
+    bool awake;
 
     clock_gettime(CLOCK_REALTIME, &until);
     until.tv_nsec += 500 * 1000 * 1000;
@@ -400,16 +419,20 @@ static void wait_for_work(void) {
     while (!state.awake && !state.stopping &&
            pthread_cond_timedwait(&state.work, &state.lock, &until) != ETIMEDOUT) {
     }
+    awake = state.awake;
     state.awake = false;
     pthread_mutex_unlock(&state.lock);
+    return awake;
 }
 
 static void *dispatcher_main(void *unused) {
+    bool awake = false;
+
     while (!state.stopping) {
-        while (!state.stopping && dispatch_round()) {
+        while (!state.stopping && dispatch_round(!awake)) {
         }
         periodics();
-        wait_for_work();
+        awake = wait_for_work();
     }
     return NULL;
 }

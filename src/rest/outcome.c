@@ -25,7 +25,7 @@ struct news {
     size_t count;
     struct rest_task *rows;
     size_t row_count;
-    struct value *ended;        /* ids of tasks whose rows go */
+    struct value ended[BUS_TOLD_MOST];          /* ids of tasks whose rows go */
     size_t ended_count;
 };
 
@@ -129,29 +129,23 @@ static bool record_outcome(struct call *call, struct rest_task *row, const struc
 
 /* ---- all that was told ---- */
 
-static const char *marks(struct call *call, size_t count) {
-    char *text = arena_alloc(call->arena, 2 * count + 1);
-
-    for (size_t i = 0; i < count; i++) {
-        memcpy(text + 2 * i, "?,", 3);
-    }
-    text[count ? 2 * count - 1 : 0] = 0;
-    return text;
-}
-
 static bool find_tasks(struct call *call, struct news *news) {
-    struct value *ids = ARENA_ARRAY(call->arena, struct value, news->count + 1);
+    struct value ids[BUS_TOLD_MOST];
+    const char *marks;
     size_t count = 0;
 
     news->row_count = news->ended_count = 0;
-    news->ended = ARENA_ARRAY(call->arena, struct value, news->count + 1);
     for (size_t i = 0; i < news->count; i++) {
         if (!news->told[i].kind) {
             ids[count++] = sql_int(news->told[i].task);
         }
     }
-    return !count || rows_find(call, &resource_rest_task, arena_printf(call->arena, "id IN (%s)", marks(call, count)), ids,
-                               count, &news->rows, &news->row_count);
+    if (!count) {
+        return true;
+    }
+    marks = sql_marks(call->arena, ids, &count, count);
+    return rows_find(call, &resource_rest_task, arena_printf(call->arena, "id IN (%s)", marks), ids, count, &news->rows,
+                     &news->row_count);
 }
 
 /* Null: it is long forgotten, or ended by what was told before. */
@@ -196,12 +190,15 @@ static bool record_one(struct call *call, struct news *news, const struct bus_to
 }
 
 /* What waited for those that ended may be ready now. */
-static bool remove_ended(struct call *call, const struct news *news) {
+static bool remove_ended(struct call *call, struct news *news) {
+    const char *ids;
+
     if (!news->ended_count) {
         return true;
     }
-    if (!call_exec(call, arena_printf(call->arena, "DELETE FROM rest_task WHERE id IN (%s)", marks(call, news->ended_count)),
-                   news->ended, news->ended_count)) {
+    ids = sql_marks(call->arena, news->ended, &news->ended_count, news->ended_count);
+    if (!call_exec(call, arena_printf(call->arena, "DELETE FROM rest_task WHERE id IN (%s)", ids), news->ended,
+                   news->ended_count)) {
         return false;
     }
     call->wake_tasks = call->wake_tasks || tasks_ready(call);

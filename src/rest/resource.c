@@ -186,6 +186,10 @@ static const char *order_columns(const struct resource *resource, struct arena *
     return arena_printf(arena, "%s%s%s%s", columns, *columns ? ", " : "", run->key->name, first ? " DESC" : "");
 }
 
+static bool is_name(const struct field *field) {
+    return (field->rights & (FILTER | INDEX)) && has_column(field) && !strcmp(field_json_name(field), "name");
+}
+
 /* What lists order by, of one project and of all; and names, which lists are searched for. */
 static const char *const *list_indexes(const struct resource *resource, struct arena *arena) {
     const struct resource_runtime *run = resource->runtime;
@@ -204,13 +208,21 @@ static const char *const *list_indexes(const struct resource *resource, struct a
     for (size_t i = 0; i < run->field_count; i++) {
         const struct field *field = &run->fields[i];
 
-        if ((field->rights & FILTER) && has_column(field) && !strcmp(field_json_name(field), "name")) {
+        if (is_name(field)) {
             indexes[n++] = arena_printf(arena, "%s, %s%s", field->name, run->project ? "project_id, " : "",
                                         order_columns(resource, arena));
         }
     }
     assert(n < 4);
     return indexes;
+}
+
+/* What is listed has indexes that begin with the project and with the name. */
+static bool is_indexed(const struct resource *resource, const struct field *field) {
+    if (is_listed(resource) && (field == resource->runtime->project || is_name(field))) {
+        return false;
+    }
+    return (field->rights & INDEX) || (field == resource->runtime->project && !resource->every_project);
 }
 
 bool resource_table(const struct resource *resource, struct db *db, struct arena *arena) {
@@ -227,7 +239,8 @@ bool resource_table(const struct resource *resource, struct db *db, struct arena
             .name = field->name,
             .type = column_type_of(field->type),
             .key = (field->rights & KEY) != 0,
-            .index = (field->rights & INDEX) != 0 || (field == run->project && !is_listed(resource)),
+            .index = is_indexed(resource, field),
+            .sparse = (field->rights & NULLABLE) != 0,
             .otherwise = column_otherwise(field, arena),
         };
     }

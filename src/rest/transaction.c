@@ -60,7 +60,7 @@ static bool run_once(struct call *call, enum db_mode mode, bool (*body)(struct c
     if (!db_begin(call->db, mode)) {
         return fail_database(call);
     }
-    if (!body(call, user) || (mode == DB_WRITE && !write_history(call)) || call->error ||
+    if (!body(call, user) || (mode != DB_READ && !write_history(call)) || call->error ||
         db_failure(call->db) != DB_OK || arena_exhausted(call->arena)) {
         if (db_failure(call->db) != DB_OK && (!call->error || db_failure(call->db) != DB_UNIQUE)) {
             call->error = 0;        /* whatever the body made of rows that it did not get */
@@ -76,7 +76,7 @@ static bool run_once(struct call *call, enum db_mode mode, bool (*body)(struct c
         db_rollback(call->db);
         return false;
     }
-    if (mode == DB_WRITE) {
+    if (mode != DB_READ) {
         crash_point("commit");
     }
     if (!db_commit(call->db)) {
@@ -85,7 +85,7 @@ static bool run_once(struct call *call, enum db_mode mode, bool (*body)(struct c
         }
         return fail_database(call);
     }
-    if (mode == DB_WRITE) {
+    if (mode != DB_READ) {
         crash_point("committed");
     }
     return true;

@@ -29,6 +29,7 @@ struct connection {
 static const char *const begin_sql[] = {
     [DB_READ] = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
     [DB_WRITE] = "BEGIN ISOLATION LEVEL SERIALIZABLE",
+    [DB_WRITE_SOON] = "BEGIN ISOLATION LEVEL SERIALIZABLE",
 };
 
 /* SQLSTATE, or its class, and what it means to us. Appendix A of PostgreSQL's manual. */

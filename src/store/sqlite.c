@@ -27,6 +27,7 @@ enum control { BEGIN_READ, BEGIN_WRITE, COMMIT, ROLLBACK, SAVE, SAVE_DROP, SAVE_
 
 struct connection {
     sqlite3 *handle;
+    bool soon;                  /* commits do not wait for the disk */
     sqlite3_stmt *control[CONTROLS];
 };
 
@@ -62,6 +63,7 @@ static const char sql_settings[] =
     "PRAGMA synchronous = FULL;"
     "PRAGMA foreign_keys = OFF;"
     "PRAGMA cache_size = -8192;"
+    "PRAGMA wal_autocheckpoint = 4000;"
     "PRAGMA journal_size_limit = 67108864;"
     "PRAGMA temp_store = MEMORY;"
     "PRAGMA trusted_schema = OFF;"
@@ -273,10 +275,10 @@ static void exchange(struct db *db, struct shared *shared) {
 static void enter(struct db *db, enum db_mode mode) {
     struct shared *shared = shared_of(db);
 
-    if (mode == DB_WRITE || shared->memory) {
-        gate_enter(&shared->gate, mode == DB_WRITE);
+    if (mode != DB_READ || shared->memory) {
+        gate_enter(&shared->gate, mode != DB_READ);
     }
-    if (mode == DB_WRITE) {
+    if (mode != DB_READ) {
         exchange(db, shared);
     }
 }
@@ -284,11 +286,11 @@ static void enter(struct db *db, enum db_mode mode) {
 static void leave(struct db *db) {
     struct shared *shared = shared_of(db);
 
-    if (db->mode == DB_WRITE) {
+    if (db->mode != DB_READ) {
         exchange(db, shared);
     }
-    if (db->mode == DB_WRITE || shared->memory) {
-        gate_leave(&shared->gate, db->mode == DB_WRITE);
+    if (db->mode != DB_READ || shared->memory) {
+        gate_leave(&shared->gate, db->mode != DB_READ);
     }
 }
 
@@ -312,6 +314,19 @@ static void group_end(struct shared *shared, enum db_error failure, const char *
     pthread_mutex_unlock(&shared->lock);
 }
 
+/* Before a transaction of its own begins: how its commit is to meet the disk. */
+static bool synchronise(struct db *db, enum db_mode mode) {
+    struct connection *c = db->native;
+    bool soon = mode == DB_WRITE_SOON;
+
+    if (c->soon != soon && sqlite3_exec(c->handle, soon ? "PRAGMA synchronous = NORMAL" : "PRAGMA synchronous = FULL", NULL,
+                                        NULL, NULL) != SQLITE_OK) {
+        return fail(db, c->handle);
+    }
+    c->soon = soon;
+    return true;
+}
+
 /* Commits what is open, for the group too when there is one. */
 static bool commit_all(struct db *db) {
     struct shared *shared = shared_of(db);
@@ -320,15 +335,18 @@ static bool commit_all(struct db *db) {
     if (!ok) {
         undo(db);
     }
-    if (db->mode == DB_WRITE && shared->group) {
+    if (db->mode != DB_READ && shared->group) {
         group_end(shared, ok ? DB_OK : db->failure, db->message);
     }
     return ok;
 }
 
-static bool may_wait(struct shared *shared) {
-    return !shared->memory && (!shared->group || shared->group->members < GROUP_MOST) &&
-           gate_alone_waits(&shared->gate);
+/* What another one joins is durable when it is. */
+static bool may_wait(struct db *db) {
+    struct shared *shared = shared_of(db);
+
+    return !shared->memory && !((const struct connection *)db->native)->soon &&
+           (!shared->group || shared->group->members < GROUP_MOST) && gate_alone_waits(&shared->gate);
 }
 
 static bool group_wait(struct db *db, struct shared *shared, struct group *group) {
@@ -367,7 +385,7 @@ static bool begin(struct db *db, enum db_mode mode) {
 
     enter(db, mode);
     how = mode == DB_READ ? BEGIN_READ : shared_of(db)->group ? SAVE : BEGIN_WRITE;
-    if ((db->native || connect_file(db)) && control(db, how)) {
+    if ((db->native || connect_file(db)) && (how != BEGIN_WRITE || synchronise(db, mode)) && control(db, how)) {
         return true;
     }
     if (how == SAVE) {
@@ -388,7 +406,7 @@ static void rollback(struct db *db) {
     } else if (!control(db, SAVE_UNDO) || !control(db, SAVE_DROP)) {
         undo(db);
         group_end(shared, DB_RETRY, "the transactions before were undone with this one");
-    } else if (!may_wait(shared)) {
+    } else if (!may_wait(db)) {
         commit_all(db);
     }
     leave(db);
@@ -397,7 +415,7 @@ static void rollback(struct db *db) {
 static bool commit(struct db *db) {
     bool ok;
 
-    if (db->mode == DB_WRITE && may_wait(shared_of(db))) {
+    if (db->mode != DB_READ && may_wait(db)) {
         if (!shared_of(db)->group || control(db, SAVE_DROP)) {
             return commit_with_next(db);
         }

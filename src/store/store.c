@@ -239,6 +239,25 @@ static struct statement *statement_start(struct db *db, const char *sql, size_t 
     return statement;
 }
 
+const char *sql_marks(struct arena *arena, struct value *args, size_t *total, size_t count) {
+    size_t rounded = 1;
+    char *marks, *at;
+
+    assert(count && count <= *total);
+    while (rounded < count) {
+        rounded *= 2;
+    }
+    at = marks = arena_alloc(arena, rounded * 3 + 1);
+    for (size_t i = 0; i < rounded; i++) {
+        if (i >= count) {
+            args[*total] = args[*total - 1];
+            ++*total;
+        }
+        at = stpcpy(at, i ? ", ?" : "?");
+    }
+    return marks;
+}
+
 bool db_exec(struct db *db, const char *sql, const struct value *args, size_t count) {
     struct statement *statement = statement_start(db, sql, count);
     bool ok = statement && db->store->backend->exec(db, statement, args, count);

@@ -43,9 +43,10 @@ enum db_error {
     DB_FAILED,      /* anything else: a bug, or a broken database; db_message says which */
 };
 
-enum db_mode { DB_READ, DB_WRITE };
+enum db_mode { DB_READ, DB_WRITE, DB_WRITE_SOON };
 
-/* Begins a transaction. SQLite: writers wait for each other here, in order; readers see a snapshot and never wait.
+/* Begins a transaction. DB_WRITE_SOON: its commit need not wait for the disk. After a power cut it may be undone, with all
+ * that came after it and was not durable either; what is committed durably later makes it durable too. SQLite: writers wait for each other here, in order; readers see a snapshot and never wait.
  * PostgreSQL: SERIALIZABLE. */
 bool db_begin(struct db *db, enum db_mode mode);
 /* False: nothing was done, see db_failure. (The one exception: when the connection to PostgreSQL is lost during the
@@ -82,6 +83,10 @@ static inline struct value sql_null(void) {
     (const struct value[]){__VA_ARGS__}, sizeof((const struct value[]){__VA_ARGS__}) / sizeof(struct value)
 #define SQL_NO_ARGS NULL, 0
 
+/* "?, ?, ..." for the last 'count' (at least one) of the values args[*total], rounded up to a power of two so that few
+ * different statements come about: the last value is repeated in args, which must have room for that. */
+const char *sql_marks(struct arena *arena, struct value *args, size_t *total, size_t count);
+
 /* Runs a statement without a result. True when it went well; db_changes tells how many rows it changed. */
 bool db_exec(struct db *db, const char *sql, const struct value *args, size_t count);
 int64_t db_changes(const struct db *db);
@@ -110,6 +115,7 @@ struct column {
     enum column_type type;
     bool key;                   /* part of the primary key */
     bool index;                 /* has an index of its own */
+    bool sparse;                /* which leaves out rows where it is null */
     const char *otherwise;      /* SQL literal that rows have when the column is added later; null: NULL */
 };
 

@@ -127,7 +127,7 @@ static const char *index_name(struct work *w, const char *columns, const char *e
     return strlen(name) <= LONGEST_NAME ? name : arena_printf(w->arena, "%.51s_%08x_%s", name, digest_of(name), ending);
 }
 
-static bool make_index(struct work *w, const char *columns, bool unique) {
+static bool make_index(struct work *w, const char *columns, bool unique, bool sparse) {
     const char *name = index_name(w, columns, unique ? "ux" : "ix");
     struct buf sql = {0};
 
@@ -144,6 +144,9 @@ static bool make_index(struct work *w, const char *columns, bool unique) {
         }
     }
     BUF_LITERAL(&sql, "\")");
+    if (sparse) {
+        buf_printf(&sql, " WHERE \"%s\" IS NOT NULL", columns);
+    }
     return change(w, &sql);
 }
 
@@ -163,7 +166,9 @@ static bool make_indexes(struct work *w) {
     const char *at = w->table->unique;
 
     for (size_t i = 0; i < w->table->count; i++) {
-        if (w->table->columns[i].index && !make_index(w, w->table->columns[i].name, false)) {
+        const struct column *column = &w->table->columns[i];
+
+        if (column->index && !make_index(w, column->name, false, column->sparse)) {
             return false;
         }
     }
@@ -175,7 +180,7 @@ static bool make_indexes(struct work *w) {
     while (at && *at) {
         size_t size = strcspn(at, ";");
 
-        if (!make_index(w, arena_text_size(w->arena, at, size), true)) {
+        if (!make_index(w, arena_text_size(w->arena, at, size), true, false)) {
             return false;
         }
         at += size + (at[size] == ';');

@@ -50,6 +50,16 @@ class AuditTest(ServersTest):
         self.assertEqual(len(found), 1, "%s: %s" % (pattern, found))
         return found[0]
 
+    def on_host(self, ident):
+        """What the simulated host remembers of a server; None: it is not there."""
+        with open(self.file("fake/*.log")) as file:
+            states = dict(line.rstrip("\n").split(" ", 1) for line in file)
+        return json.loads(states[ident]) if states.get(ident) else None
+
+    def put_on_host(self, ident, state):
+        with open(self.file("fake/*.log"), "a") as file:
+            file.write("%s %s\n" % (ident, json.dumps(state) if state else ""))
+
     def breaks(self, *statements):
         """Runs statements behind the cloud's back while nothing is being done."""
         self.cloud.until(lambda: self.cloud.sql("SELECT count(*) FROM rest_task") == [["0"]], what="no task")
@@ -152,15 +162,11 @@ class AuditTest(ServersTest):
         self.until_volume(volume, "available")
         self.compute("POST", "/servers/%s/os-volume_attachments" % server["id"], {"volumeAttachment": {"volumeId": volume}})
         self.until_volume(volume, "in-use")
-        path = self.file("fake/*/" + server["id"])
-        with open(path) as file:
-            state = json.load(file)
+        state = self.on_host(server["id"])
         state["disks"].remove(volume)
-        with open(path, "w") as file:
-            json.dump(state, file)
+        self.put_on_host(server["id"], state)
         self.mends("compute.host.attached")
-        with open(path) as file:
-            self.assertIn(volume, json.load(file)["disks"])
+        self.assertIn(volume, self.on_host(server["id"])["disks"])
         self.remove(server)
 
     def test_a_volume_without_its_row_goes(self):
@@ -191,35 +197,27 @@ class AuditTest(ServersTest):
 
     def test_servers_are_where_rows_say(self):
         server = self.active()
-        path = self.file("fake/*/" + server["id"])
-        stray = path[:-36] + str(uuid.uuid4())
-        shutil.copy(path, stray)
-        os.unlink(path)
+        stray = str(uuid.uuid4())
+        self.put_on_host(stray, self.on_host(server["id"]))
+        self.put_on_host(server["id"], None)
         self.mends("compute.host.servers")
-        self.assertTrue(os.path.exists(path))
-        self.assertFalse(os.path.exists(stray))
+        self.assertTrue(self.on_host(server["id"]))
+        self.assertIsNone(self.on_host(stray))
         self.remove(server)
 
     def test_devices_are_those_of_ports(self):
         server = self.active()
         port = self.port_of(server)["id"]
-        path = self.file("fake/*/" + server["id"])
 
         def change(ports):
-            with open(path) as file:
-                state = json.load(file)
-            state["ports"] = ports
-            with open(path, "w") as file:
-                json.dump(state, file)
+            self.put_on_host(server["id"], {**self.on_host(server["id"]), "ports": ports})
         stray = str(uuid.uuid4())
         change([port, stray])
         self.mends("compute.host.taps")
-        with open(path) as file:
-            self.assertEqual([port], json.load(file)["ports"])
+        self.assertEqual([port], self.on_host(server["id"])["ports"])
         change([])
         self.mends("compute.host.taps")
-        with open(path) as file:
-            self.assertEqual([port], json.load(file)["ports"])
+        self.assertEqual([port], self.on_host(server["id"])["ports"])
         self.remove(server)
 
     def test_what_is_on_the_bridge_are_ports_of_servers(self):

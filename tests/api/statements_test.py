@@ -24,6 +24,10 @@ class StatementsTest(CloudTest):
         status, _, answer = self.cloud.request(method, path, body, headers=VERSIONS)
         return status, self.statements() - before, answer
 
+    def least(self, path):
+        """What the list itself costs: now and then a request also has to read who calls."""
+        return min((self.cost("GET", path) for _ in range(3)), key=lambda got: got[1])
+
     def value(self, resource, field, n):
         """SQL of a made up value."""
         name, kind, rights = field["name"], field["type"], field["rights"]
@@ -44,8 +48,8 @@ class StatementsTest(CloudTest):
     def fill(self, resource, first, last):
         fields = [f for f in resource["fields"] if "VIRTUAL" not in f["rights"]]
         names = ", ".join('"%s"' % f["name"] for f in fields)
-        self.cloud.sql(*["INSERT INTO %s (%s) VALUES (%s)" % (resource["table"], names, ", ".join(
-            self.value(resource, f, n) for f in fields)) for n in range(first, last)])
+        self.cloud.sql("INSERT INTO %s (%s) VALUES %s" % (resource["table"], names, ", ".join(
+            "(%s)" % ", ".join(self.value(resource, f, n) for f in fields) for n in range(first, last))))
 
     def test_every_list_makes_the_same_number_of_statements_whatever_its_length(self):
         declared = json.loads(subprocess.run([PROGRAM, "print", "operations"], stdout=subprocess.PIPE, check=True).stdout)
@@ -61,14 +65,13 @@ class StatementsTest(CloudTest):
                     continue
                 try:
                     self.fill(resource, 0, 2)
-                    few = [self.cost("GET", p)[1:] for p in paths for _ in range(2)][1::2]
+                    few = [self.least(p)[1:] for p in paths]
                     self.fill(resource, 2, 50)
                 except Exception as error:      # a row of this kind cannot be made up
                     left.append("%s: %s" % (resource["name"], error))
                     continue
                 for path, (cost, short) in zip(paths, few):
-                    self.cost("GET", path)      # as before, the first may have to read who calls
-                    status, now, answer = self.cost("GET", path)
+                    status, now, answer = self.least(path)
                     if status != 200 or len(json.dumps(answer)) < len(json.dumps(short)) + 48 * 10:
                         left.append("%s: %s" % (path, status))
                         continue

@@ -124,7 +124,13 @@ class State:
                 path = os.path.join(folder, name)
                 shown = os.path.relpath(path, root)
                 try:
-                    if shown.startswith("fake/"):
+                    if re.fullmatch("fake/[^/]*\\.log", shown):
+                        with open(path, errors="replace") as file:
+                            states = dict(line.rstrip("\n").partition(" ")[::2] for line in file)
+                        for ident, text in states.items():
+                            if text:
+                                yield "file %s/%s %s" % (shown[:-len(".log")], ident, text)
+                    elif shown.startswith("fake/"):
                         with open(path, errors="replace") as file:
                             yield "file %s %s" % (shown, file.read().strip())
                     elif shown.split("/")[0] in ("images", "volumes-fake") and not self.cloud.real:
