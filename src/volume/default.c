@@ -46,3 +46,11 @@ bool volume_default_unset(struct call *call) {
     return project_there(call, project) &&
            call_exec(call, "DELETE FROM volume_default WHERE project_id = ?", SQL_ARGS(sql_text(project)));
 }
+
+const char *volume_project_type(struct call *call, const char *project_id) {
+    struct volume_default *row = NULL;
+
+    return project_id && row_first(call, &resource_volume_default, "project_id = ?", SQL_ARGS(sql_text(project_id)), &row) && row
+               ? row->volume_type_id
+               : volume_default_type();
+}
