@@ -173,6 +173,14 @@ bool image_schema_tasks(struct call *call) {
     return respond_list_schema(call, &resource_image_task);
 }
 
+bool image_schema_namespace(struct call *call) {
+    return respond_schema(call, &resource_image_namespace);
+}
+
+bool image_schema_namespaces(struct call *call) {
+    return respond_list_schema(call, &resource_image_namespace);
+}
+
 /* ---- info ---- */
 
 bool image_info_import(struct call *call) {

@@ -278,5 +278,6 @@ void page_glance(struct call *call, const struct resource *resource, const struc
     if (page->more) {
         json_put_text(out, "next", below_prefix(call, page_url(call, page->last, false)));
     }
-    json_put_text(out, "schema", arena_printf(call->arena, "/v2/schemas/%s", resource->plural));
+    json_put_text(out, "schema", arena_printf(call->arena, "/v2/schemas/%s%s%s", resource->family ? resource->family : "",
+                                              resource->family ? "/" : "", resource->plural));
 }

@@ -192,6 +192,7 @@ struct resource {
     const char *extra;          /* a JSON field that takes unknown members, which read as members of their own */
     const char *order;          /* default order of lists: "created_at, id"; null: by key */
     const char *filter_deleted; /* SQL that hides rows from everyone: "deleted = 0" */
+    const char *family;         /* "metadefs": what its schemas are named below, in a style that names them */
     const char *expires;        /* a TIME field: the row is forgotten a while after that time */
     const char *worked_on;      /* SQL: something works on the row beside tasks of its own id (see field.passing); $now */
     bool every_project;         /* rows belong to no project, or policy alone decides */

@@ -86,7 +86,8 @@ static bool respond(struct call *call, const struct volume_type *row) {
 bool volume_type_op_default(struct call *call) {
     struct volume_type *row;
 
-    return volume_type_find(call, volume_default_type(), call->caller.project_id, &row) && respond(call, row);
+    return volume_type_find(call, volume_project_type(call, call->caller.project_id), call->caller.project_id, &row) &&
+           respond(call, row);
 }
 
 bool volume_type_op_show(struct call *call) {
@@ -99,8 +100,9 @@ bool volume_type_op_show(struct call *call) {
 bool volume_type_op_delete(struct call *call) {
     struct volume_type *row = call->row;
 
-    if (!strcmp(row->name, volume_default_type())) {
-        return fail(call, 400, "The volume type %s is the default volume type and cannot be deleted.", row->name);
+    if (!strcmp(row->name, volume_default_type()) ||
+        call_count(call, "SELECT count(*) FROM volume_default WHERE volume_type_id = ?", SQL_ARGS(sql_text(row->id)))) {
+        return fail(call, 400, "The volume type %s is a default volume type and cannot be deleted.", row->name);
     }
     if (call_count(call, "SELECT count(*) FROM volume_volume WHERE volume_type_id = ?", SQL_ARGS(sql_text(row->id)))) {
         return fail(call, 400, "Target volume type is still in use.");

@@ -47,6 +47,10 @@ const char *volume_connection_info(struct call *call, const struct volume_volume
 bool volume_type_find(struct call *call, const char *name, const char *project_id, struct volume_type **ret_type);
 const char *volume_default_type(void);
 
+/* What a volume of the project that names no type gets: the project's default by id, or the cloud's by name. After an error
+ * of the database (call->error) the cloud's. */
+const char *volume_project_type(struct call *call, const char *project_id);
+
 /* The host with room for so many GiB of that type in a zone (null: any), "HOST@BACKEND#POOL"; null when there is none. */
 const char *volume_place(struct call *call, const struct volume_type *type, const char *zone, int64_t size);
 bool volume_host_up(struct call *call, const char *host, const struct json *facts);

@@ -344,7 +344,7 @@ static bool check_source(struct call *call, struct volume_request *request, stru
 static bool find_type(struct call *call, const struct volume_request *request, struct source *source) {
     const char *inherited = source->snapshot ? source->snapshot->volume_type_id
                             : source->volume ? source->volume->volume_type_id : NULL;
-    const char *name = request->type ? request->type : inherited ? inherited : volume_default_type();
+    const char *name = request->type ? request->type : inherited ? inherited : volume_project_type(call, request->project_id);
 
     if (!volume_type_find(call, name, request->project_id, &source->type)) {
         return false;

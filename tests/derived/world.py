@@ -149,6 +149,7 @@ class World:
                     raise
                 self.drop_below(op, taken, who)     # its parent has one already: another parent
         made = answer.get(resource.singular, answer) if isinstance(answer, dict) else None
+        made = made if isinstance(made, dict) else answer       # a bare answer may have a field of that name
         key = resource.key()
         return str(made[key.json] if key and key.json in made else made["id"])
 
