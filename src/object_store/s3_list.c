@@ -241,10 +241,10 @@ static bool read_token(struct s3 *s3, const char **ret) {
     size_t size;
 
     *ret = NULL;
-    if (!token) {
+    if (!token || !*token) {
         return true;
     }
-    bytes = *token ? base64_decode(s3->arena, token, &size) : NULL;
+    bytes = base64_decode(s3->arena, token, &size);
     *ret = bytes ? http_decode(s3->arena, (const char *)bytes, size, false) : NULL;
     return *ret || (s3_error_because(s3, "InvalidArgument", "The continuation token provided is incorrect"), false);
 }
@@ -273,7 +273,7 @@ static bool list_v2(struct s3 *s3) {
     list.marker = token ? token : after;
     result = walk(&listing, &list, &entries, &more);
     begin(&listing, "ListBucketResult");
-    if (token) {
+    if (s3_argument(s3, "continuation-token")) {
         xml_member(listing.out, "ContinuationToken", s3_argument(s3, "continuation-token"));
     }
     if (more && listing.last) {
