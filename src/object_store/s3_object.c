@@ -423,8 +423,8 @@ static bool respond(struct s3 *s3, const char *account, struct store_found *foun
                       range.first + range.size - 1, pieces.size);
     }
     s3->http->response.status = status;
-    if (found->bytes && pieces.count == 1 && s3->http->method == HTTP_GET) {
-        buf_put(&s3->http->response.body, found->bytes + range.first, (size_t)range.size);
+    if (pieces.count == 1 && pieces.at->text && s3->http->method == HTTP_GET) {
+        buf_put(&s3->http->response.body, pieces.at->text + pieces.at->first + range.first, (size_t)range.size);
     } else {
         swift_send_pieces(s3_swift(s3, account, found), pieces.at, pieces.count, range.first, range.size);
     }

@@ -288,6 +288,15 @@ class Multipart(S3Test):
         self.cloud.until(lambda: not self.swift("GET", self.bucket + "+segments?format=json")[1], what="parts gone")
         self.assertTrue(self.get("flat") == whole)
 
+    def test_one_part(self):
+        for body in (b"small", os.urandom(200000), b""):
+            upload = self.begin("one")
+            self.complete(upload, [(1, self.s3.upload_part(**upload, PartNumber=1, Body=body)["ETag"])])
+            self.assertTrue(self.get("one") == body)
+            self.assertEqual(self.s3.head_object(Bucket=self.bucket, Key="one")["ContentLength"], len(body))
+            if body:
+                self.assertEqual(self.get("one", Range="bytes=1-3"), body[1:4])
+
     def test_overwriting_drops_parts(self):
         self.s3.upload_fileobj(io.BytesIO(os.urandom(6 * MEGABYTE)), self.bucket, "o",
                                Config=TransferConfig(multipart_threshold=5 * MEGABYTE, multipart_chunksize=5 * MEGABYTE))
