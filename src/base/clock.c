@@ -28,23 +28,59 @@ void clock_shift(int64_t offset) {
     shift += offset;
 }
 
-char *time_print(int64_t time, enum time_format format, char *text) {
-    static const char *const formats[] = {
-        [TIME_Z] = "%Y-%m-%dT%H:%M:%SZ",      [TIME_MICRO] = "%Y-%m-%dT%H:%M:%S", [TIME_MICRO_Z] = "%Y-%m-%dT%H:%M:%S",
-        [TIME_PLAIN] = "%Y-%m-%dT%H:%M:%S",   [TIME_SPACE] = "%Y-%m-%d %H:%M:%S",
-        [TIME_HTTP] = "%a, %d %b %Y %H:%M:%S GMT",
-    };
-    int64_t second = time / SECOND - (time % SECOND < 0);
-    time_t whole = (time_t)second;
-    struct tm tm;
-    size_t size;
-
-    gmtime_r(&whole, &tm);
-    size = strftime(text, TIME_TEXT_SIZE, formats[format], &tm);
-    if (format == TIME_MICRO || format == TIME_MICRO_Z) {
-        snprintf(text + size, TIME_TEXT_SIZE - size, ".%06d%s", (int)(time - second * SECOND),
-                 format == TIME_MICRO_Z ? "Z" : "");
+static char *put_digits(char *to, int value, int digits) {
+    for (int i = digits - 1; i >= 0; i--) {
+        to[i] = (char)('0' + value % 10);
+        value /= 10;
     }
+    return to + digits;
+}
+
+/* The day of lists is mostly the same one, so it is kept. */
+static void print_day(int64_t day, char text[10]) {
+    static _Thread_local int64_t kept_day = INT64_MIN;
+    static _Thread_local char kept[11];
+
+    if (day != kept_day) {
+        time_t second = (time_t)(day * 86400);
+        struct tm tm;
+
+        gmtime_r(&second, &tm);
+        put_digits(put_digits(put_digits(kept, tm.tm_year + 1900, 4) + 1, tm.tm_mon + 1, 2) + 1, tm.tm_mday, 2);
+        kept[4] = kept[7] = '-';
+        kept_day = day;
+    }
+    memcpy(text, kept, 10);
+}
+
+char *time_print(int64_t time, enum time_format format, char *text) {
+    int64_t second = time / SECOND - (time % SECOND < 0), day = second / 86400 - (second % 86400 < 0);
+    int rest = (int)(second - day * 86400);
+    char *at = text + 10;
+
+    if (format == TIME_HTTP || day < -719528 || day > 2932896) {     /* outside of the years 0 to 9999 */
+        time_t whole = (time_t)second;
+        struct tm tm;
+
+        gmtime_r(&whole, &tm);
+        strftime(text, TIME_TEXT_SIZE, format == TIME_HTTP ? "%a, %d %b %Y %H:%M:%S GMT" : "%Y-%m-%dT%H:%M:%S", &tm);
+        return text;
+    }
+    print_day(day, text);
+    *at++ = format == TIME_SPACE ? ' ' : 'T';
+    at = put_digits(at, rest / 3600, 2);
+    *at++ = ':';
+    at = put_digits(at, rest / 60 % 60, 2);
+    *at++ = ':';
+    at = put_digits(at, rest % 60, 2);
+    if (format == TIME_MICRO || format == TIME_MICRO_Z) {
+        *at++ = '.';
+        at = put_digits(at, (int)(time - second * SECOND), 6);
+    }
+    if (format == TIME_Z || format == TIME_MICRO_Z) {
+        *at++ = 'Z';
+    }
+    *at = 0;
     return text;
 }
 

@@ -50,20 +50,49 @@ static void put_escape(struct buf *buf, unsigned char c) {
     buf_put(buf, escape, escape[1] == 'u' ? 6 : 2);
 }
 
-static void put_quoted(struct buf *buf, const char *text, size_t size) {
-    size_t from = 0;
+#define EACH_BYTE(value) (0x0101010101010101ULL * (value))
 
-    buf_char(buf, '"');
-    for (size_t i = 0; i < size; i++) {
-        unsigned char c = (unsigned char)text[i];
+/* Not zero when one of the eight bytes is a control character, a quotation mark or a backslash. */
+static uint64_t to_escape(uint64_t word) {
+    uint64_t quote = word ^ EACH_BYTE('"'), slash = word ^ EACH_BYTE('\\');
 
-        if (c < 0x20 || c == '"' || c == '\\') {
-            buf_put(buf, text + from, i - from);
-            put_escape(buf, c);
-            from = i + 1;
+    return (((word - EACH_BYTE(0x20)) & ~word) | ((quote - EACH_BYTE(1)) & ~quote) | ((slash - EACH_BYTE(1)) & ~slash)) &
+           EACH_BYTE(0x80);
+}
+
+/* How many bytes from 'text' on stand for themselves. */
+static size_t plain_size(const char *text, size_t size) {
+    size_t at = 0;
+    uint64_t word;
+
+    while (size - at >= sizeof word) {
+        memcpy(&word, text + at, sizeof word);
+        if (to_escape(word)) {
+            break;
         }
+        at += sizeof word;
     }
-    buf_put(buf, text + from, size - from);
+    while (at < size && (unsigned char)text[at] >= 0x20 && text[at] != '"' && text[at] != '\\') {
+        at++;
+    }
+    return at;
+}
+
+static void put_quoted(struct buf *buf, const char *text, size_t size) {
+    size_t plain = plain_size(text, size);
+    char *to = buf_reserve(buf, plain + 2);
+
+    *to = '"';
+    memcpy(to + 1, text, plain);
+    buf->size += plain + 1;
+    while (plain < size) {
+        size_t more;
+
+        put_escape(buf, (unsigned char)text[plain++]);
+        more = plain_size(text + plain, size - plain);
+        buf_put(buf, text + plain, more);
+        plain += more;
+    }
     buf_char(buf, '"');
 }
 
@@ -71,6 +100,23 @@ void json_key(struct json_out *out, const char *key) {
     separate(out);
     put_quoted(out->buf, key, strlen(key));
     BUF_LITERAL(out->buf, ": ");
+    out->follows = false;
+}
+
+const char *json_key_make(struct arena *arena, const char *key) {
+    struct buf buf = {0};
+    const char *made;
+
+    put_quoted(&buf, key, strlen(key));
+    BUF_LITERAL(&buf, ": ");
+    made = arena_text_size(arena, buf.at, buf.size);
+    buf_release(&buf);
+    return made;
+}
+
+void json_key_made(struct json_out *out, const char *made) {
+    separate(out);
+    buf_text(out->buf, made);
     out->follows = false;
 }
 

@@ -24,7 +24,7 @@
 #define OVERLAP (60 * SECOND)       /* revocations are read again from so long before: clocks differ */
 
 const char *const token_method_names[] = {"password", "token", "application_credential", "ec2credential", "totp", "oauth1",
-                                          "external", NULL};
+                                          "external", "mapped", "openid", "saml2", NULL};
 
 void token_methods_write(struct json_out *out, unsigned methods) {
     json_list(out);
@@ -208,7 +208,8 @@ static struct cached *validate(struct call *call, const char *sealed) {
 
 static bool is_current(struct call *call, struct cached *cached) {
     arena_defer(call->http ? call->http->arena : call->arena, cached_unref, cached);
-    return cached->token.expires > clock_now() && !is_revoked(cached->token.audit_id) && !cached->token.secret;
+    return cached->token.expires > clock_now() && (!cached->token.until || cached->token.until > clock_now()) &&
+           !is_revoked(cached->token.audit_id) && !cached->token.secret;
 }
 
 /* The token validated, from memory or anew; null when it is not valid. Lives as long as the request. In a transaction. */
@@ -217,9 +218,10 @@ static const struct cached *find_valid(struct call *call, const char *sealed) {
 
     look_around(call);
     cached = cache_get(sealed, generation);
-    if (!cached) {
-        cached = validate(call, sealed);
+    if (cached && is_current(call, cached)) {
+        return cached;
     }
+    cached = validate(call, sealed);
     return cached && is_current(call, cached) ? cached : NULL;
 }
 

@@ -8,7 +8,7 @@
 enum token_scope { SCOPE_NONE, SCOPE_PROJECT, SCOPE_DOMAIN, SCOPE_SYSTEM };
 enum token_method {
     METHOD_PASSWORD = 1, METHOD_TOKEN = 2, METHOD_APPLICATION_CREDENTIAL = 4, METHOD_EC2 = 8, METHOD_TOTP = 16,
-    METHOD_OAUTH1 = 32, METHOD_EXTERNAL = 64,
+    METHOD_OAUTH1 = 32, METHOD_EXTERNAL = 64, METHOD_MAPPED = 128, METHOD_OPENID = 256, METHOD_SAML2 = 512,
 };
 /* A token that stands for less than its user: by a trust, an application credential, an OAuth access token. */
 enum token_delegation { DELEGATION_NONE, DELEGATION_TRUST, DELEGATION_APPLICATION_CREDENTIAL, DELEGATION_OAUTH1 };
@@ -23,7 +23,10 @@ struct token {
     unsigned methods;               /* enum token_method; up to 16 */
     int64_t issued, expires;        /* microseconds; shown as whole seconds */
     const char *audit_id, *parent_audit_id;     /* 22 characters of base64url; the parent may be null */
+    const char *idp_id, *protocol_id;   /* of who was brought by an identity provider; null else */
+    const char *group_ids;              /* JSON list: what it said the user is in, for as long as the token */
     /* Filled by caller_load: */
+    int64_t until;                              /* what it found is good until then; 0: as long as the token */
     const char *access_rules;                   /* what the token is good for: JSON; null: all */
     int64_t password_expires;                   /* of the user; 0: never */
     /* Of EC2 keys, which memory keeps as it keeps tokens: what their requests are signed with. Null in tokens. */

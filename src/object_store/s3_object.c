@@ -254,7 +254,7 @@ bool s3_put_done(struct s3 *s3) {
         return false;
     }
     s3_put_header(s3, "ETag", "\"%s\"", etag ? etag : change->upload->etag);
-    if (s3->found.container.versions != VERSIONS_OFF) {
+    if (change->made_version) {
         s3_put_header(s3, "x-amz-version-id", "%s", s3_version_text(s3->arena, change->made_version));
     }
     s3_drop_parts(change, s3->found.container.versions);

@@ -120,6 +120,7 @@ struct store_find {
     const char *account, *container, *name;     /* container or name null: not asked for */
     int64_t version;                            /* STORE_CURRENT, or one */
     enum { ACCOUNT_NOT, ACCOUNT_META, ACCOUNT_ALL } want_account;       /* its metadata; also its counts */
+    bool no_counts;                             /* the container's counters and times may be old */
     bool want_bytes;
     bool want_expired;                          /* finds objects that expired too */
 };
@@ -131,6 +132,7 @@ struct store_list {
     const char *account, *container;
     const char *prefix, *marker, *end_marker, *delimiter;       /* null: none */
     bool reverse;
+    bool names_only;                /* of objects nothing but names is wanted */
     bool versions;                  /* of objects: also those that are not current, newest first per name */
     int64_t marker_version;         /* with versions: after this one of the marker's name; 0: after all of them */
     int64_t limit;

@@ -274,6 +274,7 @@ static bool list(struct swift *sw) {
         return true;
     }
     read_path(&listing, &walk);
+    walk.names_only = listing.format == PLAIN;
     walk.versions = sw->depth == DEPTH_CONTAINER && swift_argument(sw, "versions") && sw->owner;
     walk.marker_version = version ? swift_version_of(version) : 0;
     begin(&listing);

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/conf.h"
 #include "base/control.h"
 #include "bus/bus.h"
@@ -126,19 +127,7 @@ static void bus_gone(void *user, const char *host) {
     host_changed(host, NULL, false);
 }
 
-static bool bus_result(void *user, const char *host, int64_t task, int attempt, bool ok, const char *error,
-                       const struct json *result) {
-    return tasks_result(task, attempt, ok, error, result);
-}
-
-static bool tell_report(struct call *call, void *user) {
-    const struct told *told = user;
-
-    return call->service->report(call, told->host, told->kind, told->id, told->doc);
-}
-
-/* "network.port" is for the service whose folder is "network"; "host.heartbeat" for all that listen. */
-static const struct service *service_of_kind(const char *kind) {
+const struct service *cloud_service_of_kind(const char *kind) {
     for (size_t i = 0; cloud.services[i]; i++) {
         const char *folder = service_folder(cloud.services[i]);
         size_t size = strlen(folder);
@@ -150,16 +139,19 @@ static const struct service *service_of_kind(const char *kind) {
     return NULL;
 }
 
-static void bus_report(void *user, const char *host, const char *kind, const char *id, const struct json *doc) {
-    const struct service *service = service_of_kind(kind);
-    struct told told = {.host = host, .kind = kind, .id = id, .doc = doc};
+/* A heartbeat is for all services that listen; it tells of the time after what was told before. */
+static void bus_told(void *user, const char *host, struct bus_told *told, size_t count) {
+    size_t done = 0;
 
-    if (!strcmp(kind, "host.heartbeat")) {
-        host_changed(host, doc, true);
-        tasks_host_has(host, json_get(doc, "tasks"));
-    } else if (service && service->report) {
-        cloud_transaction(service, DB_WRITE, NULL, tell_report, &told);
+    for (size_t i = 0; i < count; i++) {
+        if (told[i].kind && !strcmp(told[i].kind, "host.heartbeat")) {
+            tasks_told(host, told + done, i - done);
+            host_changed(host, told[i].doc, true);
+            tasks_host_has(host, json_get(told[i].doc, "tasks"));
+            done = i + 1;
+        }
     }
+    tasks_told(host, told + done, count - done);
 }
 
 static bool answer_ask(struct call *call, void *user) {
@@ -170,14 +162,18 @@ static bool answer_ask(struct call *call, void *user) {
 }
 
 static bool bus_ask(void *user, const char *host, const char *kind, const char *id, struct json_out *answer) {
-    const struct service *service = service_of_kind(kind);
+    const struct service *service = cloud_service_of_kind(kind);
     struct told told = {.host = host, .kind = kind, .id = id, .answer = answer};
 
     return service && service->ask && cloud_transaction(service, DB_READ, NULL, answer_ask, &told);
 }
 
 static const struct bus_handlers bus_handlers = {
-    .hello = bus_hello, .gone = bus_gone, .result = bus_result, .report = bus_report, .ask = bus_ask};
+    .hello = bus_hello, .gone = bus_gone, .told = bus_told, .ask = bus_ask};
+
+int64_t cloud_heard_since(void) {
+    return clock_now() - conf_int(cloud.conf, "bus", "away_seconds", 60) * SECOND;
+}
 
 bool cloud_ask_host(struct call *call, const char *host, const char *kind, const char *id, const char *doc,
                     int timeout_ms, const struct json **ret_result) {
@@ -304,10 +300,14 @@ static const char *bus_url(struct arena *arena) {
 
 enum { MAX_SERVERS = 8 };
 
-static void stop_servers(struct http_server *const *servers, size_t count) {
+/* False when requests still run after their time. */
+static bool stop_servers(struct http_server *const *servers, size_t count) {
+    bool stopped = true;
+
     for (size_t i = 0; i < count; i++) {
-        http_server_stop(servers[i], 10);
+        stopped = http_server_stop(servers[i], 10) && stopped;
     }
+    return stopped;
 }
 
 /* The ports of single services, then the one of all others. Returns how many; 0: one of them could not be had. */
@@ -352,7 +352,9 @@ bool cloud_serve(struct arena *arena, const char **ret_error) {
             pthread_cond_wait(&stop_asked, &stop_lock);
         }
         pthread_mutex_unlock(&stop_lock);
-        stop_servers(servers, count);
+        if (!stop_servers(servers, count)) {
+            _exit(1);       /* as if killed: nothing is lost by it, and what still runs must not lose what it uses */
+        }
     }
     control_forget(&cloud);
     tasks_stop(10);

@@ -38,6 +38,8 @@ void cloud_stop(void);
 
 const struct service *cloud_service(const char *type);  /* or its folder; null: not there, or switched off */
 
+/* "network.port" is for the service whose folder is "network"; null: for none. */
+const struct service *cloud_service_of_kind(const char *kind);
 /* Where a service with a port of its own listens; null: it has none, or is off there. */
 const char *cloud_listen(struct arena *arena, const struct service *service);
 /* The URL below which a service's endpoint lies. */
@@ -53,6 +55,10 @@ bool cloud_transaction(const struct service *service, enum db_mode mode, const c
 extern bool (*cloud_authenticate)(struct call *call, const char *token);
 /* The same without a transaction: only what is known from memory. */
 extern bool (*cloud_recall)(struct call *call, const char *token);
+
+/* Microseconds of the wall clock: a host whose agent was heard of since then is given work though it is not connected
+ * just now; its tasks wait for it. */
+int64_t cloud_heard_since(void);
 
 /* Asks an agent and waits (console log, VNC address). Never inside a transaction. Fails the call with 409 or 503. */
 bool cloud_ask_host(struct call *call, const char *host, const char *kind, const char *id, const char *doc,

@@ -518,7 +518,7 @@ static struct call *nested_call(struct call *call, const struct service *service
     http->body = (struct buf){0};
     *nested = (struct call){.arena = call->arena, .db = call->db, .http = http, .request_id = call->request_id,
                             .caller = call->caller, .body = body, .response = &http->response.body,
-                            .after_commit = call->after_commit, .events = call->events,
+                            .after_commit = call->after_commit, .events = call->events, .notes = call->notes,
                             .minor = service->versions.type ? service->versions.dflt : 0};
     nested->out.buf = nested->response;
     return nested;
@@ -559,6 +559,7 @@ bool call_service(struct call *call, const char *type, enum http_method method, 
     call->wake_tasks = call->wake_tasks || nested->wake_tasks;
     call->after_commit = nested->after_commit;
     call->events = nested->events;
+    call->notes = nested->notes;
     call->error_logged = ok ? call->error_logged : nested->error_logged;
     return ok || fail(call, nested->error ? nested->error : 500, "%s",
                       nested->error_message ? nested->error_message : "The database failed; the log has the cause.");

@@ -46,10 +46,10 @@ class Cloud:
 
     # ---- life ----
 
-    def start(self, timeout=60):
+    def start(self, timeout=60, port=None):
         self.data = tempfile.mkdtemp(prefix="haneul-test-")
         os.chmod(self.data, 0o755)
-        self.listen = "127.0.0.1:%d" % free_port()
+        self.listen = "127.0.0.1:%d" % (port or free_port())
         self.url = "http://" + self.listen
         self.s3 = "http://127.0.0.1:%d" % free_port()
         self._make_database()

@@ -115,7 +115,7 @@ TEST(a_sink_that_stops_is_answered_when_the_rest_was_thrown_away) {
 
     fixture_start(&fixture, NULL);
     check(strncmp(call(&fixture, "PUT", "/sink?stop=1", bytes, 4 << 20).body, "right ", 6) == 0);
-    check_text(call(&fixture, "PUT", "/sink?stop=1&worker=1", bytes, 4 << 20).body, "right 262144");
+    check_text(call(&fixture, "PUT", "/sink?stop=1&worker=1", bytes, 4 << 20).body, "right 131072");
     fixture_stop(&fixture);
     free(bytes);
 }
@@ -306,6 +306,31 @@ TEST(stopping_finishes_what_is_under_way) {
     pthread_join(thread, NULL);
     close(fd);
     check_int(fixture.done, 1);
+    arena_free(fixture.arena);
+}
+
+TEST(stopping_does_not_wait_for_what_has_not_begun) {
+    enum { CLIENTS = 200 };     /* 13 s of work */
+    struct fixture fixture;
+    int fd[CLIENTS];
+    int64_t began;
+
+    fixture_start(&fixture, NULL);
+    for (int i = 0; i < CLIENTS; i++) {
+        fd[i] = raw_connect(&fixture);
+        RAW_SEND(fd[i], "GET /x?worker=1&sleep=1 HTTP/1.1\r\nHost: a\r\n\r\n");
+    }
+    while (fixture.decided < CLIENTS) {
+        usleep(1000);
+    }
+    began = clock_monotonic();
+    check(http_server_stop(fixture.server, 1));
+    check(clock_monotonic() - began < 5 * SECOND);
+    check_int(fixture.done, CLIENTS);
+    check(fixture.answered < CLIENTS);
+    for (int i = 0; i < CLIENTS; i++) {
+        close(fd[i]);
+    }
     arena_free(fixture.arena);
 }
 
