@@ -201,6 +201,8 @@ static bool wants_object(const struct s3 *s3) {
 }
 
 static bool find_bucket(struct s3 *s3) {
+    const char *owner;
+
     if (s3->depth == S3_SERVICE) {
         return true;
     }
@@ -216,17 +218,22 @@ static bool find_bucket(struct s3 *s3) {
         return s3_error(s3, "InvalidBucketName", "BucketName", s3->bucket, NULL), false;
     }
     s3_find_rights(s3);
-    return true;
+    owner = s3_header(s3, "x-amz-expected-bucket-owner");
+    return !owner || s3->looked == STORE_NO_CONTAINER || !strcmp(owner, s3_project_of(s3->account)) ||
+           (s3_error(s3, "AccessDenied", NULL), false);
 }
 
 enum http_body s3_take(struct call *call) {
     struct s3 *s3 = s3_new(call);
     const struct operation *op;
 
-    if (!read_path(s3) || !choose(s3) || !read_version(s3) || !s3_authenticate(s3) || !find_bucket(s3)) {
+    if (!read_path(s3) || !choose(s3) || !read_version(s3)) {
         return refuse(s3);
     }
     op = call->operation;
+    if (op->method != HTTP_OPTIONS && (!s3_authenticate(s3) || !find_bucket(s3))) {
+        return refuse(s3);
+    }
     s3->change = (struct store_change){.arena = s3->arena, .account = s3->account, .container = s3->bucket, .name = s3->key,
                                        .version = s3->version, .policy = -1};
     s3->http->on_worker = op->flags & OP_BLOCKING;

@@ -173,7 +173,7 @@ static bool read_canned(struct s3 *s3, const char *name, const char *owner, cons
                  {"log-delivery-write", "READ_ACP", "group", "LogDelivery"},
                  {"bucket-owner-read", "READ", "id", NULL},
                  {"bucket-owner-full-control", "FULL_CONTROL", "id", NULL}};
-    const char *list = with(s3->arena, NULL, "FULL_CONTROL", "id", owner);
+    const char *list = NULL;
     bool found = false;
 
     *ret = NULL;
@@ -188,7 +188,7 @@ static bool read_canned(struct s3 *s3, const char *name, const char *owner, cons
             list = !strcmp(who, owner) ? list : with(s3->arena, list, known[i].permission, known[i].kind, who);
         }
     }
-    *ret = list;
+    *ret = with(s3->arena, list, "FULL_CONTROL", "id", owner);
     return found || (s3_error(s3, "InvalidArgument", "ArgumentName", "x-amz-acl", "ArgumentValue", name, NULL), false);
 }
 

@@ -16,6 +16,7 @@ static const struct error {
     const char *message;
 } errors[] = {
     {"AccessDenied", 403, "Access Denied"},
+    {"AccessForbidden", 403, "Access Forbidden"},
     {"AuthorizationHeaderMalformed", 400, "The authorization header that you provided is not valid."},
     {"AuthorizationQueryParametersError", 400, "The authorization query parameters that you provided are not valid."},
     {"BadDigest", 400, "The Content-MD5 or checksum value that you specified did not match what the server received."},

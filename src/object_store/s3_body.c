@@ -62,7 +62,7 @@ static bool add_bytes(struct s3_body *body, const char *bytes, size_t size) {
     struct s3 *s3 = body->s3;
 
     if (s3->upload->size + (int64_t)size > S3_MAX_SIZE || (body->wanted >= 0 && s3->upload->size + (int64_t)size > body->wanted)) {
-        return wrong(body, body->wanted >= 0 ? "IncompleteBody" : "EntityTooLarge");
+        return wrong(body, body->wanted >= 0 && body->wanted <= S3_MAX_SIZE ? "IncompleteBody" : "EntityTooLarge");
     }
     if (body->sha256) {
         digest_add(body->sha256, bytes, size);
@@ -330,8 +330,7 @@ static bool read_length(struct s3_body *body) {
     const char *decoded = s3_header(s3, "x-amz-decoded-content-length");
     int64_t length = s3->http->content_length;
 
-    if (length < 0 && (!body->chunked || !s3_header(s3, "Transfer-Encoding"))) {
-        /* A body of Transfer-Encoding chunked alone is one of unknown length, which S3 does not take. */
+    if (length < 0 && !s3_header(s3, "Transfer-Encoding")) {
         return s3_error(s3, "MissingContentLength", NULL), false;
     }
     if (body->chunked) {

@@ -158,6 +158,15 @@ bool s3_bucket_location_get(struct call *call) {
     return true;
 }
 
+/* A browser's question whether another site may: no bucket has rules for that, so it may not. */
+bool s3_options(struct call *call) {
+    struct s3 *s3 = s3_of(call);
+
+    return s3_header(s3, "Origin")
+               ? s3_error_because(s3, "AccessForbidden", "CORSResponse: CORS is not enabled for this bucket.")
+               : s3_error_because(s3, "BadRequest", "Insufficient information. Origin request header needed.");
+}
+
 /* ---- what is not configured here, in S3's own words for it ---- */
 
 static bool empty(struct call *call, const char *element) {

@@ -58,6 +58,7 @@ static bool read_range(struct s3 *s3, const char *text, int64_t size, struct s3_
 }
 
 static bool find_source(struct s3 *s3, struct store_find *find, struct s3_source *ret) {
+    const char *owner = s3_header(s3, "x-amz-source-expected-bucket-owner");
     enum store_result result;
 
     ret->account = find->account = s3_account_of(s3, find->container);
@@ -70,6 +71,9 @@ static bool find_source(struct s3 *s3, struct store_find *find, struct s3_source
     }
     if (result == STORE_FAILED) {
         return s3_failed(s3, result), false;
+    }
+    if (owner && strcmp(owner, s3_project_of(find->account)) != 0) {
+        return s3_error(s3, "AccessDenied", NULL), false;
     }
     if (result != STORE_OK) {
         /* Who may not list that bucket does not learn what is in it. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * POST ?delete: up to 1,000 objects at once, each with its own outcome. */
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -10,10 +11,22 @@
 
 enum { MAX_OBJECTS = 1000 };
 
+/* One object of the request. */
+struct one {
+    struct store_change change;
+    struct many *many;
+    const char *version;            /* as it was named; null: the current one */
+    const char *code, *message;     /* it failed before it was tried */
+};
+
 struct many {
     struct s3 *s3;
     struct buf *out;
     bool quiet;
+    struct one *all;
+    size_t count, left;             /* left: not done yet */
+    pthread_mutex_t lock;
+    pthread_cond_t over;
 };
 
 static void write_failure(struct many *many, const char *key, const char *version, const char *code, const char *message) {
@@ -47,31 +60,72 @@ static void write_success(struct many *many, const char *version, const struct s
     BUF_LITERAL(many->out, "</Deleted>");
 }
 
-static void delete_one(struct many *many, const char *key, const char *version) {
-    struct s3 *s3 = many->s3;
-    struct store_change change = {.arena = s3->arena, .account = s3->account, .container = s3->bucket, .name = key,
-                                  .version = STORE_CURRENT, .restore = true, .policy = -1};
-    enum store_result result;
+static void done(struct store_change *change) {
+    struct many *many = ((struct one *)change->user)->many;
 
-    if (version && strcmp(version, "null") != 0 && strspn(version, "0123456789.") != strlen(version)) {
-        write_failure(many, key, version, "NoSuchVersion", "The specified version does not exist.");
-        return;
+    pthread_mutex_lock(&many->lock);
+    if (!--many->left) {
+        pthread_cond_signal(&many->over);
     }
-    if (version) {
-        change.version = !strcmp(version, "null") ? 0 : swift_version_of(version);
-    }
-    result = store_delete_object(&change);
-    if (result != STORE_OK && result != STORE_MISSING) {
-        write_failure(many, key, version, "InternalError", "The object could not be deleted. Try again.");
-        return;
-    }
-    s3_drop_parts(&change, s3->found.container.versions);
-    write_success(many, version, &change);
+    pthread_mutex_unlock(&many->lock);
 }
 
-/* Every entry has a key, and there are not too many. */
-static bool is_whole(const struct xml_node *root) {
-    int count = 0;
+static void read_one(struct many *many, const struct xml_node *node, struct one *one) {
+    struct s3 *s3 = many->s3;
+    const char *key = xml_child_text(node, "Key"), *version = xml_child_text(node, "VersionId");
+
+    one->many = many;
+    one->version = version && *version ? version : NULL;
+    one->change = (struct store_change){.arena = s3->arena, .account = s3->account, .container = s3->bucket, .name = key,
+                                        .version = STORE_CURRENT, .restore = true, .policy = -1, .done = done, .user = one};
+    if (strlen(key) > S3_MAX_KEY) {
+        one->code = "KeyTooLongError";
+        one->message = "Your key is too long.";
+    } else if (one->version && strcmp(version, "null") != 0 && strspn(version, "0123456789.") != strlen(version)) {
+        one->code = "NoSuchVersion";
+        one->message = "The specified version does not exist.";
+    } else if (one->version) {
+        one->change.version = !strcmp(version, "null") ? 0 : swift_version_of(version);
+    }
+}
+
+/* All at once, so that they share a commit; waits for the last. The arena is each change's in turn: one shard has one
+ * writer, and nobody else uses it meanwhile. */
+static void delete_all(struct many *many) {
+    for (size_t i = 0; i < many->count; i++) {
+        many->left += !many->all[i].code;
+    }
+    if (!many->left) {
+        return;
+    }
+    for (size_t i = 0; i < many->count; i++) {
+        if (!many->all[i].code) {
+            store_delete_object(&many->all[i].change);
+        }
+    }
+    pthread_mutex_lock(&many->lock);
+    while (many->left) {
+        pthread_cond_wait(&many->over, &many->lock);
+    }
+    pthread_mutex_unlock(&many->lock);
+}
+
+static void write_one(struct many *many, struct one *one) {
+    enum store_result result = one->change.result;
+
+    if (one->code) {
+        write_failure(many, one->change.name, one->version, one->code, one->message);
+    } else if (result != STORE_OK && result != STORE_MISSING) {
+        write_failure(many, one->change.name, one->version, "InternalError", "The object could not be deleted. Try again.");
+    } else {
+        s3_drop_parts(&one->change, many->s3->found.container.versions);
+        write_success(many, one->version, &one->change);
+    }
+}
+
+/* Every entry has a key, and there are not too many: how many; 0: it is not so. */
+static size_t count_objects(const struct xml_node *root) {
+    size_t count = 0;
 
     for (const struct xml_node *child = root->first; child; child = child->next) {
         if (!strcmp(child->name, "Object")) {
@@ -79,42 +133,42 @@ static bool is_whole(const struct xml_node *root) {
 
             count++;
             if (!key || !*key) {
-                return false;
+                return 0;
             }
         } else if (strcmp(child->name, "Quiet") != 0) {
-            return false;
+            return 0;
         }
     }
-    return count && count <= MAX_OBJECTS;
+    return count <= MAX_OBJECTS ? count : 0;
 }
 
 bool s3_delete_many(struct call *call) {
     struct s3 *s3 = s3_of(call);
+    struct many many = {.s3 = s3, .lock = PTHREAD_MUTEX_INITIALIZER, .over = PTHREAD_COND_INITIALIZER};
     const struct xml_node *root;
     const char *quiet;
-    struct many many = {.s3 = s3};
+    size_t count = 0;
 
-    if (s3->looked == STORE_NO_CONTAINER) {
-        return s3_failed(s3, s3->looked);
-    }
-    if (!s3_check_body(s3, true) || !s3_allow_bucket(s3, S3_WRITE)) {
+    if (!s3_allow_bucket(s3, S3_WRITE) || !s3_check_body(s3, true)) {
         return true;
     }
     root = xml_parse(s3->arena, s3->http->body.at, s3->http->body.size);
-    if (!root || strcmp(root->name, "Delete") != 0 || !is_whole(root)) {
+    many.count = root && !strcmp(root->name, "Delete") ? count_objects(root) : 0;
+    if (!many.count) {
         return s3_error(s3, "MalformedXML", NULL);
     }
     quiet = xml_child_text(root, "Quiet");
     many.quiet = quiet && !strcasecmp(quiet, "true");
-    many.out = s3_xml(s3, "DeleteResult");
+    many.all = ARENA_ARRAY(s3->arena, struct one, many.count);
     for (const struct xml_node *child = root->first; child; child = child->next) {
-        const char *key = xml_child_text(child, "Key"), *version = xml_child_text(child, "VersionId");
-
-        if (key && strlen(key) > S3_MAX_KEY) {
-            write_failure(&many, key, version, "KeyTooLongError", "Your key is too long.");
-        } else if (key) {
-            delete_one(&many, key, version && *version ? version : NULL);
+        if (!strcmp(child->name, "Object")) {
+            read_one(&many, child, &many.all[count++]);
         }
+    }
+    delete_all(&many);
+    many.out = s3_xml(s3, "DeleteResult");
+    for (size_t i = 0; i < many.count; i++) {
+        write_one(&many, &many.all[i]);
     }
     BUF_LITERAL(many.out, "</DeleteResult>");
     return true;

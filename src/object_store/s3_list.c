@@ -9,42 +9,6 @@
 #include "object_store/swift_parts.h"
 #include "object_store/xml.h"
 
-/* ---- buckets ---- */
-
-static bool add_bucket(void *user, const struct store_container *container) {
-    struct s3 *s3 = user;
-    struct buf *out = &s3->http->response.body;
-
-    if (strchr(container->name, '+')) {
-        return true;            /* parts of a bucket's uploads */
-    }
-    BUF_LITERAL(out, "<Bucket>");
-    xml_member(out, "Name", container->name);
-    xml_member(out, "CreationDate", s3_time(s3->arena, container->created));
-    BUF_LITERAL(out, "</Bucket>");
-    return true;
-}
-
-bool s3_service_get(struct call *call) {
-    struct s3 *s3 = s3_of(call);
-    struct store_list list = {.account = s3->account, .limit = INT64_MAX, .on_container = add_bucket, .user = s3};
-    struct buf *out;
-
-    s3_find_rights(s3);
-    if (!(s3->rights & (SWIFT_OWNS | SWIFT_LISTS))) {
-        return s3_error(s3, "AccessDenied", NULL);
-    }
-    out = s3_xml(s3, "ListAllMyBucketsResult");
-    BUF_LITERAL(out, "<Owner>");
-    s3_write_person(s3, out, s3_project_of(s3->account));
-    BUF_LITERAL(out, "</Owner><Buckets>");
-    if (store_list(s3->arena, &list, NULL) != STORE_OK) {
-        return s3_failed(s3, STORE_FAILED);
-    }
-    BUF_LITERAL(out, "</Buckets></ListAllMyBucketsResult>");
-    return true;
-}
-
 /* ---- what listings of a bucket have in common ---- */
 
 struct listing {
@@ -54,6 +18,7 @@ struct listing {
     bool owner;                     /* write each object's */
     bool versions;
     int64_t count, most;
+    bool more;                      /* of buckets: the limit ended it */
     const char *last;               /* name of the last object or common prefix that was written */
     bool last_is_common;
     int64_t last_version;
@@ -207,6 +172,96 @@ static enum store_result walk(struct listing *listing, struct store_list *list, 
     return result;
 }
 
+/* A token is the name behind which to go on; clients shall not look into it. */
+static bool read_token(struct s3 *s3, const char **ret) {
+    const char *token = s3_argument(s3, "continuation-token");
+    const uint8_t *bytes;
+    size_t size;
+
+    *ret = NULL;
+    if (!token || !*token) {
+        return true;
+    }
+    bytes = base64_decode(s3->arena, token, &size);
+    *ret = bytes ? http_decode(s3->arena, (const char *)bytes, size, false) : NULL;
+    return *ret || (s3_error_because(s3, "InvalidArgument", "The continuation token provided is incorrect"), false);
+}
+
+static const char *make_token(struct s3 *s3, const char *name) {
+    struct buf text = {0};
+    const char *token;
+
+    http_encode(&text, name, "/");
+    token = base64_encode(s3->arena, text.at ? text.at : "", text.size);
+    buf_release(&text);
+    return token;
+}
+
+/* ---- buckets ---- */
+
+static bool add_bucket(void *user, const struct store_container *container) {
+    struct listing *listing = user;
+    struct s3 *s3 = listing->s3;
+
+    if (strchr(container->name, '+')) {
+        return true;            /* uploads and parts of a bucket */
+    }
+    if (listing->count == listing->most) {
+        listing->more = true;
+        return false;
+    }
+    listing->count++;
+    listing->last = arena_text(s3->arena, container->name);
+    BUF_LITERAL(listing->out, "<Bucket>");
+    xml_member(listing->out, "Name", container->name);
+    xml_member(listing->out, "CreationDate", s3_time(s3->arena, container->created));
+    BUF_LITERAL(listing->out, "</Bucket>");
+    return true;
+}
+
+/* ?max-buckets=; INT64_MAX without. False: answered. */
+static bool read_most(struct s3 *s3, int64_t *ret) {
+    const char *text = s3_argument(s3, "max-buckets");
+
+    *ret = text && strlen(text) < 6 && strspn(text, "0123456789") == strlen(text) ? strtoll(text, NULL, 10) : 0;
+    if (!text) {
+        *ret = INT64_MAX;
+    }
+    return (*ret && (!text || *ret <= 10000)) ||
+           (s3_error(s3, "InvalidArgument", "ArgumentName", "max-buckets", "ArgumentValue", text, NULL), false);
+}
+
+bool s3_service_get(struct call *call) {
+    struct s3 *s3 = s3_of(call);
+    struct listing listing = {.s3 = s3};
+    struct store_list list = {.account = s3->account, .prefix = s3_argument(s3, "prefix"), .limit = INT64_MAX,
+                              .on_container = add_bucket, .user = &listing};
+
+    s3_find_rights(s3);
+    if (!(s3->rights & (SWIFT_OWNS | SWIFT_LISTS))) {
+        return s3_error(s3, "AccessDenied", NULL);
+    }
+    if (!read_most(s3, &listing.most) || !read_token(s3, &list.marker)) {
+        return true;
+    }
+    listing.out = s3_xml(s3, "ListAllMyBucketsResult");
+    BUF_LITERAL(listing.out, "<Owner>");
+    s3_write_person(s3, listing.out, s3_project_of(s3->account));
+    BUF_LITERAL(listing.out, "</Owner><Buckets>");
+    if (store_list(s3->arena, &list, NULL) != STORE_OK) {
+        return s3_failed(s3, STORE_FAILED);
+    }
+    BUF_LITERAL(listing.out, "</Buckets>");
+    if (listing.more && listing.last) {
+        xml_member(listing.out, "ContinuationToken", make_token(s3, listing.last));
+    }
+    if (list.prefix) {
+        xml_member(listing.out, "Prefix", list.prefix);
+    }
+    BUF_LITERAL(listing.out, "</ListAllMyBucketsResult>");
+    return true;
+}
+
 /* ---- objects ---- */
 
 static bool list_v1(struct s3 *s3) {
@@ -234,31 +289,6 @@ static bool list_v1(struct s3 *s3) {
     return end(&listing, "ListBucketResult", result);
 }
 
-/* A token is the name behind which to go on; clients shall not look into it. */
-static bool read_token(struct s3 *s3, const char **ret) {
-    const char *token = s3_argument(s3, "continuation-token");
-    const uint8_t *bytes;
-    size_t size;
-
-    *ret = NULL;
-    if (!token) {
-        return true;
-    }
-    bytes = *token ? base64_decode(s3->arena, token, &size) : NULL;
-    *ret = bytes ? http_decode(s3->arena, (const char *)bytes, size, false) : NULL;
-    return *ret || (s3_error_because(s3, "InvalidArgument", "The continuation token provided is incorrect"), false);
-}
-
-static const char *make_token(struct s3 *s3, const char *name) {
-    struct buf text = {0};
-    const char *token;
-
-    http_encode(&text, name, "/");
-    token = base64_encode(s3->arena, text.at ? text.at : "", text.size);
-    buf_release(&text);
-    return token;
-}
-
 static bool list_v2(struct s3 *s3) {
     const char *token, *after = s3_argument(s3, "start-after"), *owner = s3_argument(s3, "fetch-owner");
     struct listing listing = {.s3 = s3, .owner = owner && !strcmp(owner, "true")};
@@ -273,7 +303,7 @@ static bool list_v2(struct s3 *s3) {
     list.marker = token ? token : after;
     result = walk(&listing, &list, &entries, &more);
     begin(&listing, "ListBucketResult");
-    if (token) {
+    if (s3_argument(s3, "continuation-token")) {
         xml_member(listing.out, "ContinuationToken", s3_argument(s3, "continuation-token"));
     }
     if (more && listing.last) {

@@ -100,11 +100,14 @@ static bool match_current(struct s3 *s3, const char *match) {
 
 bool s3_write_conditions(struct s3 *s3) {
     const char *match = s3_header(s3, "If-Match"), *none = s3_header(s3, "If-None-Match");
+    struct store_find find = {.account = s3->account, .container = s3->bucket, .name = s3->key, .version = STORE_CURRENT};
+    struct store_found found;
 
-    if (none && strcmp(none, "*") != 0) {
-        return s3_error(s3, "NotImplemented", "Header", "If-None-Match", NULL), false;
+    s3->change.if_absent = none && !strcmp(none, "*");
+    if (none && !s3->change.if_absent && store_find(s3->arena, &find, &found) == STORE_OK &&
+        tag_listed(none, s3_etag(s3->arena, &found.object))) {
+        return s3_error(s3, "PreconditionFailed", "Condition", "If-None-Match", NULL), false;
     }
-    s3->change.if_absent = none != NULL;
     return !match || match_current(s3, match);
 }
 
@@ -151,15 +154,20 @@ static bool read_meta(struct s3 *s3, struct store_meta *meta) {
 
 /* The coding of the transfer is none of the object's. */
 static const char *without_chunked(struct arena *arena, const char *coding) {
-    const char *rest = coding + 11;
+    const char *kept_codings = "", *at = coding;
 
-    if (strncasecmp(coding, "aws-chunked", 11) != 0) {
-        const char *comma = strrchr(coding, ',');
-
-        return comma && !strcasecmp(comma + 1 + strspn(comma + 1, " "), "aws-chunked")
-                   ? arena_text_size(arena, coding, (size_t)(comma - coding)) : coding;
+    if (!strcasestr(coding, "aws-chunked")) {
+        return coding;
     }
-    return rest + strspn(rest, ", ");
+    while (*at) {
+        size_t skip = strspn(at, ", "), size = strcspn(at + skip, ", ");
+
+        if (size && !(size == 11 && !strncasecmp(at + skip, "aws-chunked", 11))) {
+            kept_codings = arena_printf(arena, "%s%s%.*s", kept_codings, *kept_codings ? "," : "", (int)size, at + skip);
+        }
+        at += skip + size;
+    }
+    return kept_codings;
 }
 
 bool s3_read_object_headers(struct s3 *s3, struct store_object *object) {
@@ -246,7 +254,7 @@ bool s3_put_done(struct s3 *s3) {
         return false;
     }
     s3_put_header(s3, "ETag", "\"%s\"", etag ? etag : change->upload->etag);
-    if (s3->found.container.versions != VERSIONS_OFF) {
+    if (change->made_version) {
         s3_put_header(s3, "x-amz-version-id", "%s", s3_version_text(s3->arena, change->made_version));
     }
     s3_drop_parts(change, s3->found.container.versions);
@@ -415,8 +423,8 @@ static bool respond(struct s3 *s3, const char *account, struct store_found *foun
                       range.first + range.size - 1, pieces.size);
     }
     s3->http->response.status = status;
-    if (found->bytes && pieces.count == 1 && s3->http->method == HTTP_GET) {
-        buf_put(&s3->http->response.body, found->bytes + range.first, (size_t)range.size);
+    if (pieces.count == 1 && pieces.at->text && s3->http->method == HTTP_GET) {
+        buf_put(&s3->http->response.body, pieces.at->text + pieces.at->first + range.first, (size_t)range.size);
     } else {
         swift_send_pieces(s3_swift(s3, account, found), pieces.at, pieces.count, range.first, range.size);
     }

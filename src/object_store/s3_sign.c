@@ -140,8 +140,8 @@ static bool is_signed(const char *headers, const char *name, size_t size) {
     return false;
 }
 
-static bool same_day(const struct s3_signature *signature) {
-    return !strncmp(signature->date, signature->scope, 8);
+static bool same_day(const struct s3_signature *of) {
+    return !strncmp(of->date, of->scope, 8);
 }
 
 static bool read_4(struct http_request *http, const char *value, struct s3_signature *ret, struct s3_problem *ret_problem) {
@@ -193,8 +193,8 @@ static bool read_4_query(struct http_request *http, struct s3_signature *ret, st
                                  .headers = http_argument(http, "X-Amz-SignedHeaders"),
                                  .date = http_argument(http, "X-Amz-Date"),
                                  .payload = payload ? payload : "UNSIGNED-PAYLOAD"};
-    if (!credential || !algorithm || strcmp(algorithm, ALGORITHM) != 0 || !ret->signature || !ret->headers || !ret->date ||
-        !life) {
+    if (!credential || !algorithm || strcmp(algorithm, ALGORITHM) != 0 ||
+        !ret->signature || !ret->headers || !ret->date || !life) {
         return problem(ret_problem, code, "Query-string authentication version 4 requires the X-Amz-Algorithm, "
                                           "X-Amz-Credential, X-Amz-Signature, X-Amz-Date, X-Amz-SignedHeaders, and "
                                           "X-Amz-Expires parameters.");
@@ -424,8 +424,9 @@ const char *s3_signature_text(struct http_request *http, const struct s3_signatu
 const char *s3_unsigned_header(const struct http_request *http, const struct s3_signature *signature) {
     for (size_t i = 0; i < http->header_count; i++) {
         const char *name = http->headers[i].name;
+        bool covered = is_signed(signature->headers, name, strlen(name));
 
-        if (!strncasecmp(name, "x-amz-", 6) && !is_signed(signature->headers, name, strlen(name))) {
+        if (!covered && !strncasecmp(name, "x-amz-", 6)) {
             return name;
         }
     }

@@ -358,7 +358,7 @@ static void remove_upload(struct s3 *s3) {
 static bool respond_completed(struct s3 *s3, const char *etag, int64_t version) {
     struct buf *out, location = {0};
 
-    if (s3->found.container.versions != VERSIONS_OFF) {
+    if (version) {
         s3_put_header(s3, "x-amz-version-id", "%s", s3_version_text(s3->arena, version));
     }
     http_encode(&location, s3->key, "/");

@@ -47,23 +47,29 @@ static bool is_name_char(char c) {
            (unsigned char)c >= 0x80;
 }
 
-/* A name whole, in the arena; null when there is none. */
-static const char *read_name(struct reader *r) {
-    const char *from = r->at;
-
-    while (r->at < r->end && is_name_char(*r->at)) {
-        r->at++;
-    }
-    if (r->at == from || r->at - from > MAX_NAME || strchr("0123456789-.", *from)) {
-        return NULL;
-    }
-    return arena_text_size(r->arena, from, (size_t)(r->at - from));
-}
-
+/* What a name has behind the prefix of its namespace. */
 static const char *local(const char *name) {
     const char *colon = strchr(name, ':');
 
     return colon ? colon + 1 : name;
+}
+
+static bool begins_well(const char *name) {
+    return *name && !strchr("0123456789-.:", *name);
+}
+
+/* A name whole, in the arena; null when there is none, or it is not PREFIX:NAME or NAME. */
+static const char *read_name(struct reader *r) {
+    const char *from = r->at, *name;
+
+    while (r->at < r->end && is_name_char(*r->at)) {
+        r->at++;
+    }
+    if (r->at - from > MAX_NAME) {
+        return NULL;
+    }
+    name = arena_text_size(r->arena, from, (size_t)(r->at - from));
+    return begins_well(name) && begins_well(local(name)) && !strchr(local(name), ':') ? name : NULL;
 }
 
 static void put_utf8(struct buf *out, unsigned c) {
