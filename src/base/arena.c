@@ -123,14 +123,17 @@ char *arena_text(struct arena *arena, const char *text) {
 }
 
 char *arena_vprintf(struct arena *arena, const char *format, va_list args) {
+    char most[512], *text;
     va_list again;
-    char *text;
     int size;
 
     va_copy(again, args);
-    size = vsnprintf(NULL, 0, format, again);
+    size = vsnprintf(most, sizeof most, format, again);
     va_end(again);
     assert(size >= 0);
+    if ((size_t)size < sizeof most) {
+        return arena_text_size(arena, most, (size_t)size);
+    }
     text = take(arena, (size_t)size + 1);
     vsnprintf(text, (size_t)size + 1, format, args);
     return text;

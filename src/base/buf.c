@@ -9,52 +9,36 @@
 
 #include "base/crash.h"
 
-char *buf_reserve(struct buf *buf, size_t size) {
-    if (buf->capacity - buf->size < size + 1) {
-        size_t capacity = buf->capacity ? buf->capacity : 256;
+void buf_grow(struct buf *buf, size_t size) {
+    size_t capacity = buf->capacity ? buf->capacity : 256;
 
-        assert(size < (size_t)1 << 40);
-        while (capacity - buf->size < size + 1) {
-            capacity *= 2;
-        }
-        buf->at = allocation_fails() ? NULL : realloc(buf->at, capacity);
-        if (!buf->at) {
-            abort();
-        }
-        buf->capacity = capacity;
+    assert(size < (size_t)1 << 40);
+    while (capacity - buf->size <= size) {
+        capacity *= 2;
     }
-    return buf->at + buf->size;
-}
-
-void buf_put(struct buf *buf, const void *bytes, size_t size) {
-    char *to = buf_reserve(buf, size);
-
-    if (size) {
-        memcpy(to, bytes, size);
+    buf->at = allocation_fails() ? NULL : realloc(buf->at, capacity);
+    if (!buf->at) {
+        abort();
     }
-    to[size] = 0;
-    buf->size += size;
-}
-
-void buf_text(struct buf *buf, const char *text) {
-    buf_put(buf, text, strlen(text));
-}
-
-void buf_char(struct buf *buf, char c) {
-    buf_put(buf, &c, 1);
+    buf->capacity = capacity;
 }
 
 void buf_printf(struct buf *buf, const char *format, ...) {
     va_list args, again;
+    size_t room;
     int size;
 
+    buf_reserve(buf, 1);
+    room = buf->capacity - buf->size;
     va_start(args, format);
     va_copy(again, args);
-    size = vsnprintf(NULL, 0, format, again);
-    va_end(again);
+    size = vsnprintf(buf->at + buf->size, room, format, args);
     assert(size >= 0);
-    vsnprintf(buf_reserve(buf, (size_t)size), (size_t)size + 1, format, args);
+    if ((size_t)size >= room) {
+        vsnprintf(buf_reserve(buf, (size_t)size), (size_t)size + 1, format, again);
+    }
     buf->size += (size_t)size;
+    va_end(again);
     va_end(args);
 }
 

@@ -3,20 +3,44 @@
 #pragma once
 #include <stdarg.h>
 #include <stddef.h>
+#include <string.h>
 
 struct buf {
     char *at;
     size_t size, capacity;
 };
 
-void buf_put(struct buf *buf, const void *bytes, size_t size);
-void buf_text(struct buf *buf, const char *text);
-void buf_char(struct buf *buf, char c);
 void buf_printf(struct buf *buf, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void buf_int(struct buf *buf, long long value);
 
+/* Makes room for 'size' more bytes and the NUL. */
+void buf_grow(struct buf *buf, size_t size);
+
 /* Room for 'size' more bytes; returns where they go. The caller then adds what it wrote to buf->size. */
-char *buf_reserve(struct buf *buf, size_t size);
+static inline char *buf_reserve(struct buf *buf, size_t size) {
+    if (buf->capacity - buf->size <= size) {
+        buf_grow(buf, size);
+    }
+    return buf->at + buf->size;
+}
+
+static inline void buf_put(struct buf *buf, const void *bytes, size_t size) {
+    char *to = buf_reserve(buf, size);
+
+    if (size) {
+        memcpy(to, bytes, size);
+    }
+    to[size] = 0;
+    buf->size += size;
+}
+
+static inline void buf_text(struct buf *buf, const char *text) {
+    buf_put(buf, text, strlen(text));
+}
+
+static inline void buf_char(struct buf *buf, char c) {
+    buf_put(buf, &c, 1);
+}
 
 /* Frees the bytes and makes the buffer empty. */
 void buf_release(struct buf *buf);

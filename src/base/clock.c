@@ -3,7 +3,6 @@
 #include "base/clock.h"
 
 #include <stdatomic.h>
-#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -28,23 +27,38 @@ void clock_shift(int64_t offset) {
     shift += offset;
 }
 
+/* The last 'digits' digits of a number, then 'after'. Returns where the text goes on. */
+static char *put_part(char *at, int value, int digits, char after) {
+    for (int i = digits - 1; i >= 0; i--) {
+        at[i] = (char)('0' + value % 10);
+        value /= 10;
+    }
+    at[digits] = after;
+    return at + digits + 1;
+}
+
 char *time_print(int64_t time, enum time_format format, char *text) {
-    static const char *const formats[] = {
-        [TIME_Z] = "%Y-%m-%dT%H:%M:%SZ",      [TIME_MICRO] = "%Y-%m-%dT%H:%M:%S", [TIME_MICRO_Z] = "%Y-%m-%dT%H:%M:%S",
-        [TIME_PLAIN] = "%Y-%m-%dT%H:%M:%S",   [TIME_SPACE] = "%Y-%m-%d %H:%M:%S",
-        [TIME_HTTP] = "%a, %d %b %Y %H:%M:%S GMT",
-    };
     int64_t second = time / SECOND - (time % SECOND < 0);
+    bool micro = format == TIME_MICRO || format == TIME_MICRO_Z, zone = format == TIME_Z || format == TIME_MICRO_Z;
     time_t whole = (time_t)second;
+    char *at = text;
     struct tm tm;
-    size_t size;
 
     gmtime_r(&whole, &tm);
-    size = strftime(text, TIME_TEXT_SIZE, formats[format], &tm);
-    if (format == TIME_MICRO || format == TIME_MICRO_Z) {
-        snprintf(text + size, TIME_TEXT_SIZE - size, ".%06d%s", (int)(time - second * SECOND),
-                 format == TIME_MICRO_Z ? "Z" : "");
+    if (format == TIME_HTTP) {
+        strftime(text, TIME_TEXT_SIZE, "%a, %d %b %Y %H:%M:%S GMT", &tm);
+        return text;
     }
+    at = put_part(at, tm.tm_year + 1900, 4, '-');
+    at = put_part(at, tm.tm_mon + 1, 2, '-');
+    at = put_part(at, tm.tm_mday, 2, format == TIME_SPACE ? ' ' : 'T');
+    at = put_part(at, tm.tm_hour, 2, ':');
+    at = put_part(at, tm.tm_min, 2, ':');
+    at = put_part(at, tm.tm_sec, 2, micro ? '.' : zone ? 'Z' : 0);
+    if (micro) {
+        at = put_part(at, (int)(time - second * SECOND), 6, zone ? 'Z' : 0);
+    }
+    *at = 0;
     return text;
 }
 

@@ -59,6 +59,9 @@ void json_map_end(struct json_out *out);
 void json_list(struct json_out *out);
 void json_list_end(struct json_out *out);
 void json_key(struct json_out *out, const char *key);
+/* The same with a key made ready once by json_key_make. */
+const char *json_key_make(struct arena *arena, const char *key);
+void json_key_made(struct json_out *out, const char *made);
 void json_text(struct json_out *out, const char *text);                     /* null becomes null */
 void json_text_size(struct json_out *out, const char *text, size_t size);
 void json_int(struct json_out *out, int64_t value);

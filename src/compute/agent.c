@@ -100,6 +100,12 @@ static bool detach_interface(struct work *work) {
     return nic && driver->detach_nic(work, nic);
 }
 
+static bool tap(struct work *work) {
+    const struct server_nic *nic = work->doc ? server_nic_read(work) : NULL;
+
+    return work->doc && !nic ? false : driver->mend_nic(work, nic);
+}
+
 static bool resize(struct work *work) {
     const struct server *server = server_read(work);
 
@@ -180,6 +186,7 @@ static bool alone(struct work *work, bool (*effect)(struct work *)) {
     E(detach_volume, 300)                                                                                              \
     E(attach_interface, 300)                                                                                           \
     E(detach_interface, 300)                                                                                           \
+    E(tap, 300)                                                                                                        \
     E(resize, 1800)                                                                                                    \
     E(resize_confirm, 600)                                                                                             \
     E(resize_revert, 600)                                                                                              \

@@ -53,6 +53,7 @@
  *       rescue and unrescue are reboot_hard of a document with or without "rescue"
  *   compute.attach_volume, compute.detach_volume: "disk": a member of disks -> nothing
  *   compute.attach_interface, compute.detach_interface: "nic": a member of nics -> nothing
+ *   compute.tap: "nic": a member of nics, whose device is missing; no doc: the device that is the id goes -> nothing
  *   compute.resize: the document with the new flavor, "timeout" -> "power_state"
  *   compute.resize_confirm: the document -> nothing
  *   compute.resize_revert: the document with the old flavor -> "power_state"
@@ -62,7 +63,8 @@
  *   compute.vnc:                          -> "host", "port"
  *   compute.diagnostics:                  -> as the API's microversion 2.48
  *   compute.list: id is the host's name   -> "servers": [{"id", "name", "power_state", "lost": bool}], and "attached":
- *       ["SERVER/VOLUME"] of the volumes that servers have; "directories": [ids] of servers that have files here
+ *       ["SERVER/VOLUME"] of the volumes that servers have; "directories": [ids] of servers that have files here;
+ *       "taps": [names] of the devices that servers have here, or had
  * and unasked, by work_report: compute.power, id, {"power_state": n, "reason": text}. Reports also come while a task of
  * ours changes the state: the API ignores those of a server that has a task. */
 #pragma once

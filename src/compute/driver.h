@@ -56,6 +56,10 @@ struct compute_driver {
     bool (*attach_nic)(struct work *work, const struct server_nic *nic);
     bool (*detach_nic)(struct work *work, const struct server_nic *nic);
 
+    /* Gives an interface of the server a device again when it has none; null: removes the device work->id, which no server
+     * should have. */
+    bool (*mend_nic)(struct work *work, const struct server_nic *nic);
+
     /* Stops the server, keeps its local disks as they are for a revert, grows them to the new flavor and brings it to the
      * document's power. */
     bool (*resize)(struct work *work, const struct server *server, int timeout_ms);

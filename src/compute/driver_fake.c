@@ -483,32 +483,77 @@ static void put_attached(struct json_out *out, struct arena *arena, const char *
     }
 }
 
-/* A list 'key' of what 'put' writes of each server. */
-static void list_part(struct work *work, const char *key,
-                      void (*put)(struct json_out *out, struct arena *arena, const char *id, const struct fake *fake)) {
+static const char *fake_tap(struct arena *arena, const char *port) {
+    return arena_printf(arena, "tap%.11s", port);
+}
+
+static void put_taps(struct json_out *out, struct arena *arena, const char *id, const struct fake *fake) {
+    for (int i = 0; i < fake->ports.count; i++) {
+        json_text(out, fake_tap(arena, fake->ports.names[i]));
+    }
+}
+
+/* Calls 'visit' for each server of the host. */
+static void each(struct work *work, void (*visit)(struct work *one, struct fake *fake, void *user), void *user) {
     DIR *dir = opendir(fake_directory(work));
     struct dirent *entry;
 
-    json_key(&work->result, key);
-    json_list(&work->result);
     while (dir && (entry = readdir(dir))) {
         struct work one = *work;
         struct fake *fake;
 
         one.id = entry->d_name;
         if (entry->d_name[0] != '.' && !strchr(entry->d_name, '.') && (fake = fake_find(&one))) {
-            put(&work->result, work->arena, entry->d_name, fake);
+            visit(&one, fake, user);
         }
     }
-    json_list_end(&work->result);
     if (dir) {
         closedir(dir);
     }
 }
 
+/* Writes a part of the inventory: what of each server. */
+struct part {
+    void (*put)(struct json_out *out, struct arena *arena, const char *id, const struct fake *fake);
+    struct json_out *out;
+};
+
+static void put_part(struct work *one, struct fake *fake, void *user) {
+    const struct part *part = user;
+
+    part->put(part->out, one->arena, one->id, fake);
+}
+
+static void list_part(struct work *work, const char *key,
+                      void (*put)(struct json_out *out, struct arena *arena, const char *id, const struct fake *fake)) {
+    json_key(&work->result, key);
+    json_list(&work->result);
+    each(work, put_part, &(struct part){put, &work->result});
+    json_list_end(&work->result);
+}
+
+static void forget_tap(struct work *one, struct fake *fake, void *user) {
+    for (int i = 0; i < fake->ports.count; i++) {
+        if (!strcmp(fake_tap(one->arena, fake->ports.names[i]), user)) {
+            list_set(&fake->ports, fake->ports.names[i], false);
+            fake_put(one, fake);
+            return;
+        }
+    }
+}
+
+static bool fake_mend_nic(struct work *work, const struct server_nic *nic) {
+    if (nic) {
+        return fake_nic(work, nic, true);
+    }
+    each(work, forget_tap, (void *)(uintptr_t)work->id);
+    return true;
+}
+
 static bool fake_list(struct work *work) {
     list_part(work, "servers", put_server);
     list_part(work, "attached", put_attached);
+    list_part(work, "taps", put_taps);
     return true;
 }
 
@@ -523,6 +568,7 @@ const struct compute_driver compute_driver_fake = {
     .detach_disk = fake_detach_disk,
     .attach_nic = fake_attach_nic,
     .detach_nic = fake_detach_nic,
+    .mend_nic = fake_mend_nic,
     .resize = fake_resize,
     .resize_confirm = fake_resize_confirm,
     .resize_revert = fake_resize_revert,

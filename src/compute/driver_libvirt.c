@@ -318,6 +318,7 @@ const struct compute_driver compute_driver_libvirt = {
     .attach_disk = libvirt_attach_disk,
     .detach_disk = libvirt_detach_disk,
     .attach_nic = libvirt_attach_nic,
+    .mend_nic = libvirt_mend_nic,
     .detach_nic = libvirt_detach_nic,
     .resize = libvirt_resize,
     .resize_confirm = libvirt_resize_confirm,

@@ -45,6 +45,7 @@ bool libvirt_rebuild(struct work *work, const struct server *server);
 bool libvirt_attach_disk(struct work *work, const struct server_disk *disk);
 bool libvirt_detach_disk(struct work *work, const struct server_disk *disk);
 bool libvirt_attach_nic(struct work *work, const struct server_nic *nic);
+bool libvirt_mend_nic(struct work *work, const struct server_nic *nic);
 bool libvirt_detach_nic(struct work *work, const struct server_nic *nic);
 
 /* driver_libvirt_snapshot.c */

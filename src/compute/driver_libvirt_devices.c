@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Hot plug: volumes and interfaces, in the running domain and in its lasting definition. */
 #include <libvirt/virterror.h>
+#include <net/if.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -142,4 +143,21 @@ bool libvirt_detach_nic(struct work *work, const struct server_nic *nic) {
 
     return libvirt_find(work, &domain) && (!domain || device_detach(work, domain, &device))
            && tap_unplug(work, nic->port_id, nic->device);
+}
+
+/* A domain keeps a device that is gone until it is taken from it. */
+bool libvirt_mend_nic(struct work *work, const struct server_nic *nic) {
+    struct device device;
+    virDomainPtr domain;
+
+    if (!nic) {
+        return !tap_is_ours(work, work->id) || tap_unplug(work, NULL, work->id);
+    }
+    if (if_nametoindex(nic->device)) {
+        return tap_plug(work, nic);
+    }
+    device = nic_device(work, nic);
+    domain = libvirt_domain(work);
+    return domain && device_detach_live(work, domain, &device) && tap_plug(work, nic)
+           && device_attach(work, domain, &device);
 }

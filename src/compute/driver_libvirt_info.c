@@ -14,6 +14,7 @@
 #include "compute/console.h"
 #include "compute/disks.h"
 #include "compute/driver_libvirt.h"
+#include "compute/tap.h"
 #include "compute/xml.h"
 
 static const char *const compute_traits[] = {
@@ -406,5 +407,5 @@ bool libvirt_list(struct work *work) {
     json_list_end(&work->result);
     free(domains);
     directories_put(work);
-    return true;
+    return tap_list(work);
 }

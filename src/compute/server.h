@@ -168,7 +168,8 @@ const char *server_links(struct call *call, const char *id);
     T(attach_volume, 300, 2)                                                                                           \
     T(detach_volume, 300, 3)                                                                                           \
     T(attach_interface, 300, 2)                                                                                        \
-    T(detach_interface, 300, 3)
+    T(detach_interface, 300, 3)                                                                                        \
+    T(tap, 300, 2)
 
 #define T(NAME, SECONDS, TRIES)                                                                                        \
     bool NAME##_prepare(struct call *call, const struct task *task, struct json_out *out);                             \

@@ -10,7 +10,7 @@ static bool find_port(struct call *call, const char *server_id, const char *port
     size_t count;
 
     *ret_port = NULL;
-    if (!network_ports_of(call, &server_id, 1, &ports, &count)) {
+    if (!network_ports_of(call, &server_id, 1, false, &ports, &count)) {
         return false;
     }
     for (size_t i = 0; i < count && !*ret_port; i++) {
@@ -56,7 +56,7 @@ bool compute_interfaces_list(struct call *call) {
     struct network_port_info *ports;
     size_t count;
 
-    if (!network_ports_of(call, &server->id, 1, &ports, &count)) {
+    if (!network_ports_of(call, &server->id, 1, false, &ports, &count)) {
         return false;
     }
     json_map(&call->out);
@@ -211,6 +211,21 @@ bool attach_interface_failed(struct call *call, const struct task *task, const c
         return !call->error;
     }
     return network_port_drop(call, port_of_task(call, task)) && server_noted(call, server, cause);
+}
+
+/* ---- devices that are not as they should be ---- */
+
+/* The server's port whose device is missing; without one in the arguments the device goes that is the task's resource. */
+bool tap_prepare(struct call *call, const struct task *task, struct json_out *out) {
+    return !task->args || write_nic(call, task, out);
+}
+
+bool tap_done(struct call *call, const struct task *task, const struct json *result) {
+    return true;
+}
+
+bool tap_failed(struct call *call, const struct task *task, const char *cause) {
+    return true;
 }
 
 /* ---- detach ---- */

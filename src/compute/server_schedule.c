@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Which host a server goes to: those with room (placement's word), of these the ones that fit (up, enabled, zone, hints,
+ * Which host a server goes to: those with room (placement's word), of these the ones that fit (there, enabled, zone, hints,
  * server group), of these the one with most free memory. */
 #include <stdlib.h>
 #include <string.h>
@@ -7,6 +7,7 @@
 #include "base/map.h"
 #include "compute/server.h"
 #include "placement/placement.h"
+#include "rest/cloud.h"
 
 enum { MAX_CANDIDATES = 1000, MAX_WORDS = 64 };
 
@@ -69,15 +70,15 @@ static size_t amounts_of(const struct server_size *size, int64_t disk, struct pl
 
 static char *const YES = "yes";
 
-/* Zone by name of the hosts that are up, enabled and of the wanted zone. */
+/* Zone by name of the hosts that are up or were so a moment ago, enabled and of the wanted zone. */
 static struct map *hosts_that_serve(struct call *call, const struct schedule *schedule) {
     struct map *map = map_new();
     struct rows *rows = db_query(call->db,
-                                 "SELECT name, zone FROM compute_host WHERE (state = 'up' AND status = 'enabled' AND"
-                                 " forced_down = 0 OR CAST(? AS BIGINT) = 1) AND zone = coalesce(?, zone)"
-                                 " AND name = coalesce(?, name)",
-                                 SQL_ARGS(sql_int(schedule->forced), sql_text(schedule->forced ? NULL : schedule->zone),
-                                          sql_text(schedule->host)));
+                                 "SELECT name, zone FROM compute_host WHERE ((state = 'up' OR updated_at > ?) AND"
+                                 " status = 'enabled' AND forced_down = 0 OR CAST(? AS BIGINT) = 1)"
+                                 " AND zone = coalesce(?, zone) AND name = coalesce(?, name)",
+                                 SQL_ARGS(sql_int(cloud_heard_since()), sql_int(schedule->forced),
+                                          sql_text(schedule->forced ? NULL : schedule->zone), sql_text(schedule->host)));
 
     while (rows_next(rows)) {
         map_set(map, rows_text(rows, 0), arena_text(call->arena, rows_text(rows, 1)));
@@ -275,7 +276,8 @@ bool schedule_take(struct call *call, const struct schedule *schedule, struct sc
 
 enum { MAX_EXPLAINED = 20 };
 
-/* What stands against a host whose row is given (provider, name, zone, state, status, forced_down); null: nothing did. */
+/* What stands against a host whose row is given (provider, name, zone, whether it is there, status, forced_down); null:
+ * nothing did. */
 static const char *against(struct call *call, const struct schedule *schedule, const struct placement_need *need,
                            const struct group *group, struct rows *rows) {
     const char *host = rows_text(rows, 1), *zone = rows_text(rows, 2);
@@ -283,7 +285,7 @@ static const char *against(struct call *call, const struct schedule *schedule, c
     struct map *different = hosts_of_hint(call, json_get(schedule->hints, "different_host"));
     const char *why = schedule->host && strcmp(schedule->host, host) != 0                      ? "another host was asked for"
                       : schedule->zone && !schedule->forced && strcmp(schedule->zone, zone)    ? "it is in another zone"
-                      : !schedule->forced && strcmp(rows_text(rows, 3), "up") != 0             ? "it is down"
+                      : !schedule->forced && !rows_int(rows, 3)                                ? "it is down"
                       : !schedule->forced && strcmp(rows_text(rows, 4), "enabled") != 0        ? "it is disabled"
                       : !schedule->forced && rows_int(rows, 5)                                 ? "it is forced down"
                       : same && !map_get(same, host)        ? "it is not the host of the servers of the hint same_host"
@@ -309,7 +311,8 @@ static const char *explain(struct call *call, const struct schedule *schedule) {
     if (!group_read(call, schedule, &group)) {
         return NULL;
     }
-    rows = db_query(call->db, "SELECT id, name, zone, state, status, forced_down FROM compute_host ORDER BY name", SQL_NO_ARGS);
+    rows = db_query(call->db, "SELECT id, name, zone, CASE WHEN state = 'up' OR updated_at > ? THEN 1 ELSE 0 END, status,"
+                              " forced_down FROM compute_host ORDER BY name", SQL_ARGS(sql_int(cloud_heard_since())));
     while (rows_next(rows) && hosts++ < MAX_EXPLAINED) {
         const char *why = against(call, schedule, &need, &group, rows);
 

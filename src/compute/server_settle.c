@@ -140,3 +140,19 @@ bool compute_fix_attached(struct call *call, const char *host, const char *id, b
            (!disk || task_add_once(call, "compute.attach_volume", server, host,
                                    arena_printf(call->arena, "{\"disk\": \"%s\"}", disk->id)));
 }
+
+/* A device that is missing is made and given to its server anew, one that no row asks for is removed. */
+bool compute_fix_tap(struct call *call, const char *host, const char *id, bool missing) {
+    struct rows *rows = db_query(call->db, "SELECT id, device_id FROM network_port WHERE 'tap' || substr(id, 1, 11) = ?"
+                                           " AND binding_host_id = ? AND device_owner LIKE 'compute:%'",
+                                 SQL_ARGS(sql_text(id), sql_text(host)));
+    const char *args = NULL, *server = NULL;
+
+    if (rows_next(rows)) {
+        args = arena_printf(call->arena, "{\"port\": \"%s\"}", rows_text(rows, 0));
+        server = arena_text(call->arena, rows_text(rows, 1));
+    }
+    rows_end(rows);
+    return missing ? !server || task_add_once(call, "compute.tap", server, host, args)
+                   : server || task_add_once(call, "compute.tap", id, host, NULL);
+}

@@ -4,9 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <openssl/evp.h>
-
 #include "base/clock.h"
+#include "base/crypto.h"
 #include "compute/server.h"
 #include "http/http.h"
 #include "rest/service.h"
@@ -61,20 +60,13 @@ void compute_server_status(struct call *call, const struct field *field, const v
 
 /* The same for all servers of a project on a host, and telling neither: SHA-224 of both. */
 static const char *host_id_of(struct call *call, const struct compute_server *server) {
-    unsigned char hash[EVP_MAX_MD_SIZE];
-    char text[2 * EVP_MAX_MD_SIZE + 1] = "";
     const char *data;
-    unsigned size = 0;
 
     if (!server->host) {
         return "";
     }
     data = arena_printf(call->arena, "%s%s", server->project_id, server->host);
-    EVP_Digest(data, strlen(data), hash, &size, EVP_sha224(), NULL);
-    for (unsigned i = 0; i < size; i++) {
-        snprintf(text + 2 * i, 3, "%02x", hash[i]);
-    }
-    return arena_text(call->arena, text);
+    return digest_of(call->arena, "sha224", data, strlen(data));
 }
 
 static const char *bookmark_text(struct call *call, const char *base, const char *kind, const char *id) {
@@ -280,7 +272,7 @@ static bool add_ports(struct call *call, const struct batch *batch, bool extende
     struct network_port_info *ports;
     size_t count, run;
 
-    if (!network_ports_of(call, batch->ids, batch->count, &ports, &count)) {
+    if (!network_ports_of(call, batch->ids, batch->count, false, &ports, &count)) {
         return false;
     }
     for (size_t i = 0; i < count; i += run) {
@@ -477,7 +469,7 @@ static bool ports_shown(struct call *call, const char **ret_addresses) {
     struct network_port_info *ports;
     size_t count;
 
-    if (!network_ports_of(call, &server->id, 1, &ports, &count)) {
+    if (!network_ports_of(call, &server->id, 1, false, &ports, &count)) {
         return false;
     }
     *ret_addresses = addresses_of(call, ports, count, false);

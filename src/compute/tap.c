@@ -13,9 +13,13 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/json.h"
+#include "base/run.h"
 #include "bus/work.h"
 #include "compute/document.h"
 #include "compute/driver.h"
+
+enum { MAX_LIST = 64 * 1024 * 1024 };
 
 static struct ifreq request_for(const char *device) {
     struct ifreq request = {0};
@@ -73,11 +77,72 @@ static void tap_silence(struct arena *arena, const char *device) {
     }
 }
 
+/* ---- whose device it is: its alias (ip-link(8)) ---- */
+
+static const char *mark(struct work *work) {
+    return arena_printf(work->arena, "haneul %.200s", work->host->data);
+}
+
+static bool tap_mark(struct work *work, const char *device) {
+    struct run_result result;
+
+    return RUN(work->arena, &result, "ip", "link", "set", "dev", device, "alias", mark(work))
+           || work_fail(work, "server %s: cannot name tap %s: %s", work->id, device, result.errors);
+}
+
+/* What `ip` tells of the machine's tap devices; null when it cannot. */
+static const struct json *taps(struct work *work) {
+    struct run_result result;
+    const struct run run = {.argv = (const char *const[]){"ip", "-json", "link", "show", "type", "tun", NULL},
+                            .max_output = MAX_LIST};
+    const struct json *all = run_program(work->arena, &run, &result)
+                             ? json_parse(work->arena, result.output, result.output_size, NULL) : NULL;
+
+    if (!all) {
+        work_fail(work, "host %s: cannot list tap devices: %s", work->host->name, result.errors ? result.errors : "");
+    }
+    return all;
+}
+
+static bool is_ours(struct work *work, const struct json *link) {
+    const char *alias = json_get_text(link, "ifalias");
+
+    return json_get_text(link, "ifname") && alias && !strcmp(alias, mark(work));
+}
+
+bool tap_is_ours(struct work *work, const char *device) {
+    for (JSON_EACH(link, taps(work))) {
+        if (is_ours(work, link) && !strcmp(json_get_text(link, "ifname"), device)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool tap_list(struct work *work) {
+    const struct json *all = taps(work);
+
+    json_key(&work->result, "taps");
+    json_list(&work->result);
+    for (JSON_EACH(link, all)) {
+        if (is_ours(work, link)) {
+            json_text(&work->result, json_get_text(link, "ifname"));
+        }
+    }
+    json_list_end(&work->result);
+    return all;
+}
+
+/* ---- plugging ---- */
+
 bool tap_plug(struct work *work, const struct server_nic *nic) {
     if (!if_nametoindex(nic->device) && !tap_persist(nic->device, 1)) {
         return work_fail(work, "server %s: cannot make tap %s: %s", work->id, nic->device, strerror(errno));
     }
     tap_silence(work->arena, nic->device);
+    if (!tap_mark(work, nic->device)) {
+        return false;
+    }
     if (!tap_up(nic->device, (int)nic->mtu)) {
         return work_fail(work, "server %s: cannot bring tap %s up: %s", work->id, nic->device, strerror(errno));
     }

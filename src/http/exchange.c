@@ -187,7 +187,36 @@ void http_answered(struct http_request *request) {
     resume(request->server_private);
 }
 
+/* The server answers this one itself. */
+static void refuse(struct exchange *exchange, int status, const char *title, const char *message) {
+    response_error(&exchange->request, status, title, message);
+    exchange->refused = exchange->discarding = true;
+}
+
+/* The server ends and does not wait for what has not begun. */
+static void give_up(struct exchange *exchange) {
+    switch (exchange->task) {
+    case TASK_SINK:
+        exchange->pipe.size = 0;
+        exchange->discarding = true;
+        break;
+    case TASK_ANSWER:
+        refuse(exchange, 503, "Service Unavailable", "The service is being stopped.");
+        exchange->phase = PHASE_ANSWERED;
+        break;
+    case TASK_FILL:
+        exchange->pipe.size = exchange->pipe.taken = 0;
+        exchange->pipe.over = exchange->pipe.broken = true;
+        break;
+    }
+    resume(exchange);
+}
+
 void exchange_work(struct exchange *exchange) {
+    if (atomic_load(&exchange->server->aborted)) {
+        give_up(exchange);
+        return;
+    }
     switch (exchange->task) {
     case TASK_SINK:
         pipe_drain(exchange);
@@ -226,12 +255,6 @@ static enum MHD_Result answer_now(struct exchange *exchange) {
         answer(exchange);
     }
     return exchange->phase == PHASE_LATER ? rest(exchange) : go_on(response_send(exchange));
-}
-
-/* The server answers this one itself. */
-static void refuse(struct exchange *exchange, int status, const char *title, const char *message) {
-    response_error(&exchange->request, status, title, message);
-    exchange->refused = exchange->discarding = true;
 }
 
 static bool worth_discarding(const struct exchange *exchange) {

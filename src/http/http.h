@@ -153,9 +153,10 @@ struct http_server_options {
 struct http_server *http_server_start(struct arena *arena, const struct http_server_options *options,
                                       const char **ret_error);
 int http_server_port(const struct http_server *server);
-/* Stops accepting, finishes requests under way (up to 'seconds'), then ends. When an answer still runs some seconds
- * later, the server is left as it is, for the process to end. Null is fine. */
-void http_server_stop(struct http_server *server, int seconds);
+/* Stops accepting, finishes requests under way (up to 'seconds'; then those that have not begun get 503), and ends. False
+ * when an answer still runs some seconds later: the server and what its answers use must be left as they are, for the
+ * process to end. Null is fine. */
+bool http_server_stop(struct http_server *server, int seconds);
 
 struct http_statistics {                    /* bytes are those of bodies */
     uint64_t requests, connections, open_connections, bytes_in, bytes_out, busy_workers, queued;

@@ -260,12 +260,12 @@ static bool wait_down(atomic_int *count, atomic_int *floor, int64_t deadline) {
     return true;
 }
 
-void http_server_stop(struct http_server *server, int seconds) {
+bool http_server_stop(struct http_server *server, int seconds) {
     int64_t deadline = clock_monotonic() + seconds * SECOND;
     const int64_t grace = 5 * SECOND;
 
     if (!server) {
-        return;
+        return true;
     }
     atomic_store(&server->stopping, true);
     MHD_quiesce_daemon(server->daemon);
@@ -277,10 +277,11 @@ void http_server_stop(struct http_server *server, int seconds) {
     if (!wait_down(&server->upgraded_count, NULL, deadline) || !wait_down(&server->suspended, NULL, deadline)) {
         log_warn("%d answers and %d upgraded connections do not end", atomic_load(&server->suspended),
                  atomic_load(&server->upgraded_count));
-        return;
+        return false;
     }
     MHD_stop_daemon(server->daemon);
     server_free(server);
+    return true;
 }
 
 void http_server_statistics(const struct http_server *server, struct http_statistics *ret) {

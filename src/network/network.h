@@ -51,8 +51,9 @@ bool network_ports_bind(struct call *call, const char *device_id, const char *ho
 /* The port no longer belongs to the server: removed when compute made it, else free again. */
 bool network_port_drop(struct call *call, const char *port_id);
 
-/* The ports of some servers, by server and then creation. One statement (or a constant number) whatever the count. */
-bool network_ports_of(struct call *call, const char *const *device_ids, size_t device_count,
+/* The ports of some servers, by server and then creation; their 'subnets' on request only. A constant number of statements
+ * whatever the count. */
+bool network_ports_of(struct call *call, const char *const *device_ids, size_t device_count, bool subnets,
                       struct network_port_info **ret_ports, size_t *ret_count);
 
 /* The port with a fixed address on a network (a metadata request), or null in '*ret_port'. */

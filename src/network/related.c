@@ -15,8 +15,8 @@ struct index {
     const struct batch *batch;
     const struct field *field;
     struct map *first;              /* value -> number of the row + 1 */
-    size_t next[MAX_BATCH];         /* number + 1; 0 ends */
-    const char *values[MAX_BATCH];  /* without repetition */
+    size_t *next;                   /* number + 1; 0 ends */
+    const char **values;            /* without repetition */
     size_t value_count;
 };
 
@@ -30,6 +30,8 @@ static struct index *index_new(const struct batch *batch) {
     assert(batch->count <= MAX_BATCH);
     index->batch = batch;
     index->field = resource_field(batch->resource, batch->field);
+    index->next = ARENA_ARRAY(batch->call->arena, size_t, batch->count + 1);
+    index->values = ARENA_ARRAY(batch->call->arena, const char *, batch->count + 1);
     index->first = map_new();
     for (size_t i = 0; i < batch->count; i++) {
         const char *value = field_text(index->field, row_at(batch, i));

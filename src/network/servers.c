@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What compute asks of network: ports of servers. Errors are in compute's words. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "network/network.h"
@@ -275,7 +276,8 @@ static void fill_subnet(const struct batch *batch, void *row, struct rows *resul
     slot_of(row)->subnets = with_item(batch, slot_of(row)->subnets, result, write_subnet);
 }
 
-static bool make_infos(struct call *call, struct network_port *ports, size_t count, struct network_port_info **ret) {
+static bool make_infos(struct call *call, struct network_port *ports, size_t count, bool subnets,
+                       struct network_port_info **ret) {
     struct infos infos = {call, ports, ARENA_ARRAY(call->arena, struct network_port_info, count + 1), count};
 
     for (size_t i = 0; i < count; i++) {
@@ -292,15 +294,27 @@ static bool make_infos(struct call *call, struct network_port *ports, size_t cou
                 "SELECT p.port_id, g.name FROM network_port_group p JOIN network_security_group g ON g.id = p.group_id"
                 " WHERE p.port_id IN ($ids) ORDER BY g.name, g.id",
                 fill_group) &&
-           each(&infos, "id",
-                "SELECT a.port_id, s.id, s.cidr, s.gateway_ip, s.dns_nameservers, s.host_routes, s.enable_dhcp, "
-                "s.ip_version"
-                " FROM network_allocation a JOIN network_subnet s ON s.id = a.subnet_id WHERE a.port_id IN ($ids)"
-                " ORDER BY s.ip_version, s.created_at, s.id",
-                fill_subnet);
+           (!subnets ||
+            each(&infos, "id",
+                 "SELECT a.port_id, s.id, s.cidr, s.gateway_ip, s.dns_nameservers, s.host_routes, s.enable_dhcp, "
+                 "s.ip_version"
+                 " FROM network_allocation a JOIN network_subnet s ON s.id = a.subnet_id WHERE a.port_id IN ($ids)"
+                 " ORDER BY s.ip_version, s.created_at, s.id",
+                 fill_subnet));
 }
 
-bool network_ports_of(struct call *call, const char *const *device_ids, size_t device_count,
+/* By server and then creation: in C, since the database would copy whole rows to sort them. */
+static int by_device(const void *a, const void *b) {
+    const struct network_port *one = a, *other = b;
+    int order = strcmp(one->device_id, other->device_id);
+
+    if (!order) {
+        order = (one->created_at > other->created_at) - (one->created_at < other->created_at);
+    }
+    return order ? order : strcmp(one->id, other->id);
+}
+
+bool network_ports_of(struct call *call, const char *const *device_ids, size_t device_count, bool subnets,
                       struct network_port_info **ret_ports, size_t *ret_count) {
     struct value *args = ARENA_ARRAY(call->arena, struct value, device_count * 2 + 1);
     struct network_port *ports;
@@ -311,12 +325,16 @@ bool network_ports_of(struct call *call, const char *const *device_ids, size_t d
     if (!device_count) {
         return true;
     }
-    const char *where = arena_printf(call->arena, "device_id IN (%s) AND device_owner LIKE 'compute:%%'"
-                                     " ORDER BY device_id, created_at, id",
+    const char *where = arena_printf(call->arena, "device_id IN (%s) AND device_owner LIKE 'compute:%%'",
                                      related_marks(call, device_ids, device_count, args, &arg_count));
 
-    return rows_find(call, &resource_network_port, where, args, arg_count, &ports, ret_count) &&
-           make_infos(call, ports, *ret_count, ret_ports);
+    if (!rows_find(call, &resource_network_port, where, args, arg_count, &ports, ret_count)) {
+        return false;
+    }
+    if (*ret_count > 1) {
+        qsort(ports, *ret_count, sizeof *ports, by_device);
+    }
+    return make_infos(call, ports, *ret_count, subnets, ret_ports);
 }
 
 bool network_port_by_address(struct call *call, const char *network_id, const char *address,
@@ -329,7 +347,7 @@ bool network_port_by_address(struct call *call, const char *network_id, const ch
                    SQL_ARGS(sql_text(network_id), sql_text(address)), &port)) {
         return false;
     }
-    return !port || make_infos(call, port, 1, ret_port);
+    return !port || make_infos(call, port, 1, false, ret_port);
 }
 
 /* ---- security groups ---- */

@@ -30,6 +30,12 @@ bool rest_fix_task(struct call *call, const char *id) {
     return call_exec(call, "DELETE FROM rest_task WHERE id = ?", SQL_ARGS(sql_int(strtoll(id, NULL, 10))));
 }
 
+bool rest_fix_owner(struct call *call, const char *id) {
+    call->wake_tasks = true;
+    return call_exec(call, "UPDATE rest_task SET running = 0, not_before = 0 WHERE id = ?",
+                     SQL_ARGS(sql_int(strtoll(id, NULL, 10))));
+}
+
 /* Ended as the dispatcher would: the fault is recorded on the resource. */
 static void end_late(void *id) {
     tasks_result(*(const int64_t *)id, 0, false, "its time was over", NULL);

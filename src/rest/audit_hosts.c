@@ -113,7 +113,7 @@ static void look_part(struct call *call, struct audit *audit, const struct audit
     const struct json *items = json_get(inventory->list, part->part);
     struct map *wanted, *exists;
 
-    if (!items) {
+    if (!items || (part->with && !cloud_service(part->with))) {
         return;
     }
     wanted = wanted_of(call, part, inventory->host);

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/conf.h"
 #include "base/control.h"
 #include "bus/bus.h"
@@ -157,6 +158,10 @@ static bool bus_ask(void *user, const char *host, const char *kind, const char *
 static const struct bus_handlers bus_handlers = {
     .hello = bus_hello, .gone = bus_gone, .result = bus_result, .report = bus_report, .ask = bus_ask};
 
+int64_t cloud_heard_since(void) {
+    return clock_now() - conf_int(cloud.conf, "bus", "away_seconds", 60) * SECOND;
+}
+
 bool cloud_ask_host(struct call *call, const char *host, const char *kind, const char *id, const char *doc,
                     int timeout_ms, const struct json **ret_result) {
     const char *error = NULL;
@@ -294,7 +299,9 @@ bool cloud_serve(struct arena *arena, const char **ret_error) {
             pthread_cond_wait(&stop_asked, &stop_lock);
         }
         pthread_mutex_unlock(&stop_lock);
-        http_server_stop(server, 10);
+        if (!http_server_stop(server, 10)) {
+            _exit(1);       /* as if killed: nothing is lost by it, and what still runs must not lose what it uses */
+        }
     }
     control_forget(&cloud);
     tasks_stop(10);

@@ -49,6 +49,10 @@ extern bool (*cloud_authenticate)(struct call *call, const char *token);
 /* The same without a transaction: only what is known from memory. */
 extern bool (*cloud_recall)(struct call *call, const char *token);
 
+/* Microseconds of the wall clock: a host whose agent was heard of since then is given work though it is not connected
+ * just now; its tasks wait for it. */
+int64_t cloud_heard_since(void);
+
 /* Asks an agent and waits (console log, VNC address). Never inside a transaction. Fails the call with 409 or 503. */
 bool cloud_ask_host(struct call *call, const char *host, const char *kind, const char *id, const char *doc,
                     int timeout_ms, const struct json **ret_result);

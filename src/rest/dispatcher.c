@@ -13,12 +13,12 @@
 #include "base/arena_top.h"
 #include "base/clock.h"
 #include "base/crash.h"
-#include "base/id.h"
 #include "bus/bus.h"
 #include "rest/cloud.h"
 #include "rest/dispatch.h"
 #include "rest/history.h"
 #include "rest/kinds.h"
+#include "rest/process.h"
 #include "rest/service.h"
 #include "rest/settle.h"
 #include "rest/tasks.h"
@@ -52,7 +52,6 @@ static struct {
     pthread_t thread, workers[WORKERS];
     struct job *first, **last;
     struct job *in_hand;        /* those that wait and those that run */
-    char owner[40];
 } state = {.lock = PTHREAD_MUTEX_INITIALIZER, .last = &state.first};
 
 const struct task_kind *task_kind_find(const char *name, const struct service **ret_service) {
@@ -67,10 +66,6 @@ const struct task_kind *task_kind_find(const char *name, const struct service **
         }
     }
     return NULL;
-}
-
-const char *tasks_owner(void) {
-    return state.owner;
 }
 
 void tasks_wake(void) {
@@ -254,7 +249,7 @@ static bool claim_one(struct call *call, struct claims *claims, struct rest_task
         *claim = (struct claim){0};
     }
     row->running = true;
-    row->owner = state.owner;
+    row->owner = process_id();
     row->not_before = clock_now();      /* from now on: when it was sent */
     row->attempts++;
     claim->task = task_of(row);
@@ -457,7 +452,7 @@ static bool find_lost(struct call *call, void *user) {
         lost->host ? db_query(call->db, "SELECT id FROM rest_task WHERE running = 1 AND host = ? AND not_before < ?",
                               SQL_ARGS(sql_text(lost->host), sql_int(before)))
                    : db_query(call->db, "SELECT id FROM rest_task WHERE running = 1 AND host IS NULL AND owner = ?"
-                                        " AND not_before < ?", SQL_ARGS(sql_text(state.owner), sql_int(before)));
+                                        " AND not_before < ?", SQL_ARGS(sql_text(process_id()), sql_int(before)));
 
     lost->count = 0;
     while (rows_next(rows)) {
@@ -516,6 +511,7 @@ static void periodics(void) {
         look = now + LOST_SECONDS * SECOND;
         tasks_host_has(NULL, NULL);
     }
+    process_round();
     settle_round();
     for (size_t i = 0; cloud.services[i] && i < 64; i++) {
         if (cloud.services[i]->periodic && now >= next[i]) {
@@ -552,9 +548,9 @@ static void *dispatcher_main(void *unused) {
 
 /* ---- life ---- */
 
-static bool requeue_all(struct call *call, void *user) {
+static bool find_newest(struct call *call, void *user) {
     task_ids_begin(call_count(call, "SELECT coalesce(max(id), 0) FROM rest_task", SQL_NO_ARGS));
-    return call_exec(call, "UPDATE rest_task SET running = 0 WHERE running = 1", SQL_NO_ARGS);
+    return true;
 }
 
 static bool requeue_host(struct call *call, void *user) {
@@ -570,14 +566,11 @@ void tasks_host_up(const char *host) {
 }
 
 void tasks_start(void) {
-    struct arena *arena = arena_new(0);
-
     pthread_cond_init(&state.work, NULL);
     pthread_cond_init(&state.jobs, NULL);
     state.stopping = false;
-    strcpy(state.owner, id_uuid(arena));
-    arena_free(arena);
-    cloud_transaction(cloud.services[0], DB_WRITE, NULL, requeue_all, NULL);
+    cloud_transaction(cloud.services[0], DB_READ, NULL, find_newest, NULL);
+    process_begin();
     pthread_create(&state.thread, NULL, dispatcher_main, NULL);
     for (int i = 0; i < WORKERS; i++) {
         pthread_create(&state.workers[i], NULL, worker_main, NULL);
@@ -594,4 +587,5 @@ void tasks_stop(int seconds) {
     for (int i = 0; i < WORKERS; i++) {
         pthread_join(state.workers[i], NULL);
     }
+    process_end();
 }

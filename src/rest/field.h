@@ -156,6 +156,7 @@ struct on_host {
     const char *wanted;         /* SQL with one '?', the host: ids, and 1 where the host must have it, 0 where it may */
     const char *remove;         /* kind of task that takes away what no row asks for */
     bool (*fix)(struct call *call, const char *host, const char *id, bool missing);     /* instead of .remove */
+    const char *with;           /* a service whose tables .wanted reads too: without it the part is not looked at */
 };
 
 /* What the engine computes once at start. */
@@ -166,6 +167,7 @@ struct resource_runtime {
     size_t operation_count;
     size_t *columns;            /* fields that have a column */
     size_t column_count;
+    const char **keys;          /* of each field, as json_key_made writes it */
     const struct field *key, *project;
     const char *select, *insert, *update, *remove;      /* SQL of the common statements */
     const struct service *service;

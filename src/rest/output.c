@@ -149,7 +149,7 @@ void row_write(struct call *call, const struct resource *resource, const void *r
         if (!bit_get(shown->fields, i) || ((field->rights & OMIT_NULL) && is_null(field, slot))) {
             continue;
         }
-        json_key(out, field_json_name(field));
+        json_key_made(out, run->keys[i]);
         if (field->write) {
             field->write(call, field, row, out);
         } else {

@@ -82,9 +82,11 @@ void resource_prepare(const struct resource *resource, const struct service *ser
     run->operations = resource->operations_of(&run->operation_count);
     assert(run->field_count <= MAX_FIELDS);
     run->columns = ARENA_ARRAY(arena, size_t, run->field_count + 1);
+    run->keys = ARENA_ARRAY(arena, const char *, run->field_count + 1);
     for (size_t i = 0; i < run->field_count; i++) {
         const struct field *field = &run->fields[i];
 
+        run->keys[i] = json_key_make(arena, field_json_name(field));
         if (has_column(field)) {
             run->columns[run->column_count++] = i;
         }

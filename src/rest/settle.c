@@ -15,6 +15,7 @@
 #include "rest/audit_private.h"
 #include "rest/cloud.h"
 #include "rest/history.h"
+#include "rest/process.h"
 #include "rest/service.h"
 #include "rest/tasks.h"
 #include "rest/types.h"
@@ -50,7 +51,7 @@ static bool find_late(struct call *call, void *user) {
     if (!rows_find(call, &resource_rest_task,
                    "running = 1 AND deadline < ? AND (host IS NOT NULL OR (deadline < ? AND owner <> ?)) LIMIT 100",
                    SQL_ARGS(sql_int(now - LATE_SECONDS * SECOND), sql_int(now - LATE_HERE_SECONDS * SECOND),
-                            sql_text(tasks_owner())),
+                            sql_text(process_id())),
                    &tasks, &late->count)) {
         return false;
     }

@@ -6,7 +6,7 @@
 
 struct json;
 
-/* Starts the dispatcher's thread and its workers; what was running when the last process ended waits again. */
+/* Starts the dispatcher's thread and its workers; what processes that are gone left running waits again. */
 void tasks_start(void);
 /* Stops them; running work ends first, up to 'seconds'. */
 void tasks_stop(int seconds);
@@ -14,9 +14,6 @@ void tasks_stop(int seconds);
 void task_ids_begin(int64_t newest);
 /* There is work. Cheap; any thread. */
 void tasks_wake(void);
-
-/* This process, as its running tasks name it. */
-const char *tasks_owner(void);
 
 /* The outcome of a task, from the bus; of the sending that 'attempt' counts (0: not told). True when it is recorded or of no interest. */
 bool tasks_result(int64_t id, int attempt, bool ok, const char *error, const struct json *result);

@@ -141,14 +141,16 @@ const char *volume_place(struct call *call, const struct volume_type *type, cons
     size_t count;
 
     if (!rows_find(call, &resource_volume_service,
-                   "binary_name = 'cinder-volume' AND status = 'enabled' AND connected = 1 AND frozen = 0 ORDER BY free_gb DESC, host",
+                   "binary_name = 'cinder-volume' AND status = 'enabled' AND frozen = 0 ORDER BY connected DESC, free_gb DESC, host",
                    SQL_NO_ARGS, &rows, &count)) {
         return NULL;
     }
     for (size_t i = 0; i < count; i++) {
         const char *place = place_of(call, &rows[i]);
 
-        if (is_up(&rows[i]) && (!zone || !strcmp(zone, rows[i].zone)) && backend_fits(call, type, &rows[i]) &&
+        bool there = is_up(&rows[i]) || rows[i].updated_at > cloud_heard_since();
+
+        if (there && (!zone || !strcmp(zone, rows[i].zone)) && backend_fits(call, type, &rows[i]) &&
             (double)(promised(call, place) + size) <= rows[i].total_gb * OVERSUBSCRIPTION) {
             return place;
         }

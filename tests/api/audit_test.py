@@ -4,6 +4,7 @@ import glob
 import json
 import os
 import shutil
+import time
 import uuid
 
 from servers_test import COMPUTE, ServersTest
@@ -104,7 +105,7 @@ class AuditTest(ServersTest):
         self.assertEqual(status, 0, text)
         self.assertIn("port-host", text)
         self.breaks("UPDATE network_port SET device_id = '%s' WHERE id = '%s'" % (uuid.uuid4(), port["id"]))
-        self.mends("port-server")
+        self.mends("port-server", "compute.host.taps")
         self.ask("GET", NETWORK + "/ports/" + port["id"], expect=404)
         self.remove(server)
 
@@ -199,6 +200,35 @@ class AuditTest(ServersTest):
         self.assertFalse(os.path.exists(stray))
         self.remove(server)
 
+    def test_devices_are_those_of_ports(self):
+        server = self.active()
+        port = self.port_of(server)["id"]
+        path = self.file("fake/*/" + server["id"])
+
+        def change(ports):
+            with open(path) as file:
+                state = json.load(file)
+            state["ports"] = ports
+            with open(path, "w") as file:
+                json.dump(state, file)
+        stray = str(uuid.uuid4())
+        change([port, stray])
+        self.mends("compute.host.taps")
+        with open(path) as file:
+            self.assertEqual([port], json.load(file)["ports"])
+        change([])
+        self.mends("compute.host.taps")
+        with open(path) as file:
+            self.assertEqual([port], json.load(file)["ports"])
+        self.remove(server)
+
+    def test_what_is_on_the_bridge_are_ports_of_servers(self):
+        server = self.active()
+        port = self.port_of(server)["id"]
+        self.breaks("UPDATE network_port SET binding_host_id = 'elsewhere' WHERE id = '%s'" % port)
+        self.mends("network.host.plugs", "port-host", "compute.host.taps")
+        self.remove(server)
+
     # ---- identity, and the engine's own rows ----
 
     def test_what_is_left_of_tokens_and_trusts_goes(self):
@@ -216,7 +246,11 @@ class AuditTest(ServersTest):
     def test_tasks_that_nobody_can_do_go(self):
         columns = "(id, kind, resource_id, running, attempts, not_before, deadline, created_at)"
         self.breaks("INSERT INTO rest_task %s VALUES (1, 'nobody.knows', 'x', 1, 1, 0, 9000000000000000, 0)" % columns)
-        self.mends("task-kind")
+        self.mends("task-kind", "task-owner")
+        host, network = self.cloud.sql("SELECT name, (SELECT min(id) FROM network_network) FROM compute_host")[0]
+        self.breaks("INSERT INTO rest_task (host, %s VALUES ('%s', 1, 'network.network', '%s', 1, 1, %d, 9000000000000000, 0)"
+                    % (columns[1:], host, network, time.time() * 1000000))
+        self.mends("task-owner")
         self.breaks("INSERT INTO rest_quota (service, project_id, name, quota_limit) VALUES ('compute', 'x', 'unicorns', 1)")
         self.mends("quota-name")
 

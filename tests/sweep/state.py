@@ -10,7 +10,7 @@ import subprocess
 import time
 
 # Tables that tell a history, or count the beats of a heart.
-LOGS = {"rest_task", "rest_periodic", "rest_history", "compute_action", "image_task", "volume_message", "network_agent", "volume_service",
+LOGS = {"rest_task", "rest_periodic", "rest_process", "rest_history", "compute_action", "image_task", "volume_message", "network_agent", "volume_service",
         "compute_host", "identity_revocation", "sqlite_sequence", "compute_console_token"}
 # Columns that differ between two runs of the same: secrets, counters of changes, times of changes.
 COLUMNS = {"admin_pass", "password", "updated_at", "generation", "revision_number", "revision", "reservation_id", "salt",

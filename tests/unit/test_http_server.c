@@ -309,6 +309,31 @@ TEST(stopping_finishes_what_is_under_way) {
     arena_free(fixture.arena);
 }
 
+TEST(stopping_does_not_wait_for_what_has_not_begun) {
+    enum { CLIENTS = 200 };     /* 13 s of work */
+    struct fixture fixture;
+    int fd[CLIENTS];
+    int64_t began;
+
+    fixture_start(&fixture, NULL);
+    for (int i = 0; i < CLIENTS; i++) {
+        fd[i] = raw_connect(&fixture);
+        RAW_SEND(fd[i], "GET /x?worker=1&sleep=1 HTTP/1.1\r\nHost: a\r\n\r\n");
+    }
+    while (fixture.decided < CLIENTS) {
+        usleep(1000);
+    }
+    began = clock_monotonic();
+    check(http_server_stop(fixture.server, 1));
+    check(clock_monotonic() - began < 5 * SECOND);
+    check_int(fixture.done, CLIENTS);
+    check(fixture.answered < CLIENTS);
+    for (int i = 0; i < CLIENTS; i++) {
+        close(fd[i]);
+    }
+    arena_free(fixture.arena);
+}
+
 TEST(the_client_keeps_its_limits) {
     struct fixture fixture;
     struct http_reply reply;
