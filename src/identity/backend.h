@@ -84,5 +84,7 @@ bool backend_changed(struct call *call, const char *domain_id);
 
 /* Every ten minutes: has the users who work looked up again. In a write transaction. */
 bool backend_periodic(struct call *call);
+/* The task "identity.populate": brings all users and groups of a domain in. */
+bool backend_populate(struct call *call, const struct task *task, struct json_out *result);
 /* The task "identity.refresh": looks up again which users of a domain are still there, enabled, and in which groups. */
 bool backend_refresh(struct call *call, const struct task *task, struct json_out *result);

@@ -190,6 +190,23 @@ bool identity_gather(struct call *call) {
     return true;
 }
 
+static bool open_domain(struct call *call, void *pointer) {
+    struct target *target = pointer;
+
+    return directory_open(call, target->directory.domain_id, &target->directory);
+}
+
+bool backend_populate(struct call *call, const struct task *task, struct json_out *result) {
+    struct target target = {.directory = {.domain_id = task->resource_id}};
+    bool ok = call_transaction(call, DB_READ, open_domain, &target);
+
+    for (int kind = BACKEND_USER; ok && target.directory.backend->find && kind <= BACKEND_GROUP; kind++) {
+        target.kind = (enum backend_kind)kind;
+        ok = bring(call, &target);
+    }
+    return ok;
+}
+
 /* ---- who authenticates ---- */
 
 struct login {

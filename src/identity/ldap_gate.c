@@ -12,11 +12,13 @@
 #include "base/map.h"
 #include "rest/cloud.h"
 
-enum { REST_SECONDS = 5, WAIT_MS = 500, MOST_KEYS = 4096 };
+enum { REST_SECONDS = 5, MOST_KEYS = 4096 };
+#define PATIENCE (SECOND / 2)
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t left = PTHREAD_COND_INITIALIZER;
 static int inside;
+static int64_t moved;               /* when somebody came or went */
 static struct map *silent;          /* key to the second until which it is left alone */
 
 /* As http/server.c counts workers. */
@@ -31,19 +33,20 @@ static bool is_silent(const char *key) {
     return silent && (int64_t)(intptr_t)map_get(silent, key) > clock_monotonic() / SECOND;
 }
 
+/* Waits while somebody may still leave: not once all have been in for so long that they wait for silent servers. */
 bool ldap_gate_enter(const char *key) {
-    struct timespec until;
     bool ok;
 
-    clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_nsec += WAIT_MS * 1000000L;
-    until.tv_sec += until.tv_nsec / 1000000000L;
-    until.tv_nsec %= 1000000000L;
     pthread_mutex_lock(&lock);
-    while (inside >= most() && !is_silent(key) && pthread_cond_timedwait(&left, &lock, &until) == 0) {
+    while (inside >= most() && !is_silent(key) && clock_monotonic() < moved + PATIENCE) {
+        int64_t until = clock_now() + SECOND / 20;
+        struct timespec time = {.tv_sec = until / SECOND, .tv_nsec = until % SECOND * 1000};
+
+        pthread_cond_timedwait(&left, &lock, &time);
     }
     ok = inside < most() && !is_silent(key);
     inside += ok;
+    moved = ok ? clock_monotonic() : moved;
     pthread_mutex_unlock(&lock);
     return ok;
 }
@@ -51,6 +54,7 @@ bool ldap_gate_enter(const char *key) {
 void ldap_gate_leave(const char *key, bool dead) {
     pthread_mutex_lock(&lock);
     inside--;
+    moved = clock_monotonic();
     if (!silent || map_count(silent) >= MOST_KEYS) {
         map_free(silent, NULL);
         silent = map_new();

@@ -79,7 +79,9 @@ static bool periodic(struct call *call) {
     return identity_flush(call) && backend_periodic(call);
 }
 
-static const struct task_kind tasks[] = {{.name = "identity.refresh", .run = backend_refresh}, {0}};
+static const struct task_kind tasks[] = {{.name = "identity.refresh", .run = backend_refresh},
+                                         {.name = "identity.populate", .run = backend_populate},
+                                         {0}};
 
 const struct service identity = {
     .type = "identity",

@@ -2,10 +2,12 @@
 """Domains whose users and groups are in an LDAP directory."""
 import hashlib
 import json
+import subprocess
+import threading
 import time
 import unittest
 
-from cloud import CloudTest
+from cloud import PROGRAM
 from identity_test import V3, IdentityTest, name
 from ldap_server import GROUPS, PEOPLE, READER, SUFFIX, LdapServer, entry, person
 
@@ -294,7 +296,6 @@ class Dead(LdapTest):
         self.login(domain, "user0000", "secret-0000")
 
     def test_a_server_that_hangs_holds_nobody_else_up(self):
-        import threading
         server = LdapServer(1).start()
         self.addCleanup(server.stop)
         domain = self.domain(server)
@@ -320,8 +321,53 @@ class Dead(LdapTest):
         for thread in threads:
             thread.join(60)
         server.thaw()
-        self.assertEqual({status for status, _ in answers}, {503})
+        self.assertEqual({status for status, _ in answers}, {503}, answers)
         self.assertLess(max(took for _, took in answers), 15)
+
+
+class Mapping(LdapTest):
+    def manage(self, *words, expect=0):
+        done = subprocess.run([PROGRAM, "identity", "--data", self.cloud.data, *words], capture_output=True, text=True,
+                              timeout=60)
+        self.assertEqual(done.returncode, expect, done.stdout + done.stderr)
+        return done.stdout
+
+    def test_public_ids_are_made_forgotten_and_made_again(self):
+        domain = self.domain()
+        self.manage("mapping-populate", domain)
+        path = "/users/" + public_id(domain, "user", "user0001")
+        self.cloud.until(lambda: self.cloud.request("GET", V3 + path)[0] == 200, what="the users' arrival")
+        self.get("/groups/" + public_id(domain, "group", "staff"))
+        self.assertEqual(self.manage("mapping-purge", "domain", domain, "type", "user"), "3 forgotten\n")
+        self.get(path, 404)
+        self.get("/groups/" + public_id(domain, "group", "staff"))
+        self.listed("/users?domain_id=" + domain)
+        self.get(path)
+        self.assertEqual(self.manage("mapping-purge", "public-id", path[7:]), "1 forgotten\n")
+        self.manage("mapping-purge", expect=1)
+        self.manage("mapping-purge", "all", "type", "user", expect=1)
+        self.manage("mapping-purge", "colour", "red", expect=1)
+        self.manage("mapping-populate", "default", expect=1)
+
+
+class DefaultDomain(LdapTest):
+    """The directory of haneul.conf, as an existing cloud may have it: ids are not mapped, our own users stay."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.server = LdapServer(2).start()
+        cls.addClassCleanup(cls.server.stop)
+        cls.settings = ["identity.driver=ldap", "ldap.url=" + cls.server.url] + [
+            "ldap.%s=%s" % (option, value) for option, value in OPTIONS.items()]
+        super(LdapTest, cls).setUpClass()
+
+    def test_the_administrator_stays_and_users_keep_their_ids(self):
+        self.assertTrue(self.cloud.token())
+        self.assertTrue({"user0000", "user0001", "admin"} <= set(self.listed("/users?domain_id=default")))
+        self.assertEqual(self.get("/users/user0000")["user"]["email"], "user0000@example.com")
+        _, body = self.login("default", "user0001", "secret-0001")
+        self.assertEqual(body["token"]["user"]["id"], "user0001")
+        self.ask("POST", V3 + "/users", {"user": {"name": name("user")}}, 403)
 
 
 class Config(LdapTest):
