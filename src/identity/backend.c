@@ -53,22 +53,30 @@ bool directory_open(struct call *call, const char *domain_id, struct directory *
 
 /* ---- is there any? ---- */
 
-static _Atomic uint64_t looked = 0;
-static _Atomic bool elsewhere;
+/* Twice the generation that was looked at, and one when there are some. */
+static _Atomic uint64_t looked;
 
 /* Until somebody has looked again after a change, there may be. */
 bool backends_elsewhere(void) {
-    return looked != identity_generation() || elsewhere;
+    uint64_t known = looked;
+
+    return known >> 1 != identity_generation() || known & 1;
 }
 
-bool backends_look(struct call *call) {
-    uint64_t now = identity_generation();
+bool backends_look(struct call *call, uint64_t generation) {
     const char *driver = conf_text(cloud.conf, "identity", "driver", "sql");
+    uint64_t known = looked;
+    bool elsewhere;
 
+    if (known >> 1 == generation) {
+        return known & 1;
+    }
     elsewhere = strcmp(driver, "sql") != 0 ||
                 call_count(call, "SELECT count(*) FROM identity_domain_option WHERE family = 'identity' AND name = 'driver'"
                                  " AND value <> '\"sql\"'", SQL_NO_ARGS) > 0;
-    looked = now;
+    if (!call->error) {
+        looked = generation << 1 | elsewhere;
+    }
     return elsewhere;
 }
 

@@ -61,8 +61,9 @@ bool directory_open(struct call *call, const char *domain_id, struct directory *
 
 /* True when some domain may have its users elsewhere: from memory. */
 bool backends_elsewhere(void);
-/* The same, looked up; in a transaction. */
-bool backends_look(struct call *call);
+/* The same, looked up where memory does not know; in a transaction. 'generation' is identity_generation() as it was
+ * before the transaction. */
+bool backends_look(struct call *call, uint64_t generation);
 
 /* service.outside and service.gather of identity: what the path, the query or the body of a request is about. */
 bool identity_outside(const struct call *call);

@@ -22,6 +22,7 @@ struct target {
 };
 
 struct gathering {
+    uint64_t generation;
     struct target targets[MOST_TARGETS];
     size_t count;
 };
@@ -124,7 +125,7 @@ static bool collect(struct call *call, void *pointer) {
     const struct json *trust = json_get(call->body, "trust");
 
     g->count = 0;
-    if (!backends_look(call)) {
+    if (!backends_look(call, g->generation)) {
         return true;
     }
     if (is_assignment_list(call)) {
@@ -179,6 +180,7 @@ static bool bring(struct call *call, const struct target *target) {
 bool identity_gather(struct call *call) {
     struct gathering *g = ARENA_NEW(call->arena, struct gathering);
 
+    g->generation = identity_generation();
     if (!call_transaction(call, DB_READ, collect, g)) {
         return false;
     }
@@ -210,6 +212,7 @@ bool backend_populate(struct call *call, const struct task *task, struct json_ou
 /* ---- who authenticates ---- */
 
 struct login {
+    uint64_t generation;
     const struct auth_user *given;
     struct directory directory;
     struct identity_user *user;
@@ -220,16 +223,22 @@ struct login {
 static bool find_login(struct call *call, void *pointer) {
     struct login *login = pointer;
     const struct auth_user *given = login->given;
-    const struct identity_id_mapping *mapping = given->id ? mirror_mapping(call, given->id) : NULL;
-    const struct identity_domain *domain = given->id ? NULL : auth_find_domain(call, given->domain);
+    const struct identity_id_mapping *mapping;
+    const struct identity_domain *domain;
 
     login->user = auth_find_user(call, given);
     login->directory = (struct directory){.backend = &backend_sql};
     login->by_name = !given->id;
-    login->key = given->id ? mapping ? mapping->local_id : given->id : given->name;
-    if ((!mapping && !domain) || (login->user && !login->user->mirrored)) {
+    login->key = given->id ? given->id : given->name;
+    if ((login->user && !login->user->mirrored) || !backends_look(call, login->generation)) {
         return true;
     }
+    mapping = given->id ? mirror_mapping(call, given->id) : NULL;
+    domain = given->id ? NULL : auth_find_domain(call, given->domain);
+    if (!mapping && !domain) {
+        return true;
+    }
+    login->key = mapping ? mapping->local_id : login->key;
     return directory_open(call, mapping ? mapping->domain_id : domain->id, &login->directory);
 }
 
@@ -264,7 +273,7 @@ static bool login_elsewhere(struct call *call, struct login *login, const char *
 
 bool backend_login(struct call *call, const struct auth_user *given, const char *password,
                    const struct identity_user **ret_user, enum password_state *ret_state) {
-    struct login login = {.given = given};
+    struct login login = {.given = given, .generation = identity_generation()};
     bool ok = call_transaction(call, DB_READ, find_login, &login);
 
     if (ok && login.directory.backend->find) {

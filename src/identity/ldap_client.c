@@ -125,6 +125,17 @@ static int bind_as(LDAP *ld, const char *dn, const char *password) {
     return ldap_sasl_bind_s(ld, dn ? dn : "", LDAP_SASL_SIMPLE, &secret, NULL, NULL, NULL);
 }
 
+/* What the library or the server says beside the number of an error: to the log, since it may be about certificates. */
+static void log_cause(LDAP *ld, const struct ldap_server *server) {
+    char *cause = NULL;
+
+    ldap_get_option(ld, LDAP_OPT_DIAGNOSTIC_MESSAGE, &cause);
+    if (cause && *cause) {
+        log_warn("domain %s: %s: %s", server->owner, server->url, cause);
+    }
+    ldap_memfree(cause);
+}
+
 /* A connection on which nobody is known yet; null with the library's number in '*ret_error'. */
 static LDAP *connect_to(const struct ldap_server *server, int *ret_error) {
     struct timeval time = {.tv_sec = server->seconds};
@@ -148,6 +159,7 @@ static LDAP *connect_to(const struct ldap_server *server, int *ret_error) {
         *ret_error = ldap_start_tls_s(ld, NULL, NULL);
     }
     if (*ret_error) {
+        log_cause(ld, server);
         ldap_unbind_ext_s(ld, NULL, NULL);
         return NULL;
     }

@@ -114,6 +114,9 @@ class LdapServer:
     def freeze(self):
         """Connections are taken and nothing is answered."""
         self.process.send_signal(signal.SIGSTOP)
+        for thread in os.listdir("/proc/%d/task" % self.process.pid):
+            while self._state(thread) != "T":
+                time.sleep(0.01)
 
     def thaw(self):
         self.process.send_signal(signal.SIGCONT)
@@ -137,6 +140,10 @@ class LdapServer:
         return self._path("ca.pem")
 
     # ---- inside ----
+
+    def _state(self, thread):
+        with open("/proc/%d/task/%s/stat" % (self.process.pid, thread)) as file:
+            return file.read().rpartition(")")[2].split()[0]
 
     def _path(self, name):
         return os.path.join(self.home, name)
