@@ -3,6 +3,7 @@
 #include "base/clock.h"
 
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -27,36 +28,57 @@ void clock_shift(int64_t offset) {
     shift += offset;
 }
 
-/* The last 'digits' digits of a number, then 'after'. Returns where the text goes on. */
-static char *put_part(char *at, int value, int digits, char after) {
+static char *put_digits(char *to, int value, int digits) {
     for (int i = digits - 1; i >= 0; i--) {
-        at[i] = (char)('0' + value % 10);
+        to[i] = (char)('0' + value % 10);
         value /= 10;
     }
-    at[digits] = after;
-    return at + digits + 1;
+    return to + digits;
+}
+
+/* The day of lists is mostly the same one, so it is kept. */
+static void print_day(int64_t day, char text[10]) {
+    static _Thread_local int64_t kept_day = INT64_MIN;
+    static _Thread_local char kept[11];
+
+    if (day != kept_day) {
+        time_t second = (time_t)(day * 86400);
+        struct tm tm;
+
+        gmtime_r(&second, &tm);
+        put_digits(put_digits(put_digits(kept, tm.tm_year + 1900, 4) + 1, tm.tm_mon + 1, 2) + 1, tm.tm_mday, 2);
+        kept[4] = kept[7] = '-';
+        kept_day = day;
+    }
+    memcpy(text, kept, 10);
 }
 
 char *time_print(int64_t time, enum time_format format, char *text) {
-    int64_t second = time / SECOND - (time % SECOND < 0);
-    bool micro = format == TIME_MICRO || format == TIME_MICRO_Z, zone = format == TIME_Z || format == TIME_MICRO_Z;
-    time_t whole = (time_t)second;
-    char *at = text;
-    struct tm tm;
+    int64_t second = time / SECOND - (time % SECOND < 0), day = second / 86400 - (second % 86400 < 0);
+    int rest = (int)(second - day * 86400);
+    char *at = text + 10;
 
-    gmtime_r(&whole, &tm);
-    if (format == TIME_HTTP) {
-        strftime(text, TIME_TEXT_SIZE, "%a, %d %b %Y %H:%M:%S GMT", &tm);
+    if (format == TIME_HTTP || day < -719528 || day > 2932896) {     /* outside of the years 0 to 9999 */
+        time_t whole = (time_t)second;
+        struct tm tm;
+
+        gmtime_r(&whole, &tm);
+        strftime(text, TIME_TEXT_SIZE, format == TIME_HTTP ? "%a, %d %b %Y %H:%M:%S GMT" : "%Y-%m-%dT%H:%M:%S", &tm);
         return text;
     }
-    at = put_part(at, tm.tm_year + 1900, 4, '-');
-    at = put_part(at, tm.tm_mon + 1, 2, '-');
-    at = put_part(at, tm.tm_mday, 2, format == TIME_SPACE ? ' ' : 'T');
-    at = put_part(at, tm.tm_hour, 2, ':');
-    at = put_part(at, tm.tm_min, 2, ':');
-    at = put_part(at, tm.tm_sec, 2, micro ? '.' : zone ? 'Z' : 0);
-    if (micro) {
-        at = put_part(at, (int)(time - second * SECOND), 6, zone ? 'Z' : 0);
+    print_day(day, text);
+    *at++ = format == TIME_SPACE ? ' ' : 'T';
+    at = put_digits(at, rest / 3600, 2);
+    *at++ = ':';
+    at = put_digits(at, rest / 60 % 60, 2);
+    *at++ = ':';
+    at = put_digits(at, rest % 60, 2);
+    if (format == TIME_MICRO || format == TIME_MICRO_Z) {
+        *at++ = '.';
+        at = put_digits(at, (int)(time - second * SECOND), 6);
+    }
+    if (format == TIME_Z || format == TIME_MICRO_Z) {
+        *at++ = 'Z';
     }
     *at = 0;
     return text;

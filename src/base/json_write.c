@@ -50,43 +50,49 @@ static void put_escape(struct buf *buf, unsigned char c) {
     buf_put(buf, escape, escape[1] == 'u' ? 6 : 2);
 }
 
-/* Whether one of eight bytes is a quote, a backslash or a control character: each test sets a byte's top bit when that
- * byte fits (Warren, Hacker's Delight, 6-1); one that reports too much only costs the slow way. */
-static bool eight_need_escape(const char *text) {
-    const uint64_t ones = UINT64_MAX / 255, tops = ones << 7;
-    uint64_t word, quote, slash;
+#define EACH_BYTE(value) (0x0101010101010101ULL * (value))
 
-    memcpy(&word, text, sizeof word);
-    quote = word ^ ones * '"';
-    slash = word ^ ones * '\\';
-    return ((((quote - ones) & ~quote) | ((slash - ones) & ~slash) | ((word - ones * 0x20) & ~word)) & tops) != 0;
+/* Not zero when one of the eight bytes is a control character, a quotation mark or a backslash. */
+static uint64_t to_escape(uint64_t word) {
+    uint64_t quote = word ^ EACH_BYTE('"'), slash = word ^ EACH_BYTE('\\');
+
+    return (((word - EACH_BYTE(0x20)) & ~word) | ((quote - EACH_BYTE(1)) & ~quote) | ((slash - EACH_BYTE(1)) & ~slash)) &
+           EACH_BYTE(0x80);
 }
 
-/* How many bytes at the begin of 'text' go out as they are. */
+/* How many bytes from 'text' on stand for themselves. */
 static size_t plain_size(const char *text, size_t size) {
-    size_t i = 0;
+    size_t at = 0;
+    uint64_t word;
 
-    while (i + 8 <= size && !eight_need_escape(text + i)) {
-        i += 8;
+    while (size - at >= sizeof word) {
+        memcpy(&word, text + at, sizeof word);
+        if (to_escape(word)) {
+            break;
+        }
+        at += sizeof word;
     }
-    while (i < size && (unsigned char)text[i] >= 0x20 && text[i] != '"' && text[i] != '\\') {
-        i++;
+    while (at < size && (unsigned char)text[at] >= 0x20 && text[at] != '"' && text[at] != '\\') {
+        at++;
     }
-    return i;
+    return at;
 }
 
 static void put_quoted(struct buf *buf, const char *text, size_t size) {
-    const char *end = text + size;
-    size_t plain;
+    size_t plain = plain_size(text, size);
+    char *to = buf_reserve(buf, plain + 2);
 
-    buf_reserve(buf, size + 2);
-    buf_char(buf, '"');
-    while ((plain = plain_size(text, (size_t)(end - text))) < (size_t)(end - text)) {
-        buf_put(buf, text, plain);
-        put_escape(buf, (unsigned char)text[plain]);
-        text += plain + 1;
+    *to = '"';
+    memcpy(to + 1, text, plain);
+    buf->size += plain + 1;
+    while (plain < size) {
+        size_t more;
+
+        put_escape(buf, (unsigned char)text[plain++]);
+        more = plain_size(text + plain, size - plain);
+        buf_put(buf, text + plain, more);
+        plain += more;
     }
-    buf_put(buf, text, plain);
     buf_char(buf, '"');
 }
 

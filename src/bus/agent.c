@@ -61,8 +61,8 @@ static struct agent *agent_new(const struct agent_options *options, const struct
     agent->tasks = map_new();
     agent->past = agent_past_new();
     agent->calls = calls_new();
-    agent->work = lanes_new(agent->options.threads, agent_task_run, agent_task_drop);
-    agent->questions = lanes_new(agent->options.question_threads, agent_task_run, agent_task_drop);
+    agent->work = lanes_new(agent->options.threads, 1, agent_task_run, agent_task_drop);
+    agent->questions = lanes_new(agent->options.question_threads, 1, agent_task_run, agent_task_drop);
     pthread_mutex_init(&agent->lock, NULL);
     pthread_condattr_init(&attributes);
     pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);

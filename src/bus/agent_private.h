@@ -72,8 +72,8 @@ void agent_tasks_tell(struct agent *agent, const struct host *host, struct json_
 struct agent_past *agent_past_new(void);
 void agent_past_free(struct agent_past *past);
 
-/* Run and drop of the lanes. */
-void agent_task_run(void *task);
+/* Run (of one at a time) and drop of the lanes. */
+void agent_task_run(void *const *tasks, size_t count);
 void agent_task_drop(void *task);
 void agent_task_free(void *task);
 

@@ -295,8 +295,8 @@ static void task_finish(struct agent_task *task, const struct work *work, bool o
     pthread_mutex_unlock(&agent->lock);
 }
 
-void agent_task_run(void *argument) {
-    struct agent_task *task = argument;
+void agent_task_run(void *const *tasks, size_t count) {
+    struct agent_task *task = tasks[0];
     struct arena *arena = arena_new(WORK_ARENA);
     struct buf details = {0};
     struct work work = {.host = task->host, .arena = arena, .result = {.buf = &details}};

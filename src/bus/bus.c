@@ -3,6 +3,7 @@
  * gives answers their way; handlers run on lanes, one lane a host. */
 #include "bus/bus.h"
 
+#include <assert.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -46,7 +47,7 @@ struct job {
     char bytes[];
 };
 
-static void job_run(void *job);
+static void jobs_run(void *const *jobs, size_t count);
 static void link_opened(void *user, struct bus_link *link);
 static bool link_frame(void *user, struct bus_link *link, const char *bytes, size_t size);
 static void link_closed(void *user, struct bus_link *link);
@@ -81,7 +82,7 @@ struct bus *bus_listen(const char *url, const struct bus_handlers *handlers, voi
         .user = user,
         .transport = transport,
         .calls = calls_new(),
-        .lanes = lanes_new(THREADS, job_run, free),
+        .lanes = lanes_new(THREADS, BUS_TOLD_MOST, jobs_run, free),
         .arena = arena_new(0),
         .hosts = map_new(),
     };
@@ -301,6 +302,8 @@ static void link_closed(void *user, struct bus_link *link) {
 
 /* The lanes' threads: one function per type of frame. */
 
+static_assert((int)BUS_TOLD_MOST <= (int)LANES_MOST, "jobs of a lane");
+
 struct delivery {
     struct bus *bus;
     struct arena *arena;
@@ -323,24 +326,37 @@ static void on_gone(const struct delivery *d) {
     }
 }
 
-static void on_result(const struct delivery *d) {
-    bool (*handler)(void *, const char *, int64_t, int, bool, const char *, const struct json *) =
-        d->bus->handlers->result;
+static struct bus_told told_of(const struct delivery *d) {
     const char *error = d->frame.ok ? NULL : d->frame.error ? d->frame.error : "it failed without saying why";
 
+    if (d->frame.type == FRAME_REPORT) {
+        return (struct bus_told){.kind = d->frame.kind, .id = d->frame.id, .doc = d->payload};
+    }
     if (d->malformed) {
         error = arena_printf(d->arena, "the result cannot be read: %s", d->malformed);
     }
     crash_point("result received");
-    if (!handler || handler(d->bus->user, d->frame.host, d->frame.number, d->frame.attempt, !error, error, d->payload)) {
-        send_frame(d->bus, &(struct frame){.type = FRAME_ACK, .host = d->frame.host, .number = d->frame.number});
-        crash_point("result acknowledged");
-    }
+    return (struct bus_told){.task = d->frame.number, .attempt = d->frame.attempt, .ok = !error, .error = error,
+                             .doc = d->payload, .recorded = !d->bus->handlers->told};
 }
 
-static void on_report(const struct delivery *d) {
-    if (d->bus->handlers->report && !d->malformed) {
-        d->bus->handlers->report(d->bus->user, d->frame.host, d->frame.kind, d->frame.id, d->payload);
+/* What one host told, one after the other: handed over together. */
+static void tell(const struct delivery *all, size_t count) {
+    struct bus_told told[BUS_TOLD_MOST];
+    struct bus *bus = count ? all->bus : NULL;
+    const char *host = count ? all->frame.host : NULL;
+
+    for (size_t i = 0; i < count; i++) {
+        told[i] = told_of(&all[i]);
+    }
+    if (count && bus->handlers->told) {
+        bus->handlers->told(bus->user, host, told, count);
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (!told[i].kind && told[i].recorded) {
+            send_frame(bus, &(struct frame){.type = FRAME_ACK, .host = host, .number = told[i].task});
+            crash_point("result acknowledged");
+        }
     }
 }
 
@@ -363,22 +379,47 @@ static void on_ask(const struct delivery *d) {
 }
 
 static void (*const deliveries[FRAME_TYPE_COUNT])(const struct delivery *) = {
-    [FRAME_HELLO] = on_hello, [FRAME_GONE] = on_gone, [FRAME_RESULT] = on_result,
-    [FRAME_REPORT] = on_report, [FRAME_ASK] = on_ask,
+    [FRAME_HELLO] = on_hello, [FRAME_GONE] = on_gone, [FRAME_ASK] = on_ask,
 };
 
-static void job_run(void *argument) {
-    struct job *job = argument;
-    struct delivery d = {.bus = job->bus, .arena = arena_new(0)};
+/* False: there is nothing to hand over. */
+static bool delivery_read(struct delivery *d, const struct job *job) {
     const char *error;
 
-    if (frame_parse(d.arena, job->bytes, job->size, &d.frame, &error) && deliveries[job->type]) {
-        if (!frame_payload(d.arena, &d.frame, &d.payload, &d.malformed)) {
-            log_warn("host %s: payload of %s %s cannot be read: %s", d.frame.host,
-                     d.frame.kind ? d.frame.kind : "a message", d.frame.id ? d.frame.id : "", d.malformed);
-        }
-        deliveries[job->type](&d);
+    *d = (struct delivery){.bus = job->bus, .arena = arena_new(0)};
+    if (!frame_parse(d->arena, job->bytes, job->size, &d->frame, &error)) {
+        return false;
     }
-    arena_free(d.arena);
-    free(job);
+    d->frame.type = job->type;
+    if (!frame_payload(d->arena, &d->frame, &d->payload, &d->malformed)) {
+        log_warn("host %s: payload of %s %s cannot be read: %s", d->frame.host,
+                 d->frame.kind ? d->frame.kind : "a message", d->frame.id ? d->frame.id : "", d->malformed);
+    }
+    return job->type == FRAME_RESULT || (job->type == FRAME_REPORT && d->frame.kind && !d->malformed) ||
+           deliveries[job->type];
+}
+
+/* What a host told is handed over together, as far as nothing else stands between. */
+static void jobs_run(void *const *jobs, size_t count) {
+    struct delivery all[BUS_TOLD_MOST];
+    size_t told = 0, read = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        struct delivery *d = &all[read++];
+
+        if (!delivery_read(d, jobs[i])) {
+            arena_free(all[--read].arena);
+        } else if (deliveries[d->frame.type]) {
+            tell(all + told, read - 1 - told);
+            deliveries[d->frame.type](d);
+            told = read;
+        }
+    }
+    tell(all + told, read - told);
+    while (read) {
+        arena_free(all[--read].arena);
+    }
+    for (size_t i = 0; i < count; i++) {
+        free(jobs[i]);
+    }
 }

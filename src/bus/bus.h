@@ -12,6 +12,23 @@ struct bus;
 struct json;
 struct json_out;
 
+/* What a host tells: that a task ended, or something that nobody asked for. */
+struct bus_told {
+    const char *kind, *id;      /* of a report: power states, port states; "host.heartbeat" with the facts every 10 s.
+                                 * A null kind: a task ended */
+    int64_t task;
+    int attempt;                /* of the sending that the result answers */
+    bool ok;
+    const char *error;          /* null when ok */
+    const struct json *doc;     /* of the report; or the map that the handler of the task wrote */
+
+    /* To be set when the result of a task is recorded (or is of no interest): only then it is acknowledged and the agent
+     * forgets it. */
+    bool recorded;
+};
+
+enum { BUS_TOLD_MOST = 32 };
+
 /* Called on threads of the bus. Calls about one host come one at a time and in the order in which they were sent; calls
  * about different hosts may run at once. They may use the database and bus_send_task; they must not use bus_call. What
  * they are given lives until they return. */
@@ -24,13 +41,9 @@ struct bus_handlers {
     /* The connection of 'host' broke. Not called when it has already connected anew, nor by bus_close. */
     void (*gone)(void *user, const char *host);
 
-    /* A task ended. The same result may come more than once, also for a task that is long forgotten. True when the
-     * result is recorded (or is of no interest): only then it is acknowledged and the agent forgets it. 'attempt' is that
-     * of the sending which it answers; 'error' is null when ok; 'result' is the map that the handler of the task wrote. */
-    bool (*result)(void *user, const char *host, int64_t task, int attempt, bool ok, const char *error, const struct json *result);
-
-    /* Something that nobody asked for: power states, port states; "host.heartbeat" with the facts every 10 s. */
-    void (*report)(void *user, const char *host, const char *kind, const char *id, const struct json *doc);
+    /* What the host told, in its order: as much as has come meanwhile, at most BUS_TOLD_MOST. The same result may come
+     * more than once, also for a task that is long forgotten. */
+    void (*told)(void *user, const char *host, struct bus_told *told, size_t count);
 
     /* The agent wants to know the wanted state: writes one JSON value to 'answer'. False: there is no answer. */
     bool (*ask)(void *user, const char *host, const char *kind, const char *id, struct json_out *answer);

@@ -23,7 +23,8 @@ struct lane {
 };
 
 struct lanes {
-    void (*run)(void *job);
+    size_t most;
+    void (*run)(void *const *jobs, size_t count);
     void (*drop)(void *job);
     pthread_mutex_t lock;
     pthread_cond_t work, fewer;
@@ -46,10 +47,11 @@ static void *allocate(size_t size) {
     return memory;
 }
 
-struct lanes *lanes_new(int threads, void (*run)(void *job), void (*drop)(void *job)) {
+struct lanes *lanes_new(int threads, size_t most, void (*run)(void *const *jobs, size_t count), void (*drop)(void *job)) {
     struct lanes *lanes = allocate(sizeof *lanes + (size_t)threads * sizeof(pthread_t));
     pthread_condattr_t attributes;
 
+    lanes->most = most;
     lanes->run = run;
     lanes->drop = drop;
     lanes->keys = map_new();
@@ -133,23 +135,28 @@ static struct item *take_item(struct lane *lane) {
     return item;
 }
 
-/* Runs one job of the first lane; called and returns with the lock held. */
-static void run_one(struct lanes *lanes) {
+/* Runs jobs of the first lane; called and returns with the lock held. */
+static void run_some(struct lanes *lanes) {
     struct lane *lane = lanes->first;
-    struct item *item;
+    void *jobs[LANES_MOST];
+    size_t count = 0;
 
     lanes->first = lane->next;
     if (!lanes->first) {
         lanes->last = &lanes->first;
     }
-    item = take_item(lane);
+    while (lane->first && count < lanes->most) {
+        struct item *item = take_item(lane);
+
+        jobs[count++] = item->job;
+        free(item);
+    }
     lanes->running++;
     pthread_mutex_unlock(&lanes->lock);
-    lanes->run(item->job);
-    free(item);
+    lanes->run(jobs, count);
     pthread_mutex_lock(&lanes->lock);
     lanes->running--;
-    lanes->count--;
+    lanes->count -= count;
     pthread_cond_broadcast(&lanes->fewer);
     if (lane->first) {
         lane_ready(lanes, lane);
@@ -164,7 +171,7 @@ static void *worker(void *argument) {
     pthread_mutex_lock(&lanes->lock);
     while (!lanes->stop) {
         if (lanes->first) {
-            run_one(lanes);
+            run_some(lanes);
         } else {
             pthread_cond_wait(&lanes->work, &lanes->lock);
         }

@@ -6,8 +6,11 @@
 
 struct lanes;
 
-/* 'run' does and frees a job; 'drop' frees one that will not be done. */
-struct lanes *lanes_new(int threads, void (*run)(void *job), void (*drop)(void *job));
+enum { LANES_MOST = 32 };
+
+/* 'run' does and frees jobs: of one key, in their order, as many as wait but at most 'most' (up to LANES_MOST) at once.
+ * 'drop' frees one that will not be done. */
+struct lanes *lanes_new(int threads, size_t most, void (*run)(void *const *jobs, size_t count), void (*drop)(void *job));
 
 /* Adds a job. 'key' null: no order. After lanes_stop it is dropped at once. Never blocks. */
 void lanes_add(struct lanes *lanes, const char *key, void *job);

@@ -216,6 +216,6 @@ bool server_fail_why(struct call *call, struct compute_server *server, const cha
     if (vm_state) {
         server->vm_state = vm_state;
     }
-    return server_save(call, server) && server_noted(call, server, cause) &&
-           history_note(call, "fault", server->id, server->host, cause, strcmp(cause, details) ? details : NULL);
+    history_note(call, "fault", server->id, server->host, cause, strcmp(cause, details) ? details : NULL);
+    return server_save(call, server) && server_noted(call, server, cause);
 }

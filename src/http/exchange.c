@@ -102,6 +102,7 @@ void exchange_end(void *argument, struct MHD_Connection *connection, void **cont
         return;
     }
     *context = NULL;
+    pipe_end(exchange);
     request = &exchange->request;
     if (request->response.stream_end) {
         request->response.stream_end(request->response.stream_user);
@@ -115,7 +116,7 @@ void exchange_end(void *argument, struct MHD_Connection *connection, void **cont
     if (exchange->upgrade_reserved && !exchange->upgrade) {
         atomic_fetch_sub(&server->upgraded_count, 1);
     }
-    free(exchange->pipe.bytes);
+    pipe_release(&exchange->pipe);
     buf_release(&request->body);
     buf_release(&request->response.body);
     exchange_reuse(exchange);
@@ -134,40 +135,6 @@ bool exchange_hand_over(struct exchange *exchange, enum task task) {
     MHD_suspend_connection(exchange->connection);
     workers_push(server, exchange);
     return true;
-}
-
-static void pipe_open(struct pipe *pipe) {
-    if (!pipe->bytes) {
-        pipe->bytes = malloc(PIPE_SIZE);
-        if (!pipe->bytes) {
-            abort();
-        }
-    }
-}
-
-/* Gives the sink what was collected. */
-static void pipe_drain(struct exchange *exchange) {
-    struct pipe *pipe = &exchange->pipe;
-
-    if (pipe->size && !exchange->discarding) {
-        exchange->discarding = !exchange->request.sink(&exchange->request, pipe->bytes, pipe->size);
-    }
-    pipe->size = 0;
-}
-
-static void pipe_fill(struct exchange *exchange) {
-    struct http_request *request = &exchange->request;
-    struct pipe *pipe = &exchange->pipe;
-    ssize_t given;
-
-    pipe_open(pipe);
-    given = request->response.stream(request->response.stream_user, pipe->position, pipe->bytes, PIPE_SIZE);
-    pipe->taken = 0;
-    pipe->size = given > 0 ? (size_t)given : 0;
-    pipe->position += pipe->size;
-    pipe->over = given <= 0;
-    pipe->broken = given < 0;
-    assert(pipe->size <= PIPE_SIZE);
 }
 
 static void answer(struct exchange *exchange) {
@@ -195,14 +162,19 @@ static void refuse(struct exchange *exchange, int status, const char *title, con
 
 /* The server ends and does not wait for what has not begun. */
 static void give_up(struct exchange *exchange) {
-    switch (exchange->task) {
-    case TASK_SINK:
-        exchange->pipe.size = 0;
-        exchange->discarding = true;
-        break;
-    case TASK_ANSWER:
+    enum pipe_waits waits = exchange->task == TASK_SINK ? pipe_drop(exchange) : PIPE_NOT;
+
+    if (exchange->task == TASK_ANSWER || waits == PIPE_TO_ANSWER) {
         refuse(exchange, 503, "Service Unavailable", "The service is being stopped.");
         exchange->phase = PHASE_ANSWERED;
+    }
+    switch (exchange->task) {
+    case TASK_SINK:
+        if (waits == PIPE_NOT) {
+            return;
+        }
+        break;
+    case TASK_ANSWER:
         break;
     case TASK_FILL:
         exchange->pipe.size = exchange->pipe.taken = 0;
@@ -212,6 +184,43 @@ static void give_up(struct exchange *exchange) {
     resume(exchange);
 }
 
+static void work_on_answer(struct exchange *exchange) {
+    answer(exchange);
+    if (exchange->phase == PHASE_LATER) {
+        exchange->request.later(&exchange->request);
+    } else {
+        resume(exchange);
+    }
+}
+
+/* Gives the sink what was passed on; the next part too when it is there and nobody else waits for a worker. Once no part
+ * is passed on and the connection is not suspended, the exchange may be over at any instant. */
+static void work_on_body(struct exchange *exchange) {
+    struct http_server *server = exchange->server;
+
+    for (;;) {
+        enum pipe_waits waits = pipe_sink(exchange);
+        bool more;
+
+        if (waits == PIPE_NOT) {
+            return;
+        }
+        if (waits == PIPE_TO_ANSWER) {
+            work_on_answer(exchange);
+            return;
+        }
+        more = exchange->pipe.busy;
+        resume(exchange);
+        if (!more) {
+            return;
+        }
+        if (atomic_load(&server->queued)) {
+            workers_push(server, exchange);
+            return;
+        }
+    }
+}
+
 void exchange_work(struct exchange *exchange) {
     if (atomic_load(&exchange->server->aborted)) {
         give_up(exchange);
@@ -219,15 +228,11 @@ void exchange_work(struct exchange *exchange) {
     }
     switch (exchange->task) {
     case TASK_SINK:
-        pipe_drain(exchange);
-        break;
+        work_on_body(exchange);
+        return;
     case TASK_ANSWER:
-        answer(exchange);
-        if (exchange->phase == PHASE_LATER) {
-            exchange->request.later(&exchange->request);
-            return;
-        }
-        break;
+        work_on_answer(exchange);
+        return;
     case TASK_FILL:
         pipe_fill(exchange);
         break;
@@ -248,6 +253,9 @@ static enum MHD_Result rest(struct exchange *exchange) {
 }
 
 static enum MHD_Result answer_now(struct exchange *exchange) {
+    if (pipe_answer_waits(exchange)) {
+        return MHD_YES;
+    }
     if (!exchange->refused && exchange->request.on_worker) {
         return go_on(exchange_hand_over(exchange, TASK_ANSWER));
     }
@@ -298,18 +306,6 @@ static enum MHD_Result take_head(struct exchange *exchange, const char *method, 
     return MHD_YES;
 }
 
-/* Collects a piece for the sink that runs on a worker, as much as there is room for. */
-static enum MHD_Result take_into_pipe(struct exchange *exchange, const char *bytes, size_t *size) {
-    struct pipe *pipe = &exchange->pipe;
-    size_t taken = PIPE_SIZE - pipe->size < *size ? PIPE_SIZE - pipe->size : *size;
-
-    pipe_open(pipe);
-    memcpy(pipe->bytes + pipe->size, bytes, taken);
-    pipe->size += taken;
-    *size -= taken;
-    return go_on(*size == 0 || exchange_hand_over(exchange, TASK_SINK));
-}
-
 static enum MHD_Result take_body(struct exchange *exchange, const char *bytes, size_t *size) {
     struct http_request *request = &exchange->request;
     size_t all = *size;
@@ -327,7 +323,7 @@ static enum MHD_Result take_body(struct exchange *exchange, const char *bytes, s
         buf_put(&request->body, bytes, all);
         *size = 0;
     } else if (request->on_worker) {
-        result = take_into_pipe(exchange, bytes, size);
+        result = go_on(pipe_take(exchange, bytes, size));
     } else {
         exchange->discarding = !request->sink(request, bytes, all);
         *size = 0;

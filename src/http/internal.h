@@ -2,7 +2,7 @@
  * What the parts of the HTTP server share: the server, and the exchange (one request and its response).
  *
  * An exchange belongs to libmicrohttpd's thread of its connection. While a worker has it, the connection is suspended,
- * so the two never touch it at once. */
+ * so the two never touch it at once; but a body may go on coming while a worker has a part of it (pipe.c). */
 #pragma once
 #include <microhttpd.h>
 #include <pthread.h>
@@ -16,12 +16,19 @@ enum phase { PHASE_HEAD, PHASE_BODY, PHASE_LATER, PHASE_ANSWERED, PHASE_SENT };
 /* What a worker is to do with an exchange. */
 enum task { TASK_SINK, TASK_ANSWER, TASK_FILL };
 
+/* What a suspended connection waits for, while a worker has a part of its body. */
+enum pipe_waits { PIPE_NOT, PIPE_FOR_ROOM, PIPE_TO_ANSWER };
+
 /* Bytes on their way between the connection and a sink or stream that runs on a worker. */
 struct pipe {
-    char *bytes;
+    char *bytes;                        /* collected for the sink, or read ahead of the stream */
     size_t size, taken;
     uint64_t position;                  /* in the stream, of what comes next */
     bool over, broken;
+    char *passed;                       /* what a worker gives to the sink; this and the rest under the server's mutex */
+    size_t passed_size;
+    bool busy, refused;                 /* a worker is at it; the sink wants no more */
+    enum pipe_waits waits;
 };
 
 struct exchange {
@@ -51,7 +58,7 @@ struct http_server {
     char *certificate, *key;            /* contents of the PEM files */
 
     pthread_mutex_t mutex;              /* guards what follows up to the statistics */
-    pthread_cond_t work;
+    pthread_cond_t work, drained;
     struct exchange *queue_first, **queue_last;
     struct exchange *spare, *upgraded;
     int spare_count;
@@ -90,8 +97,21 @@ bool workers_start(struct http_server *server);
 void workers_push(struct http_server *server, struct exchange *exchange);
 void workers_stop(struct http_server *server);      /* runs what is queued, then ends them */
 
+/* pipe.c */
+/* Takes of a body for the sink what there is room for; '*size' becomes what is left, then the connection is suspended. */
+bool pipe_take(struct exchange *exchange, const char *bytes, size_t *size);
+bool pipe_answer_waits(struct exchange *exchange);  /* a worker is still at the body: it answers when it is through */
+void pipe_end(struct exchange *exchange);           /* waits until no worker has any of it */
+/* On a worker. pipe_sink gives what was passed on and tells what the connection waited for meanwhile; after
+ * PIPE_FOR_ROOM there is more to give, unless the sink refused. */
+enum pipe_waits pipe_sink(struct exchange *exchange);
+enum pipe_waits pipe_drop(struct exchange *exchange);    /* the same, but throws it away: the server ends */
+void pipe_drain(struct exchange *exchange);         /* gives what was not passed on */
+void pipe_fill(struct exchange *exchange);
+void pipe_release(struct pipe *pipe);
+
 /* upgrade.c */
 struct MHD_Response *upgrade_response(struct exchange *exchange);   /* null when there are too many */
 void upgrades_shut_down(struct http_server *server);
 
-enum { PIPE_SIZE = 256 * 1024 };
+enum { PIPE_SIZE = 128 * 1024 };

@@ -220,6 +220,7 @@ static void server_free(struct http_server *server) {
     free(server->key);
     pthread_mutex_destroy(&server->mutex);
     pthread_cond_destroy(&server->work);
+    pthread_cond_destroy(&server->drained);
     free(server);
 }
 
@@ -234,6 +235,7 @@ struct http_server *http_server_start(struct arena *arena, const struct http_ser
     server->listen_fd = -1;
     pthread_mutex_init(&server->mutex, NULL);
     pthread_cond_init(&server->work, NULL);
+    pthread_cond_init(&server->drained, NULL);
     set_defaults(&server->options);
     fit_descriptors(&server->options);
     *ret_error = "cannot start the HTTP server: no threads, or the certificate and key do not fit";

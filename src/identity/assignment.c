@@ -4,9 +4,11 @@
 
 #include <string.h>
 
+#include "base/clock.h"
 #include "http/http.h"
 #include "identity/identity.h"
 #include "identity/target.h"
+#include "identity/token.h"
 #include "identity/types.h"
 
 static bool is_inherited(const struct call *call) {
@@ -68,28 +70,57 @@ bool identity_assignment_delete(struct call *call, void *row) {
     return true;
 }
 
-const char sql_projects_of[] =
-    "id IN (WITH RECURSIVE below(id) AS ("
-    "  SELECT p.id FROM identity_project p JOIN identity_assignment a ON a.target_id = p.parent_id AND a.inherited = 1"
-    "   WHERE " SQL_ACTOR
-    "  UNION"
-    "  SELECT p.id FROM identity_project p JOIN below ON p.parent_id = below.id)"
-    " SELECT id FROM below"
-    " UNION SELECT target_id FROM identity_assignment"
-    "   WHERE inherited = 0 AND target_type = 'project' AND " SQL_ACTOR ")";
+/* ---- what counts for a user ---- */
 
-void only_projects_of(struct query *query, const char *user_id) {
-    struct value user = sql_text(user_id);
-
-    query_where(query, sql_projects_of, SQL_ARGS(user, user, user, user));
+static void add_arg(struct call *call, struct condition *condition, struct value value) {
+    condition->args = arena_grow(call->arena, condition->args, condition->count, sizeof *condition->args);
+    condition->args[condition->count++] = value;
 }
 
-void only_domains_of(struct query *query, const char *user_id) {
-    struct value user = sql_text(user_id);
+struct condition assignments_of(struct call *call, const char *user_id, const struct token *token) {
+    static const char held[] =
+        "actor_id = ? OR actor_id IN (SELECT group_id FROM identity_membership WHERE user_id = ? UNION ALL"
+        " SELECT group_id FROM identity_expiring_membership WHERE user_id = ? AND expires_at > ?)";
+    const struct json *groups = token && token->group_ids
+                                    ? json_parse(call->arena, token->group_ids, strlen(token->group_ids), NULL) : NULL;
+    struct condition condition = {.sql = held};
 
-    query_where(query, "id IN (SELECT target_id FROM identity_assignment"
-                       " WHERE inherited = 0 AND target_type = 'domain' AND " SQL_ACTOR ")",
-                SQL_ARGS(user, user));
+    for (int i = 0; i < 3; i++) {
+        add_arg(call, &condition, sql_text(user_id));
+    }
+    add_arg(call, &condition, sql_int(clock_now()));
+    for (JSON_EACH(group, groups)) {
+        condition.sql = arena_printf(call->arena, "%s%s", condition.sql, group == groups->first ? " OR actor_id IN (?" : ", ?");
+        add_arg(call, &condition, sql_text(group->text));
+    }
+    condition.sql = arena_printf(call->arena, "(%s%s)", condition.sql, groups && groups->count ? ")" : "");
+    return condition;
+}
+
+struct condition projects_of(struct call *call, const char *user_id, const struct token *token) {
+    struct condition actor = assignments_of(call, user_id, token), twice = actor;
+
+    for (size_t i = 0; i < actor.count; i++) {
+        add_arg(call, &twice, actor.args[i]);
+    }
+    twice.sql = arena_printf(call->arena,
+                             "id IN (WITH RECURSIVE below(id) AS ("
+                             "  SELECT p.id FROM identity_project p JOIN identity_assignment a ON a.target_id = p.parent_id"
+                             "    AND a.inherited = 1 WHERE %s"
+                             "  UNION"
+                             "  SELECT p.id FROM identity_project p JOIN below ON p.parent_id = below.id)"
+                             " SELECT id FROM below"
+                             " UNION SELECT target_id FROM identity_assignment"
+                             "   WHERE inherited = 0 AND target_type = 'project' AND %s)", actor.sql, actor.sql);
+    return twice;
+}
+
+struct condition domains_of(struct call *call, const char *user_id, const struct token *token) {
+    struct condition actor = assignments_of(call, user_id, token);
+
+    actor.sql = arena_printf(call->arena, "id IN (SELECT target_id FROM identity_assignment"
+                                          " WHERE inherited = 0 AND target_type = 'domain' AND %s)", actor.sql);
+    return actor;
 }
 
 /* ---- the roles that an actor has on a target: lists below the target's path ---- */

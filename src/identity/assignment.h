@@ -3,16 +3,21 @@
 #pragma once
 #include "rest/call.h"
 
-/* The assignments of a user, its own and its groups': two '?', the user's id twice. */
-#define SQL_ACTOR "(actor_id = ? OR actor_id IN (SELECT group_id FROM identity_membership WHERE user_id = ?))"
+struct token;
 
-/* Adds to a list of projects: those where the user has a role, inherited ones too. */
-void only_projects_of(struct query *query, const char *user_id);
-/* Adds to a list of domains: those where the user has a role itself. */
-void only_domains_of(struct query *query, const char *user_id);
+/* SQL with its arguments, in the arena of the call. */
+struct condition {
+    const char *sql;
+    struct value *args;
+    size_t count;
+};
 
-/* Projects where a user has a role, as a condition on the table of projects: the user's id four times. */
-extern const char sql_projects_of[];
+/* The assignments that count for a user: its own, its groups', and those of the groups that 'token' (may be null) says it
+ * is in. A condition on the table of assignments. */
+struct condition assignments_of(struct call *call, const char *user_id, const struct token *token);
+/* Projects where it has a role, inherited ones too; domains where it has a role itself: conditions on their table. */
+struct condition projects_of(struct call *call, const char *user_id, const struct token *token);
+struct condition domains_of(struct call *call, const char *user_id, const struct token *token);
 
 /* The filters tags, tags-any, not-tags and not-tags-any of a list of projects. */
 bool project_tags_filter(struct call *call, struct query *query);

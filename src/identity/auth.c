@@ -19,7 +19,8 @@
 
 static const struct auth_method *const methods[] = {&auth_method_password, &auth_method_token,
                                                     &auth_method_application_credential, &auth_method_oauth1,
-                                                    &auth_method_totp, &auth_method_external};
+                                                    &auth_method_totp, &auth_method_external,
+                                                    &auth_method_mapped, &auth_method_openid, &auth_method_saml2};
 
 bool auth_refused(struct call *call) {
     return fail(call, 401, "The request you have made requires authentication.");
@@ -146,6 +147,7 @@ static bool scope_trust(struct call *call, struct authentication *auth, const st
     auth->token.user_id = trust->impersonation ? trust->trustor_user_id : trust->trustee_user_id;
     auth->token.delegation = DELEGATION_TRUST;
     auth->token.delegation_id = trust->id;
+    auth->token.idp_id = auth->token.protocol_id = auth->token.group_ids = NULL;
     auth->token.scope = trust->project_id ? SCOPE_PROJECT : SCOPE_NONE;
     auth->token.scope_id = trust->project_id;
     auth->latest = trust->expires_at;
@@ -225,6 +227,9 @@ bool auth_make_token(struct call *call, struct authentication *auth) {
         .delegation_id = auth->delegation_id,
         .scope = auth->scope,
         .scope_id = auth->scope_id,
+        .idp_id = from ? from->idp_id : auth->idp_id,
+        .protocol_id = from ? from->protocol_id : auth->protocol_id,
+        .group_ids = from ? from->group_ids : auth->group_ids,
         .issued = now,
         .audit_id = token_audit_id(call->arena),
         .parent_audit_id = !from ? NULL : from->parent_audit_id ? from->parent_audit_id : from->audit_id,
@@ -429,11 +434,12 @@ bool identity_auth_catalog(struct call *call) {
 
 /* Systems that the user may scope to: all, or none. */
 bool identity_auth_system(struct call *call) {
-    static const char sql[] = "SELECT count(*) FROM identity_assignment WHERE target_id = 'system' AND " SQL_ACTOR;
-    struct value user = sql_text(call->caller.user_id);
+    struct condition mine = assignments_of(call, call->caller.user_id, call->caller.token);
+    const char *sql = arena_printf(call->arena, "SELECT count(*) FROM identity_assignment WHERE target_id = 'system' AND %s",
+                                   mine.sql);
 
     json_map(&call->out);
-    json_put_raw(&call->out, "system", call_count(call, sql, SQL_ARGS(user, user)) ? "[{\"all\": true}]" : "[]");
+    json_put_raw(&call->out, "system", call_count(call, sql, mine.args, mine.count) ? "[{\"all\": true}]" : "[]");
     write_self(call);
     json_map_end(&call->out);
     return true;

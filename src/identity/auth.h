@@ -15,6 +15,9 @@ struct authentication {
     const char *delegation_id;
     enum token_scope scope;             /* that the method itself gives */
     const char *scope_id;
+    const char *idp_id, *protocol_id;   /* who brought the user, */
+    const char *group_ids;              /* and the groups it named: JSON list */
+    const struct json *assertion;       /* what a provider was asked already about the user; null: the request says it */
     int64_t latest;                     /* the token ends by then; 0: by its own life */
     struct token token;                 /* being made */
     struct caller caller;
@@ -30,11 +33,14 @@ struct auth_method {
 };
 
 extern const struct auth_method auth_method_password, auth_method_token, auth_method_application_credential,
-    auth_method_oauth1, auth_method_totp, auth_method_external;
+    auth_method_oauth1, auth_method_totp, auth_method_external, auth_method_mapped, auth_method_openid, auth_method_saml2;
 
 /* The value of the header that [auth] 'option' names, when the request comes from one of [auth] external_addresses; null
  * else: nobody but the proxies there is believed. */
 const char *auth_external_header(struct call *call, const char *option);
+
+/* True when an address is one of a list: "10.0.0.1, 10.1.0.0/16". */
+bool auth_address_in(struct call *call, const char *list, const char *address);
 
 /* 401 in the words that tell nothing. */
 bool auth_refused(struct call *call);

@@ -9,8 +9,7 @@
 #include "identity/auth.h"
 #include "rest/cloud.h"
 
-/* "10.0.0.1, 10.1.0.0/16" */
-static bool address_in(struct call *call, const char *list, const char *address) {
+bool auth_address_in(struct call *call, const char *list, const char *address) {
     struct ip ip;
     struct ip_net net;
 
@@ -35,7 +34,7 @@ const char *auth_external_header(struct call *call, const char *option) {
     const char *name = conf_text(cloud.conf, "auth", option, "");
     const char *from = conf_text(cloud.conf, "auth", "external_addresses", "");
 
-    return *name && call->http->client && address_in(call, from, call->http->client) ? http_header(call->http, name) : NULL;
+    return *name && call->http->client && auth_address_in(call, from, call->http->client) ? http_header(call->http, name) : NULL;
 }
 
 static bool find(struct call *call, void *pointer) {

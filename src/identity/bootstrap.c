@@ -155,8 +155,9 @@ static bool make_region(struct call *call) {
     return row_insert(call, &resource_identity_region, &region);
 }
 
-static bool make_endpoints(struct call *call, const char *service_id, const char *path) {
+static bool make_endpoints(struct call *call, const char *service_id, const struct service *service) {
     static const char *const interfaces[] = {"public", "internal", "admin"};
+    const char *url = cloud_service_url(call->arena, service);
 
     for (int i = 0; i < 3; i++) {
         struct identity_endpoint endpoint;
@@ -166,7 +167,7 @@ static bool make_endpoints(struct call *call, const char *service_id, const char
         endpoint.service_id = service_id;
         endpoint.interface = interfaces[i];
         endpoint.region_id = cloud.region;
-        endpoint.url = arena_printf(call->arena, "%s%s", cloud.url, path);
+        endpoint.url = arena_printf(call->arena, "%s%s", url, service->endpoint);
         if (!row_insert(call, &resource_identity_endpoint, &endpoint)) {
             return false;
         }
@@ -177,16 +178,16 @@ static bool make_endpoints(struct call *call, const char *service_id, const char
 /* Each service that is on stands in the catalog, unless somebody put its type there before. */
 static bool make_catalog_entry(struct call *call, const struct service *service) {
     struct identity_service row;
+    bool off = !service->endpoint || (service->listen_option && !cloud_listen(call->arena, service));
 
-    if (!service->endpoint || call_count(call, "SELECT count(*) FROM identity_service WHERE type = ?",
-                                         SQL_ARGS(sql_text(service->type)))) {
+    if (off || call_count(call, "SELECT count(*) FROM identity_service WHERE type = ?", SQL_ARGS(sql_text(service->type)))) {
         return true;
     }
     memset(&row, 0, sizeof row);
     row_defaults(call, &resource_identity_service, &row);
     row.type = service->type;
     row.name = service->name;
-    return row_insert(call, &resource_identity_service, &row) && make_endpoints(call, row.id, service->endpoint);
+    return row_insert(call, &resource_identity_service, &row) && make_endpoints(call, row.id, service);
 }
 
 bool identity_bootstrap(struct call *call) {

@@ -9,8 +9,8 @@
 #include "identity/types.h"
 #include "identity/user_password.h"
 
-/* Roles of the user (and its groups) on one target: given there, or inherited from above it, with what they imply. Roles
- * of a domain only imply. The target thrice, the user twice. */
+/* Roles that count on one target: given there, or inherited from above it, with what they imply. Roles of a domain only
+ * imply. The target thrice, then the arguments of %s: whose. */
 static const char sql_roles[] =
     "WITH RECURSIVE up(id) AS ("
     "  SELECT id FROM identity_project WHERE id = ?"
@@ -19,7 +19,7 @@ static const char sql_roles[] =
     "), held(id) AS ("
     "  SELECT role_id FROM identity_assignment"
     "   WHERE (inherited = 0 AND target_id = ? OR inherited = 1 AND target_id <> ? AND target_id IN (SELECT id FROM up))"
-    "     AND " SQL_ACTOR
+    "     AND %s"
     "  UNION"
     "  SELECT implied_role_id FROM identity_implied_role JOIN held ON prior_role_id = held.id"
     ") SELECT identity_role.id, identity_role.name FROM identity_role JOIN held ON held.id = identity_role.id"
@@ -31,10 +31,15 @@ struct roles {
     size_t count;
 };
 
-static void roles_add(struct call *call, struct roles *roles, const char *user, const char *target) {
-    struct rows *rows = db_query(call->db, sql_roles, SQL_ARGS(sql_text(target), sql_text(target), sql_text(target),
-                                                               sql_text(user), sql_text(user)));
+/* 'token' null: only what the user has by rows, whatever its token says. */
+static void roles_add(struct call *call, struct roles *roles, const char *user, const struct token *token, const char *target) {
+    struct condition whose = assignments_of(call, user, token);
+    struct value *args = ARENA_ARRAY(call->arena, struct value, whose.count + 3);
+    struct rows *rows;
 
+    args[0] = args[1] = args[2] = sql_text(target);
+    memcpy(args + 3, whose.args, whose.count * sizeof *args);
+    rows = db_query(call->db, arena_printf(call->arena, sql_roles, whose.sql), args, whose.count + 3);
     while (rows_next(rows)) {
         roles->ids = arena_grow(call->arena, roles->ids, roles->count, sizeof *roles->ids);
         roles->names = arena_grow(call->arena, roles->names, roles->count, sizeof *roles->names);
@@ -119,6 +124,25 @@ static bool load_user(struct call *call, struct token *token, struct caller *cal
     return true;
 }
 
+/* A token that a provider's word made ends when the provider or the protocol does. */
+static bool load_federation(struct call *call, const struct token *token) {
+    struct identity_provider *provider;
+    struct identity_protocol *protocol;
+
+    return !token->idp_id ||
+           (row_find(call, &resource_identity_provider, token->idp_id, &provider) && provider->enabled &&
+            token->issued >= provider->tokens_from &&
+            row_first(call, &resource_identity_protocol, "idp_id = ? AND id = ?",
+                      SQL_ARGS(sql_text(token->idp_id), sql_text(token->protocol_id)), &protocol) &&
+            protocol && token->issued >= protocol->tokens_from);
+}
+
+/* Roles by a membership that ends have to be asked for again by then. */
+static int64_t memberships_until(struct call *call, const char *user_id) {
+    return db_query_int(call->db, "SELECT min(expires_at) FROM identity_expiring_membership WHERE user_id = ? AND expires_at > ?",
+                        SQL_ARGS(sql_text(user_id), sql_int(clock_now())), 0);
+}
+
 static bool load_scope(struct call *call, const struct token *token, struct caller *caller) {
     switch (token->scope) {
     case SCOPE_PROJECT:
@@ -159,7 +183,7 @@ static bool load_trust(struct call *call, const struct token *token, struct call
     if (!token->scope_id) {
         return true;
     }
-    roles_add(call, roles, trust->trustor_user_id, token->scope_id);
+    roles_add(call, roles, trust->trustor_user_id, NULL, token->scope_id);
     return roles_narrow(call, roles, trust->role_ids, &wanted) == wanted;
 }
 
@@ -172,7 +196,7 @@ static bool load_application_credential(struct call *call, struct token *token, 
         return false;
     }
     token->access_rules = row->access_rules_kept;
-    roles_add(call, roles, token->user_id, token->scope_id);
+    roles_add(call, roles, token->user_id, NULL, token->scope_id);
     return roles_narrow(call, roles, row->role_ids, &wanted) > 0;
 }
 
@@ -183,7 +207,7 @@ static bool load_access_token(struct call *call, const struct token *token, stru
     if (!row_find(call, &resource_identity_access_token, token->delegation_id, &row) || row->expires_at <= clock_now()) {
         return false;
     }
-    roles_add(call, roles, token->user_id, token->scope_id);
+    roles_add(call, roles, token->user_id, NULL, token->scope_id);
     return roles_narrow(call, roles, row->role_ids, &wanted) == wanted;
 }
 
@@ -197,7 +221,7 @@ static bool load_roles(struct call *call, struct token *token, struct caller *ca
         return load_access_token(call, token, roles);
     default:
         if (token->scope != SCOPE_NONE) {
-            roles_add(call, roles, token->user_id, caller->system ? "system" : token->scope_id);
+            roles_add(call, roles, token->user_id, token, caller->system ? "system" : token->scope_id);
         }
         return token->scope == SCOPE_NONE || roles->count;
     }
@@ -207,9 +231,11 @@ bool caller_load(struct call *call, struct token *token, struct caller *caller) 
     struct roles roles = {0};
 
     *caller = (struct caller){0};
-    if (!load_user(call, token, caller) || !load_scope(call, token, caller) || !load_roles(call, token, caller, &roles)) {
+    if (!load_user(call, token, caller) || !load_federation(call, token) || !load_scope(call, token, caller) ||
+        !load_roles(call, token, caller, &roles)) {
         return false;
     }
+    token->until = token->scope == SCOPE_NONE ? 0 : memberships_until(call, caller->trustor_id ? caller->trustor_id : caller->user_id);
     caller->roles = roles.names;
     caller->role_ids = roles.ids;
     caller->role_count = roles.count;

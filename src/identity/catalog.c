@@ -161,6 +161,25 @@ static void write_delegation(struct call *call, const struct token *token, struc
     }
 }
 
+/* Who brought the user, and the groups that it said the user is in. */
+static void write_federation(struct call *call, const struct token *token, struct json_out *out) {
+    const struct json *groups = token->group_ids ? json_parse(call->arena, token->group_ids, strlen(token->group_ids), NULL) : NULL;
+
+    json_key(out, "OS-FEDERATION");
+    json_map(out);
+    json_key(out, "groups");
+    json_list(out);
+    for (JSON_EACH(group, groups)) {
+        json_map(out);
+        json_put_text(out, "id", group->text);
+        json_map_end(out);
+    }
+    json_list_end(out);
+    write_id(out, "identity_provider", token->idp_id);
+    write_id(out, "protocol", token->protocol_id);
+    json_map_end(out);
+}
+
 static void write_scope(const struct caller *caller, struct json_out *out) {
     if (caller->project_id) {
         write_ref(out, "project", caller->project_id, caller->project_name, caller->project_domain_id,
@@ -201,8 +220,12 @@ void token_write(struct call *call, const struct token *token, const struct call
     json_put_text(out, "id", caller->user_id);
     json_put_text(out, "name", caller->user_name);
     write_ref(out, "domain", caller->user_domain_id, caller->user_domain_name, NULL, NULL);
-    json_put_text(out, "password_expires_at",
-                  token->password_expires ? time_print(token->password_expires, TIME_MICRO_Z, text) : NULL);
+    if (token->idp_id) {
+        write_federation(call, token, out);
+    } else {
+        json_put_text(out, "password_expires_at",
+                      token->password_expires ? time_print(token->password_expires, TIME_MICRO_Z, text) : NULL);
+    }
     json_map_end(out);
     json_key(out, "audit_ids");
     json_list(out);

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/crypto.h"
+#include "identity/identity.h"
 #include "identity/keys.h"
 #include "identity/token.h"
 #include "identity/types.h"
@@ -106,10 +107,12 @@ bool identity_credential_update(struct call *call, const void *before, void *poi
         }
     }
     seal(call, row);
+    identity_changed(call);
     return true;
 }
 
 bool identity_credential_delete(struct call *call, void *row) {
+    identity_changed(call);
     return primary_only(call);
 }
 

@@ -145,13 +145,17 @@ static const char *time_of_text(struct call *call, const struct json *given) {
     return line ? arena_text_size(call->arena, line + 1, strcspn(line + 1, "\n")) : NULL;
 }
 
+int64_t identity_ec2_window(void) {
+    return conf_int(cloud.conf, "credential", "auth_ttl", 15) * 60 * SECOND;
+}
+
 /* A request is good for [credential] auth_ttl minutes before and after its time, which it must tell: one that was seen by others
  * would be good for ever else. Only the texts of S3's kind 2 tell it in a form of the client's own; there it is for the
  * service that asks to look. */
 static bool in_time(struct call *call, const struct json *given) {
     bool s3 = json_get(given, "token");
     const char *text = s3 ? time_of_text(call, given) : ec2_signed_time(given);
-    int64_t time, window = conf_int(cloud.conf, "credential", "auth_ttl", 15) * 60 * SECOND;
+    int64_t time, window = identity_ec2_window();
 
     if (!text && s3) {
         return true;
@@ -267,4 +271,68 @@ bool identity_ec2_token(struct call *call) {
 
 bool identity_s3_token(struct call *call) {
     return token_for(call, s3_signed);
+}
+
+/* ---- for services that check signatures themselves ---- */
+
+/* Keys in memory are looked at again after this: a delegation may have ended meanwhile. */
+#define KEYS_LIFE (60 * SECOND)
+
+static bool load_keys(struct call *call, const char *access, struct token *ret_token, struct caller *ret_caller) {
+    struct authentication auth = {0};
+    struct identity_credential *row;
+    const struct json *blob;
+    const char *user_id, *secret;
+
+    if (!find_key(call, access, &row)) {
+        return false;
+    }
+    blob = json_parse(call->arena, row->blob, strlen(row->blob), NULL);
+    secret = json_get_text(blob, "secret");
+    if (!secret || !row->project_id || !delegated(call, blob, row, &auth, &user_id)) {
+        return false;
+    }
+    *ret_token = (struct token){.user_id = user_id, .methods = METHOD_EC2, .scope = SCOPE_PROJECT,
+                                .scope_id = row->project_id, .delegation = auth.delegation,
+                                .delegation_id = auth.delegation_id, .issued = clock_now(),
+                                .expires = clock_now() + KEYS_LIFE, .audit_id = token_audit_id(call->arena),
+                                .secret = secret};
+    return caller_load(call, ret_token, ret_caller);
+}
+
+struct wanted {
+    const char *access, *secret;
+};
+
+static bool find_secret(struct call *call, void *pointer) {
+    struct wanted *wanted = pointer;
+
+    wanted->secret = token_load_keys(call, wanted->access, load_keys);
+    return !call->error;
+}
+
+const char *identity_ec2_secret(struct call *call, const char *access) {
+    struct wanted wanted = {.access = access, .secret = token_recall_keys(call, access)};
+
+    return wanted.secret || call_transaction(call, DB_READ, find_secret, &wanted) ? wanted.secret : NULL;
+}
+
+static bool find_name(struct call *call, void *pointer) {
+    struct {
+        const char *id, *name;
+    } *wanted = pointer;
+    struct identity_project *project;
+
+    if (row_find(call, &resource_identity_project, wanted->id, &project) && !project->is_domain) {
+        wanted->name = project->name;
+    }
+    return !call->error;
+}
+
+const char *identity_project_name(struct call *call, const char *project_id) {
+    struct {
+        const char *id, *name;
+    } wanted = {project_id, NULL};
+
+    return call_transaction(call, DB_READ, find_name, &wanted) ? wanted.name : NULL;
 }

@@ -1,9 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Identity providers, protocols and mappings beyond their declarations. */
+#include "identity/federation.h"
+
 #include <string.h>
 
+#include "base/clock.h"
+#include "base/conf.h"
 #include "identity/forget.h"
-#include "identity/types.h"
+#include "identity/identity.h"
+#include "identity/mapping.h"
+#include "rest/cloud.h"
 
 /* ---- mappings ---- */
 
@@ -58,7 +64,15 @@ bool identity_mapping_check(struct call *call, const struct field *field, void *
             return false;
         }
     }
-    return true;
+    text = mapping_flaw(call->arena, rules);
+    return !text || fail(call, 400, "Invalid input for field/attribute rules: %s", text);
+}
+
+/* Tokens that were made by way of it end; another mapping of that name is another one. */
+bool identity_mapping_delete(struct call *call, void *mapping) {
+    identity_changed(call);
+    return call_exec(call, "UPDATE identity_protocol SET tokens_from = ? WHERE mapping_id = ?",
+                     SQL_ARGS(sql_int(clock_now()), sql_text(((const struct identity_mapping *)mapping)->id)));
 }
 
 /* ---- identity providers ---- */
@@ -123,21 +137,64 @@ bool identity_provider_create(struct call *call, void *pointer) {
     return row_insert(call, &resource_identity_domain, &domain);
 }
 
-bool identity_provider_update(struct call *call, const void *old, void *provider) {
-    return !call_given(call, "remote_ids") || store_remote_ids(call, provider);
+int64_t provider_membership_life(const struct identity_provider *provider) {
+    return 60 * SECOND * (provider->authorization_ttl != NO_INT ? provider->authorization_ttl
+                                                                : conf_int(cloud.conf, "federation", "default_authorization_ttl", 0));
+}
+
+bool identity_provider_update(struct call *call, const void *before, void *pointer) {
+    const struct identity_provider *old = before;
+    struct identity_provider *provider = pointer;
+
+    identity_changed(call);
+    if (old->enabled && !provider->enabled) {
+        provider->tokens_from = clock_now();
+    }
+    return (!call_given(call, "authorization_ttl") ||
+            call_exec(call, "UPDATE identity_expiring_membership SET expires_at = verified_at + ? WHERE idp_id = ?",
+                      SQL_ARGS(sql_int(provider_membership_life(provider)), sql_text(provider->id)))) &&
+           (!call_given(call, "remote_ids") || store_remote_ids(call, provider));
 }
 
 bool identity_provider_delete(struct call *call, void *pointer) {
+    static const char *const tables[] = {"identity_protocol", "identity_federated_user", "identity_expiring_membership"};
     const char *id = ((const struct identity_provider *)pointer)->id;
 
-    return forget(call, "provider", "?", id) &&
-           call_exec(call, "DELETE FROM identity_protocol WHERE idp_id = ?", SQL_ARGS(sql_text(id)));
+    for (size_t i = 0; i < sizeof tables / sizeof *tables; i++) {
+        if (!call_exec(call, arena_printf(call->arena, "DELETE FROM %s WHERE idp_id = ?", tables[i]), SQL_ARGS(sql_text(id)))) {
+            return false;
+        }
+    }
+    return forget(call, "provider", "?", id);
+}
+
+/* When it is chosen; it may go later, and then nobody comes in. */
+static bool mapping_is_there(struct call *call, const struct identity_protocol *protocol) {
+    struct identity_mapping *mapping;
+
+    return row_find(call, &resource_identity_mapping, protocol->mapping_id, &mapping) ||
+           fail(call, 400, "Invalid mapping id: %s", protocol->mapping_id);
 }
 
 bool identity_protocol_create(struct call *call, void *pointer) {
     struct identity_protocol *protocol = pointer;
     struct identity_provider *provider;
 
-    return row_find(call, &resource_identity_provider, protocol->idp_id, &provider) ||
-           fail_not_found(call, &resource_identity_provider, protocol->idp_id);
+    if (!row_find(call, &resource_identity_provider, protocol->idp_id, &provider)) {
+        return fail_not_found(call, &resource_identity_provider, protocol->idp_id);
+    }
+    return mapping_is_there(call, protocol);
+}
+
+bool identity_protocol_update(struct call *call, const void *old, void *protocol) {
+    identity_changed(call);
+    return mapping_is_there(call, protocol);
+}
+
+bool identity_protocol_delete(struct call *call, void *pointer) {
+    const struct identity_protocol *protocol = pointer;
+
+    identity_changed(call);
+    return call_exec(call, "DELETE FROM identity_federated_user WHERE idp_id = ? AND protocol_id = ?",
+                     SQL_ARGS(sql_text(protocol->idp_id), sql_text(protocol->id)));
 }

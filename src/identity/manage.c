@@ -13,6 +13,7 @@
 #include "identity/identity.h"
 #include "identity/keys.h"
 #include "identity/manage_mapping.h"
+#include "identity/saml.h"
 #include "identity/token.h"
 #include "identity/token_form.h"
 #include "rest/cloud.h"
@@ -231,6 +232,11 @@ static bool doctor(struct call *call, struct buf *out) {
         {!locks, "[security_compliance] lockout_failure_attempts is not set: passwords can be guessed at leisure"},
         {*conf_text(cloud.conf, "auth", "external_header", "") && !*conf_text(cloud.conf, "auth", "external_addresses", ""),
          "[auth] external_header is set without external_addresses: nobody is believed"},
+        {*conf_text(cloud.conf, "federation", "trusted_proxies", "") && !*conf_text(cloud.conf, "federation", "assertion_prefix", ""),
+         "[federation] trusted_proxies is set without assertion_prefix: nothing that they say is an assertion"},
+        {*conf_text(cloud.conf, "federation", "assertion_prefix", "") && !*conf_text(cloud.conf, "federation", "remote_id_attribute", "") &&
+             call_count(call, "SELECT count(*) FROM identity_protocol WHERE remote_id_attribute IS NULL", SQL_NO_ARGS) > 0,
+         "[federation] remote_id_attribute is not set: any identity provider may speak for any other"},
         {call_count(call, "SELECT count(*) FROM identity_user WHERE enabled = 1 AND domain_id NOT IN"
                           " (SELECT id FROM identity_project WHERE is_domain = 1)", SQL_NO_ARGS) > 0,
          "there are users of domains that are not there"},
@@ -245,6 +251,17 @@ static bool doctor(struct call *call, struct buf *out) {
     }
     buf_printf(out, "%zu findings\n", bad);
     return true;
+}
+
+/* ---- other clouds ---- */
+
+static bool saml_metadata(struct call *call, struct buf *out) {
+    return saml_write_metadata(call, out) ? (buf_char(out, '\n'), true)
+                                          : fail(call, 404, "there is no certificate: set [saml] certfile");
+}
+
+static bool mapping_usage(struct call *call, struct buf *out) {
+    return fail(call, 400, "mapping-test needs two files: RULES (JSON) and ASSERTION (lines \"Name: value;value\")");
 }
 
 /* ---- the table ---- */
@@ -267,6 +284,8 @@ static const struct command {
     {"credential-migrate", "seals stored credentials with the newest key", credential_migrate},
     {"mapping-purge", "all | WHAT VALUE...: forgets public ids; WHAT: domain, public-id, local-id, type", NULL, mapping_purge},
     {"mapping-populate", "DOMAIN: brings all users and groups of a domain's directory in", NULL, mapping_populate},
+    {"mapping-test", "RULES ASSERTION: what the rules of one file make of the assertion of another", mapping_usage},
+    {"saml-metadata", "writes the metadata by which other clouds know this one", saml_metadata},
     {"token-flush", "forgets revocations of tokens that have expired", token_flush},
     {"trust-flush", "forgets trusts that have expired", trust_flush},
 };

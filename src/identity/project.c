@@ -196,7 +196,9 @@ bool identity_project_delete(struct call *call, void *pointer) {
 
 bool identity_domain_list(struct call *call, struct query *query) {
     if (strcmp(call->operation->path, "/v3/domains") != 0) {
-        only_domains_of(query, call->caller.user_id);
+        struct condition mine = domains_of(call, call->caller.user_id, call->caller.token);
+
+        query_where(query, mine.sql, mine.args, mine.count);
         query_where(query, "enabled = 1", SQL_NO_ARGS);
     }
     return true;
@@ -205,11 +207,13 @@ bool identity_domain_list(struct call *call, struct query *query) {
 static bool list_projects_of(struct call *call, struct query *query) {
     const char *user = call_parameter(call, "user_id");
     struct identity_user *found;
+    struct condition of;
 
     if (user && !path_row(call, "user", &found)) {
         return false;
     }
-    only_projects_of(query, user ? user : call->caller.user_id);
+    of = projects_of(call, user ? user : call->caller.user_id, user ? NULL : call->caller.token);
+    query_where(query, of.sql, of.args, of.count);
     if (!user) {
         query_where(query, "enabled = 1", SQL_NO_ARGS);
     }
@@ -248,16 +252,18 @@ void identity_project_domain(struct call *call, const struct field *field, const
 
 /* [{"project": {...}}, ...] of those among 'ids' (SQL with one '?') where the caller has a role. */
 static const char *as_list(struct call *call, const char *ids, const char *id) {
-    const char *where = arena_printf(call->arena, "id <> ? AND id IN (%s) AND %s ORDER BY id", ids, sql_projects_of);
-    struct value user = sql_text(call->caller.user_id);
+    struct condition mine = projects_of(call, call->caller.user_id, call->caller.token);
+    const char *where = arena_printf(call->arena, "id <> ? AND id IN (%s) AND %s ORDER BY id", ids, mine.sql);
+    struct value *args = ARENA_ARRAY(call->arena, struct value, mine.count + 2);
     struct identity_project *rows;
     struct buf buf = {0};
     struct json_out out = {.buf = &buf};
     const char *text;
     size_t count;
 
-    rows_find(call, &resource_identity_project, where, SQL_ARGS(sql_text(id), sql_text(id), user, user, user, user), &rows,
-              &count);
+    args[0] = args[1] = sql_text(id);
+    memcpy(args + 2, mine.args, mine.count * sizeof *args);
+    rows_find(call, &resource_identity_project, where, args, mine.count + 2, &rows, &count);
     json_list(&out);
     for (size_t i = 0; i < count; i++) {
         json_map(&out);

@@ -24,7 +24,7 @@
 #define OVERLAP (60 * SECOND)       /* revocations are read again from so long before: clocks differ */
 
 const char *const token_method_names[] = {"password", "token", "application_credential", "ec2credential", "totp", "oauth1",
-                                          "external", NULL};
+                                          "external", "mapped", "openid", "saml2", NULL};
 
 void token_methods_write(struct json_out *out, unsigned methods) {
     json_list(out);
@@ -212,7 +212,8 @@ static struct cached *validate(struct call *call, const char *sealed) {
 
 static bool is_current(struct call *call, struct cached *cached) {
     arena_defer(call->http ? call->http->arena : call->arena, cached_unref, cached);
-    return cached->token.expires > clock_now() && !is_revoked(cached->token.audit_id);
+    return cached->token.expires > clock_now() && (!cached->token.until || cached->token.until > clock_now()) &&
+           !is_revoked(cached->token.audit_id) && !cached->token.secret;
 }
 
 /* The token validated, from memory or anew; null when it is not valid. Lives as long as the request. In a transaction. */
@@ -221,9 +222,10 @@ static const struct cached *find_valid(struct call *call, const char *sealed) {
 
     look_around(call);
     cached = cache_get(sealed, generation);
-    if (!cached) {
-        cached = validate(call, sealed);
+    if (cached && is_current(call, cached)) {
+        return cached;
     }
+    cached = validate(call, sealed);
     return cached && is_current(call, cached) ? cached : NULL;
 }
 
@@ -253,4 +255,37 @@ bool token_recall(struct call *call, const char *sealed) {
     struct cached *cached = must_look() ? NULL : cache_get(sealed, generation);
 
     return authenticate(call, cached && is_current(call, cached) ? cached : NULL);
+}
+
+/* ---- EC2 keys ---- */
+
+/* No token looks like this, and keys are never taken for one (is_current). */
+static const char *keys_name(struct call *call, const char *access) {
+    return arena_printf(call->arena, "ec2 %s", access);
+}
+
+const char *token_recall_keys(struct call *call, const char *access) {
+    struct cached *cached = must_look() ? NULL : cache_get(keys_name(call, access), generation);
+
+    if (!cached) {
+        return NULL;
+    }
+    arena_defer(call->arena, cached_unref, cached);
+    return cached->token.expires > clock_now() && authenticate(call, cached) ? cached->token.secret : NULL;
+}
+
+const char *token_load_keys(struct call *call, const char *access, token_loader *load) {
+    uint64_t now;
+    struct token token = {0};
+    struct caller caller;
+    struct cached *cached;
+
+    look_around(call);
+    now = generation;
+    if (!load(call, access, &token, &caller)) {
+        return NULL;
+    }
+    cached = cache_put(keys_name(call, access), now, &token, &caller);
+    arena_defer(call->arena, cached_unref, cached);
+    return authenticate(call, cached) ? cached->token.secret : NULL;
 }

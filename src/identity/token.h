@@ -8,7 +8,7 @@
 enum token_scope { SCOPE_NONE, SCOPE_PROJECT, SCOPE_DOMAIN, SCOPE_SYSTEM };
 enum token_method {
     METHOD_PASSWORD = 1, METHOD_TOKEN = 2, METHOD_APPLICATION_CREDENTIAL = 4, METHOD_EC2 = 8, METHOD_TOTP = 16,
-    METHOD_OAUTH1 = 32, METHOD_EXTERNAL = 64,
+    METHOD_OAUTH1 = 32, METHOD_EXTERNAL = 64, METHOD_MAPPED = 128, METHOD_OPENID = 256, METHOD_SAML2 = 512,
 };
 /* A token that stands for less than its user: by a trust, an application credential, an OAuth access token. */
 enum token_delegation { DELEGATION_NONE, DELEGATION_TRUST, DELEGATION_APPLICATION_CREDENTIAL, DELEGATION_OAUTH1 };
@@ -23,9 +23,14 @@ struct token {
     unsigned methods;               /* enum token_method; up to 16 */
     int64_t issued, expires;        /* microseconds; shown as whole seconds */
     const char *audit_id, *parent_audit_id;     /* 22 characters of base64url; the parent may be null */
+    const char *idp_id, *protocol_id;   /* of who was brought by an identity provider; null else */
+    const char *group_ids;              /* JSON list: what it said the user is in, for as long as the token */
     /* Filled by caller_load: */
+    int64_t until;                              /* what it found is good until then; 0: as long as the token */
     const char *access_rules;                   /* what the token is good for: JSON; null: all */
     int64_t password_expires;                   /* of the user; 0: never */
+    /* Of EC2 keys, which memory keeps as it keeps tokens: what their requests are signed with. Null in tokens. */
+    const char *secret;
 };
 
 /* Names of the methods in the order of their bits, ends with null; and the list of those in 'methods'. */
@@ -62,6 +67,12 @@ bool token_authenticate(struct call *call, const char *sealed);
 
 /* cloud_recall: the same, but only a token that memory knows. */
 bool token_recall(struct call *call, const char *sealed);
+
+/* EC2 keys and who calls with them, kept in memory until identity's data change or token->expires. Both fill call->caller
+ * and return the secret, or null: from memory alone, or (in a transaction) by 'load', which says what the keys are. */
+typedef bool token_loader(struct call *call, const char *access, struct token *ret_token, struct caller *ret_caller);
+const char *token_recall_keys(struct call *call, const char *access);
+const char *token_load_keys(struct call *call, const char *access, token_loader *load);
 
 /* What a valid token says, and who has it; from memory where it is known. False when it is not valid. */
 bool token_find(struct call *call, const char *sealed, struct token *ret_token, struct caller *ret_caller);

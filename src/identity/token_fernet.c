@@ -82,6 +82,36 @@ static const char *get_id(struct record *r, struct arena *arena) {
     return size ? id : NULL;
 }
 
+/* Only tokens of federated users have this part, at the end of the record. */
+static void put_federation(struct buf *buf, struct arena *arena, const struct token *token) {
+    const char *text = token->group_ids ? token->group_ids : "[]";
+    const struct json *groups = json_parse(arena, text, strlen(text), NULL);
+
+    put_id(buf, token->idp_id);
+    put_id(buf, token->protocol_id);
+    buf_char(buf, (char)groups->count);
+    for (JSON_EACH(group, groups)) {
+        put_id(buf, group->text);
+    }
+}
+
+static void get_federation(struct record *r, struct arena *arena, struct token *token) {
+    struct buf buf = {0};
+    struct json_out out = {.buf = &buf};
+    unsigned count;
+
+    token->idp_id = get_id(r, arena);
+    token->protocol_id = get_id(r, arena);
+    count = get_byte(r);
+    json_list(&out);
+    while (count-- && !r->bad) {
+        json_text(&out, get_id(r, arena));
+    }
+    json_list_end(&out);
+    token->group_ids = arena_text_size(arena, buf.at, buf.size);
+    buf_release(&buf);
+}
+
 char *token_seal_fernet(struct arena *arena, const struct token *token) {
     struct buf buf = {0};
     char *sealed;
@@ -98,6 +128,9 @@ char *token_seal_fernet(struct arena *arena, const struct token *token) {
     put_int(&buf, token->expires);
     put_id(&buf, token->audit_id);
     put_id(&buf, token->parent_audit_id);
+    if (token->idp_id) {
+        put_federation(&buf, arena, token);
+    }
     sealed = keys_seal(KEYS_TOKEN, arena, buf.at, buf.size, token->issued / SECOND);
     buf_release(&buf);
     return sealed;
@@ -128,5 +161,8 @@ struct token *token_open_fernet(struct arena *arena, const char *sealed) {
     token->expires = get_int(&r);
     token->audit_id = get_id(&r, arena);
     token->parent_audit_id = get_id(&r, arena);
+    if (r.at < r.end) {
+        get_federation(&r, arena, token);
+    }
     return r.bad || !token->user_id ? NULL : token;
 }

@@ -3,6 +3,9 @@
 #pragma once
 #include "identity/token.h"
 
+/* Groups of a federated token: it has to fit into a header. */
+enum { MAX_TOKEN_GROUPS = 128 };
+
 char *token_seal_fernet(struct arena *arena, const struct token *token);
 struct token *token_open_fernet(struct arena *arena, const char *sealed);
 

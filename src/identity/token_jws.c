@@ -15,6 +15,7 @@
 #include "base/clock.h"
 #include "base/crypto.h"
 #include "base/id.h"
+#include "identity/jwt.h"
 #include "identity/token_form.h"
 
 LOG_MODULE("identity.jws");
@@ -150,30 +151,14 @@ static bool sign(EVP_PKEY *key, const char *text, size_t size, uint8_t signature
     return ok;
 }
 
-static bool verify(EVP_PKEY *key, const char *text, size_t size, const uint8_t *der, size_t der_size) {
-    EVP_MD_CTX *context = EVP_MD_CTX_new();
-    bool ok = EVP_DigestVerifyInit(context, NULL, EVP_sha256(), NULL, key) == 1 &&
-              EVP_DigestVerify(context, der, der_size, (const uint8_t *)text, size) == 1;
-
-    EVP_MD_CTX_free(context);
-    return ok;
-}
-
 static bool verify_any(const char *text, size_t size, const uint8_t *signature) {
-    ECDSA_SIG *parts = ECDSA_SIG_new();
-    uint8_t *der = NULL;
     bool good = false;
-    int der_size;
 
-    ECDSA_SIG_set0(parts, BN_bin2bn(signature, HALF, NULL), BN_bin2bn(signature + HALF, HALF, NULL));
-    der_size = i2d_ECDSA_SIG(parts, &der);
     pthread_rwlock_rdlock(&lock);
-    for (size_t i = 0; !good && der_size > 0 && i < keys.count; i++) {
-        good = verify(keys.public[i], text, size, der, (size_t)der_size);
+    for (size_t i = 0; !good && i < keys.count; i++) {
+        good = jwt_signed(keys.public[i], "ES256", text, size, signature, SIGNATURE);
     }
     pthread_rwlock_unlock(&lock);
-    OPENSSL_free(der);
-    ECDSA_SIG_free(parts);
     return good;
 }
 
@@ -238,6 +223,11 @@ static void write_claims(struct json_out *out, const struct token *token) {
     } else if (token->scope != SCOPE_NONE) {
         json_put_text(out, token->scope == SCOPE_PROJECT ? "openstack_project_id" : "openstack_domain_id", token->scope_id);
     }
+    if (token->idp_id) {
+        json_put_text(out, "openstack_idp_id", token->idp_id);
+        json_put_text(out, "openstack_protocol_id", token->protocol_id);
+        json_put_raw(out, "openstack_group_ids", token->group_ids);
+    }
     if (token->delegation != DELEGATION_NONE) {
         json_put_text(out, delegation_claims[token->delegation], token->delegation_id);
     }
@@ -297,6 +287,9 @@ struct token *token_open_jws(struct arena *arena, const char *sealed) {
         token->delegation = id ? kind : token->delegation;
         token->delegation_id = id ? id : token->delegation_id;
     }
+    token->idp_id = json_get_text(claims, "openstack_idp_id");
+    token->protocol_id = json_get_text(claims, "openstack_protocol_id");
+    token->group_ids = token->idp_id ? json_print(arena, json_get(claims, "openstack_group_ids")) : NULL;
     token->issued = json_get_int(claims, "iat_micros", json_get_int(claims, "iat", 0) * SECOND);
     token->expires = json_get_int(claims, "exp", 0) * SECOND;
     token->audit_id = first->text;

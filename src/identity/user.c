@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "http/http.h"
 #include "identity/backend.h"
+#include "identity/federation.h"
 #include "identity/forget.h"
 #include "identity/identity.h"
 #include "identity/options.h"
@@ -47,7 +48,7 @@ bool identity_user_create(struct call *call, void *pointer) {
         return false;
     }
     return in_domain(call, &user->domain_id) && backend_may_create(call, user->domain_id) &&
-           check_default_project(call, user->default_project_id);
+           check_default_project(call, user->default_project_id) && federated_store(call, user);
 }
 
 bool identity_group_create(struct call *call, void *pointer) {
@@ -81,7 +82,7 @@ bool identity_user_update(struct call *call, const void *before, void *pointer) 
     if (call_given(call, "enabled") && user->enabled) {
         user_reset(user);
     }
-    return check_default_project(call, user->default_project_id);
+    return check_default_project(call, user->default_project_id) && federated_store(call, user);
 }
 
 /* Who has not been seen for too long is shown disabled. */
@@ -90,11 +91,57 @@ bool identity_user_expand(struct call *call, void *pointer, size_t count) {
 
     for (size_t i = 0; i < count; i++) {
         users[i].enabled = user_is_enabled(call, &users[i]);
+        if (call->operation && call->operation->run != op_list) {
+            users[i].federated = federated_shown(call, users[i].id);
+        }
     }
     return true;
 }
 
+/* Memberships that end say so, in the groups of a user. */
+bool identity_group_expand(struct call *call, void *pointer, size_t count) {
+    const char *user_id = call_parameter(call, "user_id");
+    struct identity_group *groups = pointer;
+    struct rows *rows;
+
+    if (!user_id || !call->operation || call->operation->run != op_list) {
+        return true;
+    }
+    rows = db_query(call->db, "SELECT group_id, expires_at FROM identity_expiring_membership WHERE user_id = ? AND"
+                              " group_id NOT IN (SELECT group_id FROM identity_membership WHERE user_id = ?)",
+                    SQL_ARGS(sql_text(user_id), sql_text(user_id)));
+    while (rows_next(rows)) {
+        for (size_t i = 0; i < count; i++) {
+            if (!strcmp(groups[i].id, rows_text(rows, 0))) {
+                groups[i].membership_expires_at = rows_int(rows, 1);
+            }
+        }
+    }
+    rows_end(rows);
+    return db_failure(call->db) == DB_OK;
+}
+
 /* ---- lists ---- */
+
+/* Those that are known at a provider, by one or more of the three that say who they are there. */
+static void only_federated(struct call *call, struct query *query) {
+    static const char *const names[] = {"idp_id", "protocol_id", "unique_id"};
+    const char *where = "id IN (SELECT user_id FROM identity_federated_user WHERE 1 = 1";
+    struct value *args = ARENA_ARRAY(call->arena, struct value, 3);
+    size_t count = 0;
+
+    for (size_t i = 0; i < 3; i++) {
+        const char *value = call_argument(call, names[i]);
+
+        if (value) {
+            where = arena_printf(call->arena, "%s AND %s = ?", where, names[i]);
+            args[count++] = sql_text(value);
+        }
+    }
+    if (count) {
+        query_where(query, arena_printf(call->arena, "%s)", where), args, count);
+    }
+}
 
 bool identity_user_list(struct call *call, struct query *query) {
     struct identity_group *group;
@@ -107,6 +154,7 @@ bool identity_user_list(struct call *call, struct query *query) {
                     SQL_ARGS(sql_text(call_parameter(call, "group_id"))));
         return path_row(call, "group", &group);
     }
+    only_federated(call, query);
     return true;
 }
 
@@ -117,11 +165,23 @@ bool identity_group_list(struct call *call, struct query *query) {
         query_where(query, "domain_id = ?", SQL_ARGS(sql_text(call->caller.domain_id)));
     }
     if (call_parameter(call, "user_id")) {
-        query_where(query, "id IN (SELECT group_id FROM identity_membership WHERE user_id = ?)",
-                    SQL_ARGS(sql_text(call_parameter(call, "user_id"))));
+        struct value id = sql_text(call_parameter(call, "user_id"));
+
+        query_where(query, "id IN (SELECT group_id FROM identity_membership WHERE user_id = ? UNION ALL"
+                           " SELECT group_id FROM identity_expiring_membership WHERE user_id = ? AND expires_at > ?)",
+                    SQL_ARGS(id, id, sql_int(clock_now())));
         return path_row(call, "user", &user);
     }
     return true;
+}
+
+/* A membership that ends is one as long as it lasts. */
+bool identity_membership_show(struct call *call) {
+    return call_count(call, "SELECT count(*) FROM identity_expiring_membership WHERE user_id = ? AND group_id = ?"
+                            " AND expires_at > ?",
+                      SQL_ARGS(sql_text(call_parameter(call, "user_id")), sql_text(call_parameter(call, "group_id")),
+                               sql_int(clock_now()))) > 0 ||
+           op_linked(call);
 }
 
 /* ---- ends ---- */

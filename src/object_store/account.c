@@ -57,6 +57,7 @@ static enum store_result empty_container(const char *account, const char *contai
 static enum store_result forget(struct shard *shard, struct store_change *change) {
     sqlite3_stmt *remove = index_statement(shard->writer, S_ACCOUNT_DELETE);
 
+    shard->containers_change = true;
     index_bind_text(remove, 1, change->account);
     return index_run(shard->writer, remove) ? STORE_OK : index_error(shard->writer);
 }

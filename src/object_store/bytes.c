@@ -3,6 +3,7 @@
  *
  * A blob is the object's bytes, then one CRC-32C (4 bytes, little endian) for each block of STORE_BLOCK bytes. */
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include "base/crypto.h"
 #include "base/id.h"
 #include "base/log.h"
+#include "base/map.h"
 #include "object_store/crc32c.h"
 #include "object_store/index.h"
 
@@ -24,10 +26,43 @@ struct upload {
     const void *whole;
     struct blob *blob;
     const char *place;
+    const char *claimed;            /* the blob's name, known as being under way */
     struct buf sums;                /* of whole blocks */
     uint32_t sum;                   /* of the block that is filled, or of bytes in memory */
     bool ended, taken;
 };
+
+/* ---- blobs under way: no object has them yet ---- */
+
+static pthread_mutex_t claims_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct map *claims;
+
+static void unclaim(struct upload *upload) {
+    if (upload->claimed) {
+        pthread_mutex_lock(&claims_lock);
+        map_set(claims, upload->claimed, NULL);
+        pthread_mutex_unlock(&claims_lock);
+        upload->claimed = NULL;
+    }
+}
+
+static void claim(struct upload *upload, const char *name) {
+    unclaim(upload);
+    upload->claimed = name;
+    pthread_mutex_lock(&claims_lock);
+    claims = claims ? claims : map_new();
+    map_set(claims, name, upload);
+    pthread_mutex_unlock(&claims_lock);
+}
+
+bool upload_under_way(const char *blob) {
+    bool found;
+
+    pthread_mutex_lock(&claims_lock);
+    found = claims && map_get(claims, blob);
+    pthread_mutex_unlock(&claims_lock);
+    return found;
+}
 
 static void release(void *pointer) {
     struct upload *upload = pointer;
@@ -39,6 +74,7 @@ static void release(void *pointer) {
     } else if (upload->place && !upload->taken) {
         store.driver->remove(upload->place);
     }
+    unclaim(upload);
 }
 
 static struct upload *upload_new(struct arena *arena) {
@@ -97,6 +133,7 @@ static bool write_blob(struct upload *upload, int64_t position, const char *byte
 
 static bool begin_blob(struct upload *upload) {
     upload->place = id_hex(upload->arena);
+    claim(upload, upload->place);
     upload->blob = store.driver->create(upload->place);
     if (!upload->blob) {
         upload->place = NULL;
@@ -200,6 +237,7 @@ struct store_upload *store_upload_copy(struct arena *arena, const char *account,
     struct upload *upload = (struct upload *)store_upload_new(arena);
     const char *place = id_hex(arena);
 
+    claim(upload, place);
     if (object->place && store.driver->link(object->place, place)) {
         upload->place = place;
         upload->ended = true;

@@ -219,7 +219,8 @@ struct old_blobs {
 static void add_old(void *user, const char *name, int64_t age, bool whole) {
     struct old_blobs *old = user;
 
-    if (age >= ORPHAN_AGE) {
+    /* A blob that is under way has no object yet; this process knows its own. */
+    if (!upload_under_way(name) && (!store.driver->shared || age >= ORPHAN_AGE)) {
         old->at = arena_grow(old->arena, old->at, old->count, sizeof *old->at);
         old->at[old->count++] = arena_text(old->arena, name);
     }
@@ -262,7 +263,8 @@ bool store_each_orphan(struct arena *arena, void (*fn)(void *user, const char *b
 }
 
 bool store_remove_orphan(struct arena *arena, const char *blob) {
-    return is_used(blob) != 0 || store.driver->remove(blob);
+    /* In this order: what ended meanwhile is in the index by now. */
+    return upload_under_way(blob) || is_used(blob) != 0 || store.driver->remove(blob);
 }
 
 static void remove_orphan(void *user, const char *blob) {

@@ -72,6 +72,7 @@ static enum store_result put_account(struct shard *shard, struct store_change *c
     sqlite3_stmt *put = index_statement(shard->writer, S_ACCOUNT_PUT);
 
     change->modified = writer_version(shard);
+    shard->containers_change = true;
     index_bind_text(put, 1, change->account);
     sqlite3_bind_int64(put, 2, change->modified);
     index_bind_meta(put, 3, change->arena, &meta);
@@ -94,6 +95,7 @@ static bool insert_container(struct shard *shard, struct store_change *change) {
     sqlite3_bind_int(insert, 4, change->policy);
     sqlite3_bind_int(insert, 5, change->versions ? change->versions - 1 : VERSIONS_OFF);
     index_bind_meta(insert, 6, change->arena, &meta);
+    shard->containers_change = true;
     return index_run(shard->writer, insert) && count_account(shard, change, 1, 0, 0);
 }
 
@@ -105,6 +107,7 @@ static bool update_container(struct shard *shard, struct store_change *change, c
     sqlite3_bind_int64(update, 2, change->modified);
     sqlite3_bind_int(update, 3, change->versions ? change->versions - 1 : (int)was->versions);
     index_bind_meta(update, 4, change->arena, &meta);
+    shard->containers_change = true;
     return index_run(shard->writer, update);
 }
 
@@ -351,7 +354,7 @@ static enum store_result post_object(struct shard *shard, struct store_change *c
     sqlite3_bind_int64(update, 1, target.container.id);
     index_bind_text(update, 2, change->name);
     sqlite3_bind_int64(update, 3, target.was.version);
-    sqlite3_bind_int64(update, 4, change->modified);
+    sqlite3_bind_int64(update, 4, change->keep_time ? target.was.modified : change->modified);
     sqlite3_bind_int64(update, 5, change->object.expires < 0 ? target.was.expires : change->object.expires);
     index_bind_text(update, 6, change->object.type ? change->object.type : target.was.type);
     index_bind_meta(update, 7, change->arena, &meta);
@@ -512,6 +515,7 @@ static enum store_result delete_container(struct shard *shard, struct store_chan
         return index_failed(index) ? index_error(index) : STORE_NOT_EMPTY;
     }
     change->modified = writer_version(shard);
+    shard->containers_change = true;
     if (!drop_expired(shard, change, was.id)) {
         return index_error(index);
     }

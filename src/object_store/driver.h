@@ -13,6 +13,7 @@ struct blob;        /* one that is being written, or read */
 
 struct object_driver {
     const char *name;
+    bool shared;                    /* by several processes */
     bool (*start)(const char *root);
     struct blob *(*create)(const char *name);
     bool (*write)(struct blob *blob, const void *bytes, size_t size);   /* appends */

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
+#include "http/http.h"
 
 LOG_MODULE("object_store.index");
 
@@ -81,6 +82,7 @@ static const char *const sql[STATEMENTS] = {
     [S_GARBAGE_DELETE] = "DELETE FROM garbage WHERE place = ?",
     [S_GARBAGE_LIST] = "SELECT place FROM garbage LIMIT 1000",
     [S_LIST_OBJECTS] = "SELECT " OBJECT_COLUMNS " FROM object WHERE container = ? AND name >= ? ORDER BY name",
+    [S_LIST_NAMES] = "SELECT name, expires FROM object WHERE container = ? AND name >= ? ORDER BY name",
     [S_LIST_OBJECTS_BACK] = "SELECT " OBJECT_COLUMNS " FROM object WHERE container = ? AND name < ? ORDER BY name DESC",
     [S_LIST_CONTAINERS] = "SELECT " CONTAINER_COLUMNS " FROM container WHERE account = ? AND name >= ? ORDER BY name",
     [S_LIST_CONTAINERS_BACK] = "SELECT " CONTAINER_COLUMNS " FROM container WHERE account = ? AND name < ?"
@@ -119,7 +121,7 @@ static const char *const sql[STATEMENTS] = {
 };
 
 /* The hash that chooses a shard must be the same for ever. FNV-1a with a final mix. */
-static uint64_t hash_of(const char *account, const char *container) {
+uint64_t index_hash(const char *account, const char *container) {
     uint64_t hash = 0xcbf29ce484222325ULL;
 
     for (int part = 0; part < 2; part++) {
@@ -133,7 +135,7 @@ static uint64_t hash_of(const char *account, const char *container) {
 }
 
 struct shard *index_shard(const char *account, const char *container) {
-    return &store.shards[hash_of(account, container) % (unsigned)store.shard_count];
+    return &store.shards[index_hash(account, container) % (unsigned)store.shard_count];
 }
 
 enum store_result index_error(struct index *index) {
@@ -178,9 +180,9 @@ static void index_close(struct index *index) {
 }
 
 struct index *index_connect(struct shard *shard) {
-    static const char settings[] = "PRAGMA page_size = 8192; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+    static const char settings[] = "PRAGMA page_size = 16384; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
                                    "PRAGMA cache_size = -2048; PRAGMA mmap_size = 1073741824; PRAGMA temp_store = MEMORY;"
-                                   "PRAGMA wal_autocheckpoint = 4096; PRAGMA journal_size_limit = 134217728;"
+                                   "PRAGMA wal_autocheckpoint = 2048; PRAGMA journal_size_limit = 134217728;"
                                    "PRAGMA trusted_schema = OFF;";
     struct index *index = calloc(1, sizeof *index);
 
@@ -219,15 +221,28 @@ void index_reader_release(struct shard *shard, struct index *index) {
     pthread_mutex_unlock(&shard->lock);
 }
 
+/* A path in a URI. */
+static const char *uri_path(const char *path) {
+    struct buf text = {0};
+    const char *kept;
+
+    http_encode(&text, path, "/");
+    kept = arena_text(store.arena, text.at);
+    buf_release(&text);
+    return kept;
+}
+
 static bool open_shard(struct arena *arena, const char *root, bool memory, int number, const char **ret_error) {
     struct shard *shard = &store.shards[number];
 
     shard->number = number;
     shard->last = &shard->first;
     pthread_mutex_init(&shard->lock, NULL);
+    pthread_mutex_init(&shard->known_lock, NULL);
     pthread_cond_init(&shard->work, NULL);
+    /* No other process has the index open, so locks and the map of the log need not be shared with any. */
     shard->target = memory ? arena_printf(store.arena, "file:/haneul-objects-%d?vfs=memdb", number)
-                           : arena_printf(store.arena, "%s/index-%02d.db", root, number);
+                           : arena_printf(store.arena, "file:%s/index-%02d.db?vfs=unix-excl", uri_path(root), number);
     shard->writer = index_connect(shard);
     if (!shard->writer || sqlite3_exec(shard->writer->handle, schema, NULL, NULL, NULL) != SQLITE_OK) {
         *ret_error = arena_printf(arena, "the index of objects %s cannot be opened: %s", shard->target,

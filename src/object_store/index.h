@@ -19,7 +19,7 @@ enum statement {
     S_OBJECT, S_OBJECT_PUT, S_OBJECT_DELETE, S_OBJECT_UPDATE,
     S_VERSION, S_VERSION_NEWEST, S_VERSION_KEEP, S_VERSION_MARKER, S_VERSION_DELETE, S_VERSION_UPDATE, S_VERSION_RESTORE,
     S_DATA, S_DATA_PUT, S_DATA_DELETE, S_GARBAGE_PUT, S_GARBAGE_DELETE, S_GARBAGE_LIST,
-    S_LIST_OBJECTS, S_LIST_OBJECTS_BACK, S_LIST_CONTAINERS, S_LIST_CONTAINERS_BACK, S_LIST_VERSIONS,
+    S_LIST_OBJECTS, S_LIST_NAMES, S_LIST_OBJECTS_BACK, S_LIST_CONTAINERS, S_LIST_CONTAINERS_BACK, S_LIST_VERSIONS,
     S_EXPIRED, S_ANY_OBJECT, S_PLACE_USED, S_PLACES, S_DAMAGED_PUT, S_DAMAGED_CLEAR, S_DAMAGED, S_MISCOUNTED, S_RECOUNT,
     S_ACCOUNT_MISCOUNTED, S_ACCOUNT_RECOUNT,
     STATEMENTS
@@ -41,6 +41,10 @@ struct shard {
     struct index *readers;          /* idle ones */
     struct index *writer;
     int64_t newest;                 /* the last version given */
+    bool containers_change;         /* the batch under way changes a container or account */
+    _Atomic int64_t generation;     /* of what is known */
+    pthread_mutex_t known_lock;
+    struct known *known[512];
     const char *garbage[64];        /* blobs that the batch under way leaves, in its arena */
     int garbage_count;
 };
@@ -64,9 +68,22 @@ bool index_run(struct index *index, sqlite3_stmt *statement);       /* steps to 
 bool index_failed(struct index *index);                 /* the last statement ended with an error */
 enum store_result index_error(struct index *index);     /* which; logs it */
 
+uint64_t index_hash(const char *account, const char *container);
+
+/* known.c: containers (without counters), and accounts (container null: their metadata, 'created', and as 'policy' whether
+ * they exist) as they were read at the shard's generation, which is to be asked for before reading. */
+int64_t known_generation(struct shard *shard);
+void known_forget(struct shard *shard);
+bool known_find(struct shard *shard, struct arena *arena, const char *account, const char *container,
+                struct store_container *ret);
+void known_keep(struct shard *shard, int64_t generation, const char *account, const char *container,
+                const struct store_container *what);
+
 /* rows.c: rows as structs. Texts are copied to the arena, or (null) point into the statement. */
 void index_bind_text(sqlite3_stmt *statement, int at, const char *text);
 struct store_meta index_unpack(struct arena *arena, const void *bytes, size_t size);
+size_t index_packed_size(const struct store_meta *meta);
+void index_pack(char *to, const struct store_meta *meta);
 void index_bind_meta(sqlite3_stmt *statement, int at, struct arena *arena, const struct store_meta *meta);
 void index_read_object(struct arena *arena, sqlite3_stmt *row, struct store_object *ret);
 void index_read_container(struct arena *arena, sqlite3_stmt *row, struct store_container *ret);
@@ -93,3 +110,4 @@ struct upload_bytes {
 };
 struct upload_bytes upload_bytes(const struct store_upload *upload);
 void upload_taken(struct store_upload *upload);         /* the blob belongs to the index now */
+bool upload_under_way(const char *blob);                /* of this process: not in the index yet, or only just */

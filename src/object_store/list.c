@@ -146,11 +146,12 @@ static size_t common_size(const struct store_list *list, const struct cursor *at
     return found ? (size_t)(found - at->name) + size : 0;
 }
 
-/* Tells of the shared name and seeks behind it. 1: told, 0: it is the marker itself, -1: the walk ends. */
+/* Tells of the shared name and seeks behind it. 1: told, 0: it is the lower bound itself, -1: the walk ends. */
 static int tell_common(struct walk *walk, const struct cursor *at, size_t size) {
     const struct store_list *list = walk->list;
     char *name = arena_text_size(walk->arena, at->name, size);
-    bool told = !list->marker || strcmp(list->marker, name) != 0;
+    const char *lower = list->reverse ? list->end_marker : list->marker;
+    bool told = !lower || strcmp(lower, name) != 0;
 
     if (told && !list->on_common(list->user, name)) {
         return -1;
@@ -172,6 +173,22 @@ static bool is_before_marker(const struct store_list *list, const struct cursor 
            (object->current || object->version >= list->marker_version);
 }
 
+static bool names_only(const struct store_list *list) {
+    return list->names_only && !list->versions && !list->reverse;
+}
+
+static void read_row(struct walk *walk, const struct cursor *at, struct store_object *ret) {
+    if (names_only(walk->list)) {
+        *ret = (struct store_object){.name = at->name, .expires = sqlite3_column_int64(at->rows, 1)};
+        return;
+    }
+    index_read_object(NULL, at->rows, ret);
+    ret->current = at == walk->cursors;
+    if (sqlite3_column_bytes(at->rows, 8)) {
+        ret->meta = index_unpack(walk->arena, sqlite3_column_blob(at->rows, 8), (size_t)sqlite3_column_bytes(at->rows, 8));
+    }
+}
+
 /* 1: told, 0: passed over, -1: the walk ends. */
 static int tell_row(struct walk *walk, struct cursor *at) {
     const struct store_list *list = walk->list;
@@ -180,12 +197,7 @@ static int tell_row(struct walk *walk, struct cursor *at) {
     if (is_objects(list)) {
         struct store_object object;
 
-        index_read_object(NULL, at->rows, &object);
-        object.current = at == walk->cursors;
-        if (sqlite3_column_bytes(at->rows, 8)) {
-            object.meta = index_unpack(walk->arena, sqlite3_column_blob(at->rows, 8),
-                                       (size_t)sqlite3_column_bytes(at->rows, 8));
-        }
+        read_row(walk, at, &object);
         if (list->versions && is_before_marker(list, at, &object)) {
             told = 0;
         } else if (object.expires && !list->versions && object.expires <= clock_now() / SECOND) {
@@ -266,9 +278,10 @@ static enum store_result open_objects(struct walk *walk) {
     const struct store_list *list = walk->list;
     struct shard *shard = index_shard(list->account, list->container);
     struct store_container container;
+    enum statement which = names_only(list) ? S_LIST_NAMES : list->reverse ? S_LIST_OBJECTS_BACK : S_LIST_OBJECTS;
     struct index *index;
 
-    if (!add_cursor(walk, shard, list->reverse ? S_LIST_OBJECTS_BACK : S_LIST_OBJECTS, 0)) {
+    if (!add_cursor(walk, shard, which, 0)) {
         return STORE_FAILED;
     }
     index = walk->cursors[0].index;

@@ -67,10 +67,33 @@ static bool add_account(struct index *index, struct arena *arena, const char *ac
     return !index_failed(index);
 }
 
-static enum store_result find_account(struct arena *arena, const char *account, bool counts, struct store_account *ret) {
-    struct shard *home = index_shard(account, NULL);
+static enum store_result find_account_meta(struct arena *arena, const char *account, struct store_account *ret) {
+    struct shard *shard = index_shard(account, NULL);
+    int64_t generation = known_generation(shard);
+    struct store_container known = {0};
+    struct index *index;
+    enum store_result result;
 
-    for (struct shard *shard = counts ? store.shards : home; shard < store.shards + store.shard_count; shard++) {
+    if (known_find(shard, arena, account, NULL, &known)) {
+        *ret = (struct store_account){.exists = known.policy, .created = known.created, .meta = known.meta};
+        return STORE_OK;
+    }
+    index = index_reader(shard);
+    if (!index) {
+        return STORE_FAILED;
+    }
+    result = add_account(index, arena, account, ret) ? STORE_OK : index_error(index);
+    index_reader_release(shard, index);
+    if (result == STORE_OK) {
+        known = (struct store_container){.policy = ret->exists, .created = ret->created, .meta = ret->meta};
+        known_keep(shard, generation, account, NULL, &known);
+    }
+    return result;
+}
+
+static enum store_result find_account(struct arena *arena, const char *account, struct store_account *ret) {
+
+    for (struct shard *shard = store.shards; shard < store.shards + store.shard_count; shard++) {
         struct index *index = index_reader(shard);
         enum store_result result;
 
@@ -79,9 +102,6 @@ static enum store_result find_account(struct arena *arena, const char *account, 
         }
         result = add_account(index, arena, account, ret) ? STORE_OK : index_error(index);
         index_reader_release(shard, index);
-        if (!counts) {
-            return result;
-        }
         if (result != STORE_OK) {
             return result;
         }
@@ -110,7 +130,7 @@ static bool read_data(struct index *index, struct arena *arena, struct store_fou
 
 static enum store_result find_in_container(struct index *index, struct arena *arena, const struct store_find *find,
                                            struct store_found *ret) {
-    if (!index_find_container(index, arena, find->account, find->container, &ret->container)) {
+    if (!ret->container.id && !index_find_container(index, arena, find->account, find->container, &ret->container)) {
         return index_failed(index) ? index_error(index) : STORE_NO_CONTAINER;
     }
     if (!find->name) {
@@ -138,15 +158,23 @@ enum store_result store_find(struct arena *arena, const struct store_find *find,
     struct shard *shard;
     struct index *index;
     enum store_result result = STORE_OK;
+    int64_t generation;
+    bool known;
 
     *ret = (struct store_found){0};
     if (find->want_account) {
-        result = find_account(arena, find->account, find->want_account == ACCOUNT_ALL, &ret->account);
+        result = find->want_account == ACCOUNT_ALL ? find_account(arena, find->account, &ret->account)
+                                                   : find_account_meta(arena, find->account, &ret->account);
     }
     if (result != STORE_OK || !find->container) {
         return result;
     }
     shard = index_shard(find->account, find->container);
+    generation = known_generation(shard);
+    known = find->no_counts && known_find(shard, arena, find->account, find->container, &ret->container);
+    if (known && !find->name) {
+        return STORE_OK;
+    }
     index = index_reader(shard);
     if (!index) {
         return STORE_FAILED;
@@ -154,6 +182,9 @@ enum store_result store_find(struct arena *arena, const struct store_find *find,
     result = begin(index) ? find_in_container(index, arena, find, ret) : index_error(index);
     end(index);
     index_reader_release(shard, index);
+    if (find->no_counts && !known && ret->container.id) {
+        known_keep(shard, generation, find->account, find->container, &ret->container);
+    }
     return result;
 }
 

@@ -45,24 +45,34 @@ struct store_meta index_unpack(struct arena *arena, const void *bytes, size_t si
     return meta;
 }
 
-void index_bind_meta(sqlite3_stmt *statement, int at, struct arena *arena, const struct store_meta *meta) {
+size_t index_packed_size(const struct store_meta *meta) {
     size_t size = 0;
-    char *bytes, *to;
 
     for (size_t i = 0; i < meta->count; i++) {
         size += meta->at[i].value ? strlen(meta->at[i].name) + strlen(meta->at[i].value) + 2 : 0;
     }
-    if (!size) {
-        sqlite3_bind_null(statement, at);
-        return;
-    }
-    bytes = to = arena_alloc(arena, size);
+    return size;
+}
+
+void index_pack(char *to, const struct store_meta *meta) {
     for (size_t i = 0; i < meta->count; i++) {
         if (meta->at[i].value) {
             to = stpcpy(to, meta->at[i].name) + 1;
             to = stpcpy(to, meta->at[i].value) + 1;
         }
     }
+}
+
+void index_bind_meta(sqlite3_stmt *statement, int at, struct arena *arena, const struct store_meta *meta) {
+    size_t size = index_packed_size(meta);
+    char *bytes;
+
+    if (!size) {
+        sqlite3_bind_null(statement, at);
+        return;
+    }
+    bytes = arena_alloc(arena, size);
+    index_pack(bytes, meta);
     sqlite3_bind_blob(statement, at, bytes, (int)size, SQLITE_STATIC);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * The object store's entries in the table of services. */
 #include "object_store/object_store.h"
+#include "object_store/s3.h"
 #include "object_store/swift_parts.h"
 #include "object_store/types.h"
 #include "rest/cloud.h"
@@ -15,6 +16,7 @@
 
 static const struct resource *const resources[] = {&resource_swift_api, NULL};
 static const struct resource *const root_resources[] = {&resource_swift_root, NULL};
+static const struct resource *const s3_resources[] = {&resource_s3_api, NULL};
 
 static const struct api_style style = {.time = TIME_Z, .write_error = error_plain};
 
@@ -25,6 +27,7 @@ static bool bootstrap(struct call *call) {
         return fail(call, 500, "%s", error);
     }
     swift_prepare(&resource_swift_api);
+    s3_prepare(&resource_s3_api);
     return store_care_start(cloud.conf) || fail(call, 500, "The object store's care cannot be started.");
 }
 
@@ -62,4 +65,20 @@ const struct service object_store_root = {
     .prefix = "",
     .style = &style,
     .resources = root_resources,
+};
+
+const struct service object_store_s3 = {
+    .type = "s3",
+    .folder = "object_store",
+    .name = "s3",
+    .description = "Objects through S3",
+    .prefix = "",
+    .endpoint = "",
+    .style = &style,
+    .resources = s3_resources,
+    .take = s3_take,
+    .answer = s3_answer,
+    .listen_option = "s3_listen",
+    .url_option = "s3_url",
+    .port_after = 1,
 };

@@ -120,6 +120,7 @@ struct store_find {
     const char *account, *container, *name;     /* container or name null: not asked for */
     int64_t version;                            /* STORE_CURRENT, or one */
     enum { ACCOUNT_NOT, ACCOUNT_META, ACCOUNT_ALL } want_account;       /* its metadata; also its counts */
+    bool no_counts;                             /* the container's counters and times may be old */
     bool want_bytes;
     bool want_expired;                          /* finds objects that expired too */
 };
@@ -131,6 +132,7 @@ struct store_list {
     const char *account, *container;
     const char *prefix, *marker, *end_marker, *delimiter;       /* null: none */
     bool reverse;
+    bool names_only;                /* of objects nothing but names is wanted */
     bool versions;                  /* of objects: also those that are not current, newest first per name */
     int64_t marker_version;         /* with versions: after this one of the marker's name; 0: after all of them */
     int64_t limit;
@@ -185,6 +187,7 @@ struct store_change {
     const char *if_etag;            /* only when the current object has this ETag */
     int64_t version;                /* delete_object, post_object: STORE_CURRENT or one */
     int64_t if_expired;             /* delete_object: only when it expired by then (seconds) */
+    bool keep_time;                 /* post_object: the object is as old as it was */
     bool restore;                   /* delete_object of the current version: the one before becomes current */
 
     void (*done)(struct store_change *change);      /* null: wait */

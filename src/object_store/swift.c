@@ -105,7 +105,7 @@ static bool names_object(enum http_method method) {
 static void look(struct swift *sw) {
     struct store_find find = {.account = sw->account, .container = sw->container, .version = sw->version,
                               .name = names_object(sw->http->method) ? sw->object : NULL,
-                              .want_bytes = sw->http->method == HTTP_GET};
+                              .want_bytes = sw->http->method == HTTP_GET, .no_counts = sw->depth == DEPTH_OBJECT};
 
     if (sw->depth == DEPTH_ACCOUNT) {
         find.want_account = ACCOUNT_ALL;

@@ -80,6 +80,9 @@ void swift_write_meta(struct swift *sw, const char *kind, const struct store_met
 bool swift_authorize(struct swift *sw);
 /* May the caller read (or write) in another container, as copies and manifests do? */
 bool swift_may(struct swift *sw, const char *account, const struct store_container *container, bool write);
+/* What the caller may in a container by roles and by Swift's lists, for other APIs to the same accounts. */
+enum swift_right { SWIFT_OWNS = 1, SWIFT_READS = 2, SWIFT_LISTS = 4, SWIFT_WRITES = 8 };
+unsigned swift_rights(struct swift *sw, const char *account, const struct store_container *container);
 /* The ACL header's value in its clean form; null: it is wrong, '*ret_error' says how. */
 const char *swift_clean_acl(struct arena *arena, const char *value, bool write, const char **ret_error);
 bool swift_account_acl_valid(struct arena *arena, const char *json);
@@ -95,6 +98,8 @@ struct swift_piece {
  * were set before. */
 bool swift_respond_pieces(struct swift *sw, const struct swift_piece *pieces, size_t count, int64_t size,
                           const char *content_type);
+/* Sends bytes [first, first + size) of the pieces; status and headers are the caller's. */
+void swift_send_pieces(struct swift *sw, const struct swift_piece *pieces, size_t count, int64_t first, int64_t size);
 /* Checks If-Match, If-None-Match, If-Modified-Since and If-Unmodified-Since. False: answered with 304 or 412. */
 bool swift_conditions(struct swift *sw, const char *etag, int64_t modified);
 

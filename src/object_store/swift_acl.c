@@ -259,6 +259,24 @@ bool swift_may(struct swift *sw, const char *account, const struct store_contain
            list_allows(sw, store_meta_get(&container->meta, write ? "sys-write" : "sys-read"), true);
 }
 
+unsigned swift_rights(struct swift *sw, const char *account, const struct store_container *container) {
+    const char *read = store_meta_get(&container->meta, "sys-read"), *write = store_meta_get(&container->meta, "sys-write");
+    int level;
+
+    if (has_role_of(sw, "reseller_admin_role", "ResellerAdmin") || owns(sw, account)) {
+        return SWIFT_OWNS | SWIFT_READS | SWIFT_LISTS | SWIFT_WRITES;
+    }
+    level = account_level(sw, account);
+    if (level == 3) {
+        return SWIFT_OWNS | SWIFT_READS | SWIFT_LISTS | SWIFT_WRITES;
+    }
+    if (level || has_role_of(sw, "system_reader_roles", "") || project_reads(sw, account)) {
+        return SWIFT_READS | SWIFT_LISTS | (level == 2 ? SWIFT_WRITES : 0);
+    }
+    return (list_allows(sw, read, true) ? SWIFT_READS : 0u) | (list_allows(sw, read, false) ? SWIFT_LISTS : 0u) |
+           (list_allows(sw, write, true) ? SWIFT_WRITES : 0u);
+}
+
 static bool is_read(const struct swift *sw) {
     return sw->http->method == HTTP_GET || sw->http->method == HTTP_HEAD;
 }

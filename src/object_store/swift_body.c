@@ -195,6 +195,13 @@ static void respond_parts(struct swift *sw, struct stream *stream, const struct 
     respond_stream(sw, stream, total);
 }
 
+void swift_send_pieces(struct swift *sw, const struct swift_piece *pieces, size_t count, int64_t first, int64_t size) {
+    struct stream *stream = ARENA_NEW(sw->arena, struct stream);
+
+    add_range(sw, stream, pieces, count, (struct http_range){first, size});
+    respond_stream(sw, stream, size);
+}
+
 bool swift_respond_pieces(struct swift *sw, const struct swift_piece *pieces, size_t count, int64_t size,
                           const char *content_type) {
     struct stream *stream = ARENA_NEW(sw->arena, struct stream);

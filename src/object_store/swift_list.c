@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "object_store/swift_parts.h"
+#include "object_store/xml.h"
 
 enum format { PLAIN, JSON, XML };
 
@@ -80,27 +81,6 @@ static bool choose_format(struct swift *sw, enum format *ret) {
 }
 
 /* ---- writing ---- */
-
-static void xml_text(struct buf *out, const char *text) {
-    for (; *text; text++) {
-        switch (*text) {
-        case '&': BUF_LITERAL(out, "&amp;"); break;
-        case '<': BUF_LITERAL(out, "&lt;"); break;
-        case '>': BUF_LITERAL(out, "&gt;"); break;
-        case '"': BUF_LITERAL(out, "&quot;"); break;
-        case '\'': BUF_LITERAL(out, "&apos;"); break;
-        default:
-            /* Control characters have no place in XML 1.0. */
-            buf_char(out, (unsigned char)*text < 0x20 && !strchr("\t\n\r", *text) ? '?' : *text);
-        }
-    }
-}
-
-static void xml_member(struct buf *out, const char *name, const char *text) {
-    buf_printf(out, "<%s>", name);
-    xml_text(out, text);
-    buf_printf(out, "</%s>", name);
-}
 
 static const char *time_of(int64_t time, char *text) {
     return time_print(time, TIME_MICRO, text);
@@ -213,7 +193,7 @@ static bool add_common(void *user, const char *name) {
         json_map_end(out);
     } else {
         BUF_LITERAL(out->buf, "<subdir name=\"");
-        xml_text(out->buf, name);
+        xml_escape(out->buf, name);
         BUF_LITERAL(out->buf, "\">");
         xml_member(out->buf, "name", name);
         BUF_LITERAL(out->buf, "</subdir>");
@@ -262,7 +242,7 @@ static void begin(struct listing *listing) {
         bool account = listing->sw->depth == DEPTH_ACCOUNT;
 
         buf_printf(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<%s name=\"", account ? "account" : "container");
-        xml_text(out, account ? listing->sw->account : listing->sw->container);
+        xml_escape(out, account ? listing->sw->account : listing->sw->container);
         BUF_LITERAL(out, "\">");
     }
 }
@@ -294,6 +274,7 @@ static bool list(struct swift *sw) {
         return true;
     }
     read_path(&listing, &walk);
+    walk.names_only = listing.format == PLAIN;
     walk.versions = sw->depth == DEPTH_CONTAINER && swift_argument(sw, "versions") && sw->owner;
     walk.marker_version = version ? swift_version_of(version) : 0;
     begin(&listing);

@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "object_store/swift_parts.h"
+#include "object_store/xml.h"
 
 static bool is_true(const char *text) {
     return text && (!strcasecmp(text, "true") || !strcmp(text, "1") || !strcasecmp(text, "yes") || !strcasecmp(text, "on") ||
@@ -41,18 +42,6 @@ struct web_page {
     size_t count;
 };
 
-static void html_text(struct buf *out, const char *text) {
-    for (; *text; text++) {
-        switch (*text) {
-        case '&': BUF_LITERAL(out, "&amp;"); break;
-        case '<': BUF_LITERAL(out, "&lt;"); break;
-        case '>': BUF_LITERAL(out, "&gt;"); break;
-        case '"': BUF_LITERAL(out, "&quot;"); break;
-        default: buf_char(out, *text);
-        }
-    }
-}
-
 static void write_link(struct web_page *page, const char *name, const char *kind) {
     struct buf *out = &page->sw->http->response.body;
 
@@ -60,7 +49,7 @@ static void write_link(struct web_page *page, const char *name, const char *kind
     buf_printf(out, "<tr class=\"item %s\"><td class=\"colname\"><a href=\"./", kind);
     http_encode(out, name, "/");
     BUF_LITERAL(out, "\">");
-    html_text(out, name);
+    xml_escape(out, name);
     BUF_LITERAL(out, "</a></td>");
     page->count++;
 }
@@ -89,18 +78,18 @@ static bool list(struct swift *sw, const char *prefix) {
     struct buf *out = &sw->http->response.body;
 
     BUF_LITERAL(out, "<!DOCTYPE html>\n<html><head><title>Listing of ");
-    html_text(out, sw->http->path);
+    xml_escape(out, sw->http->path);
     BUF_LITERAL(out, "</title>\n");
     if (css) {
         BUF_LITERAL(out, "<link rel=\"stylesheet\" type=\"text/css\" href=\"");
         for (const char *at = prefix; (at = strchr(at, '/')) && !strstr(css, "://") && *css != '/'; at++) {
             BUF_LITERAL(out, "../");
         }
-        html_text(out, css);
+        xml_escape(out, css);
         BUF_LITERAL(out, "\" />\n");
     }
     BUF_LITERAL(out, "</head><body><h1 id=\"title\">Listing of ");
-    html_text(out, sw->http->path);
+    xml_escape(out, sw->http->path);
     BUF_LITERAL(out, "</h1>\n<table id=\"listing\">\n<tr id=\"heading\"><th class=\"colname\">Name</th>"
                      "<th class=\"colsize\">Size</th><th class=\"coldate\">Date</th></tr>\n");
     if (*prefix) {

@@ -58,6 +58,7 @@ static enum store_result apply_batch(struct shard *shard, struct store_change *f
     enum store_result failure = STORE_OK;
 
     shard->garbage_count = 0;
+    shard->containers_change = false;
     if (!index_run(index, index_statement(index, S_BEGIN_WRITE))) {
         return index_error(index);
     }
@@ -72,6 +73,9 @@ static enum store_result apply_batch(struct shard *shard, struct store_change *f
         failure = index_error(index);
     }
     crash_point("objects committed");
+    if (shard->containers_change) {
+        known_forget(shard);
+    }
     if (failure != STORE_OK && !sqlite3_get_autocommit(index->handle)) {
         index_run(index, index_statement(index, S_ROLLBACK));
     }

@@ -72,6 +72,7 @@ struct call {
     bool wake_tasks;                                /* after commit the dispatcher is told that there is work */
     struct after_commit *after_commit;
     struct event *events;
+    struct note *notes;                             /* of the history, newest first: written at the end */
     struct limits *limits;                          /* of quotas, read in this transaction */
     struct shown *shown;                            /* which fields of which resource this caller sees */
 };

@@ -40,6 +40,28 @@ const struct service *cloud_service(const char *type) {
     return NULL;
 }
 
+#define API_ADDRESS "127.0.0.1:8470"
+
+const char *cloud_listen(struct arena *arena, const struct service *service) {
+    const char *address = service->listen_option ? conf_text(cloud.conf, service_folder(service), service->listen_option, NULL)
+                                                 : "off";
+    const char *api = conf_text(cloud.conf, "api", "listen", API_ADDRESS), *colon = strrchr(api, ':');
+    int port = colon ? atoi(colon + 1) : 0;
+
+    if (address) {
+        return strcmp(address, "off") != 0 ? address : NULL;
+    }
+    return arena_printf(arena, "%.*s:%d", colon ? (int)(colon - api) : (int)strlen(api), api, port ? port + service->port_after : 0);
+}
+
+const char *cloud_service_url(struct arena *arena, const struct service *service) {
+    bool tls = conf_text(cloud.conf, "api", "certificate", NULL);
+
+    return !service->listen_option ? cloud.url
+                                   : conf_text(cloud.conf, service_folder(service), service->url_option,
+                                               arena_printf(arena, "http%s://%s", tls ? "s" : "", cloud_listen(arena, service)));
+}
+
 /* ---- transactions of the cloud itself ---- */
 
 struct internal {
@@ -105,19 +127,7 @@ static void bus_gone(void *user, const char *host) {
     host_changed(host, NULL, false);
 }
 
-static bool bus_result(void *user, const char *host, int64_t task, int attempt, bool ok, const char *error,
-                       const struct json *result) {
-    return tasks_result(task, attempt, ok, error, result);
-}
-
-static bool tell_report(struct call *call, void *user) {
-    const struct told *told = user;
-
-    return call->service->report(call, told->host, told->kind, told->id, told->doc);
-}
-
-/* "network.port" is for the service whose folder is "network"; "host.heartbeat" for all that listen. */
-static const struct service *service_of_kind(const char *kind) {
+const struct service *cloud_service_of_kind(const char *kind) {
     for (size_t i = 0; cloud.services[i]; i++) {
         const char *folder = service_folder(cloud.services[i]);
         size_t size = strlen(folder);
@@ -129,16 +139,19 @@ static const struct service *service_of_kind(const char *kind) {
     return NULL;
 }
 
-static void bus_report(void *user, const char *host, const char *kind, const char *id, const struct json *doc) {
-    const struct service *service = service_of_kind(kind);
-    struct told told = {.host = host, .kind = kind, .id = id, .doc = doc};
+/* A heartbeat is for all services that listen; it tells of the time after what was told before. */
+static void bus_told(void *user, const char *host, struct bus_told *told, size_t count) {
+    size_t done = 0;
 
-    if (!strcmp(kind, "host.heartbeat")) {
-        host_changed(host, doc, true);
-        tasks_host_has(host, json_get(doc, "tasks"));
-    } else if (service && service->report) {
-        cloud_transaction(service, DB_WRITE, NULL, tell_report, &told);
+    for (size_t i = 0; i < count; i++) {
+        if (told[i].kind && !strcmp(told[i].kind, "host.heartbeat")) {
+            tasks_told(host, told + done, i - done);
+            host_changed(host, told[i].doc, true);
+            tasks_host_has(host, json_get(told[i].doc, "tasks"));
+            done = i + 1;
+        }
     }
+    tasks_told(host, told + done, count - done);
 }
 
 static bool answer_ask(struct call *call, void *user) {
@@ -149,14 +162,14 @@ static bool answer_ask(struct call *call, void *user) {
 }
 
 static bool bus_ask(void *user, const char *host, const char *kind, const char *id, struct json_out *answer) {
-    const struct service *service = service_of_kind(kind);
+    const struct service *service = cloud_service_of_kind(kind);
     struct told told = {.host = host, .kind = kind, .id = id, .answer = answer};
 
     return service && service->ask && cloud_transaction(service, DB_READ, NULL, answer_ask, &told);
 }
 
 static const struct bus_handlers bus_handlers = {
-    .hello = bus_hello, .gone = bus_gone, .result = bus_result, .report = bus_report, .ask = bus_ask};
+    .hello = bus_hello, .gone = bus_gone, .told = bus_told, .ask = bus_ask};
 
 int64_t cloud_heard_since(void) {
     return clock_now() - conf_int(cloud.conf, "bus", "away_seconds", 60) * SECOND;
@@ -229,7 +242,7 @@ bool cloud_start(const struct conf *conf, const struct service *const *services,
     cloud.region = conf_text(conf, "DEFAULT", "region", "RegionOne");
     cloud.host = arena_text(arena, conf_text(conf, "DEFAULT", "host", host));
     cloud.url = conf_text(conf, "api", "url",
-                          arena_printf(arena, "http://%s", conf_text(conf, "api", "listen", "127.0.0.1:8470")));
+                          arena_printf(arena, "http://%s", conf_text(conf, "api", "listen", API_ADDRESS)));
     cloud.state = arena_printf(arena, "%s/api", cloud.data);
     mkdir(cloud.data, 0755);
     mkdir(cloud.state, 0700);
@@ -259,9 +272,11 @@ bool cloud_start(const struct conf *conf, const struct service *const *services,
     return true;
 }
 
-static struct http_server *listen_http(struct arena *arena, const char **ret_error) {
+/* 'service': the one that is alone at this address; null: all the others. */
+static struct http_server *listen_http(struct arena *arena, const char *address, const struct service *service,
+                                       const char **ret_error) {
     struct http_server_options options = {
-        .address = conf_text(cloud.conf, "api", "listen", "127.0.0.1:8470"),
+        .address = address,
         .certificate = conf_text(cloud.conf, "api", "certificate", NULL),
         .key = conf_text(cloud.conf, "api", "key", NULL),
         .threads = (int)conf_int(cloud.conf, "api", "threads", 0),
@@ -269,6 +284,7 @@ static struct http_server *listen_http(struct arena *arena, const char **ret_err
         .decide = dispatch_decide,
         .answer = dispatch_answer,
         .done = dispatch_done,
+        .user = (void *)(uintptr_t)service,
     };
 
     return http_server_start(arena, &options, ret_error);
@@ -282,8 +298,45 @@ static const char *bus_url(struct arena *arena) {
     return conf_text(cloud.conf, "bus", "url", arena_printf(arena, "unix:%s/bus.sock", run));
 }
 
+enum { MAX_SERVERS = 8 };
+
+/* False when requests still run after their time. */
+static bool stop_servers(struct http_server *const *servers, size_t count) {
+    bool stopped = true;
+
+    for (size_t i = 0; i < count; i++) {
+        stopped = http_server_stop(servers[i], 10) && stopped;
+    }
+    return stopped;
+}
+
+/* The ports of single services, then the one of all others. Returns how many; 0: one of them could not be had. */
+static size_t listen_all(struct arena *arena, struct http_server *servers[MAX_SERVERS], const char **ret_error) {
+    size_t count = 0;
+
+    for (size_t i = 0; cloud.services[i]; i++) {
+        const char *address = cloud_listen(arena, cloud.services[i]);
+
+        if (address && count < MAX_SERVERS - 1) {
+            servers[count] = listen_http(arena, address, cloud.services[i], ret_error);
+            if (!servers[count]) {
+                stop_servers(servers, count);
+                return 0;
+            }
+            count++;
+        }
+    }
+    servers[count] = listen_http(arena, conf_text(cloud.conf, "api", "listen", API_ADDRESS), NULL, ret_error);
+    if (!servers[count]) {
+        stop_servers(servers, count);
+        return 0;
+    }
+    return count + 1;
+}
+
 bool cloud_serve(struct arena *arena, const char **ret_error) {
-    struct http_server *server;
+    struct http_server *servers[MAX_SERVERS];
+    size_t count;
 
     cloud.bus = bus_listen(bus_url(arena), &bus_handlers, NULL, arena, ret_error);
     if (!cloud.bus) {
@@ -291,15 +344,15 @@ bool cloud_serve(struct arena *arena, const char **ret_error) {
     }
     tasks_start();
     commands_register();
-    server = listen_http(arena, ret_error);
-    if (server) {
+    count = listen_all(arena, servers, ret_error);
+    if (count) {
         log_info("serving at %s", cloud.url);
         pthread_mutex_lock(&stop_lock);
         while (!stopping) {
             pthread_cond_wait(&stop_asked, &stop_lock);
         }
         pthread_mutex_unlock(&stop_lock);
-        if (!http_server_stop(server, 10)) {
+        if (!stop_servers(servers, count)) {
             _exit(1);       /* as if killed: nothing is lost by it, and what still runs must not lose what it uses */
         }
     }
@@ -307,7 +360,7 @@ bool cloud_serve(struct arena *arena, const char **ret_error) {
     tasks_stop(10);
     bus_close(cloud.bus);
     store_close(cloud.store);
-    return server != NULL;
+    return count != 0;
 }
 
 void cloud_stop(void) {

@@ -38,6 +38,13 @@ void cloud_stop(void);
 
 const struct service *cloud_service(const char *type);  /* or its folder; null: not there, or switched off */
 
+/* "network.port" is for the service whose folder is "network"; null: for none. */
+const struct service *cloud_service_of_kind(const char *kind);
+/* Where a service with a port of its own listens; null: it has none, or is off there. */
+const char *cloud_listen(struct arena *arena, const struct service *service);
+/* The URL below which a service's endpoint lies. */
+const char *cloud_service_url(struct arena *arena, const struct service *service);
+
 /* Runs 'body' in a transaction of its own as the cloud itself, repeated when the database asks for it. For tasks,
  * reports and start-up. False when it failed; the cause is logged. */
 bool cloud_transaction(const struct service *service, enum db_mode mode, const char *request_id,

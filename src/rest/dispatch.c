@@ -525,7 +525,7 @@ static struct call *nested_call(struct call *call, const struct service *service
     http->body = (struct buf){0};
     *nested = (struct call){.arena = call->arena, .db = call->db, .http = http, .request_id = call->request_id,
                             .caller = call->caller, .body = body, .response = &http->response.body,
-                            .after_commit = call->after_commit, .events = call->events,
+                            .after_commit = call->after_commit, .events = call->events, .notes = call->notes,
                             .minor = service->versions.type ? service->versions.dflt : 0};
     nested->out.buf = nested->response;
     return nested;
@@ -566,6 +566,7 @@ bool call_service(struct call *call, const char *type, enum http_method method, 
     call->wake_tasks = call->wake_tasks || nested->wake_tasks;
     call->after_commit = nested->after_commit;
     call->events = nested->events;
+    call->notes = nested->notes;
     call->error_logged = ok ? call->error_logged : nested->error_logged;
     return ok || fail(call, nested->error ? nested->error : 500, "%s",
                       nested->error_message ? nested->error_message : "The database failed; the log has the cause.");
@@ -612,7 +613,8 @@ enum http_body dispatch_decide(struct http_request *request, void *user) {
     call->response = &request->response.body;
     call->out = (struct json_out){.buf = call->response};
     request->response.file = -1;
-    if (!route_request(pending, request)) {
+    call->service = user;           /* of a port of its own; null: the path says which */
+    if (!call->service && !route_request(pending, request)) {
         return HTTP_IGNORE;
     }
     if (call->service->take) {

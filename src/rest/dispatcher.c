@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The dispatcher: claims waiting tasks, prepares and sends them, records how they ended.
+ * The dispatcher: claims waiting tasks, prepares and sends them.
  *
  * The rows are the only truth. A claim marks the row as running; what is in flight when a process or host dies waits
  * again when it comes back. */
@@ -26,7 +26,7 @@
 
 LOG_MODULE("rest.tasks");
 
-enum { BATCH = 64, WORKERS = 4, MAX_BACKOFF = 60, LOST_SECONDS = 5 };
+enum { BATCH = 64, WORKERS = 4, LOST_SECONDS = 5 };
 
 /* A claimed task on its way: its row, and what the agent should make true. */
 struct claim {
@@ -54,147 +54,11 @@ static struct {
     struct job *in_hand;        /* those that wait and those that run */
 } state = {.lock = PTHREAD_MUTEX_INITIALIZER, .last = &state.first};
 
-const struct task_kind *task_kind_find(const char *name, const struct service **ret_service) {
-    for (size_t s = 0; cloud.services[s]; s++) {
-        for (const struct task_kind *kind = cloud.services[s]->tasks; kind && kind->name; kind++) {
-            if (!strcmp(kind->name, name)) {
-                if (ret_service) {
-                    *ret_service = cloud.services[s];
-                }
-                return kind;
-            }
-        }
-    }
-    return NULL;
-}
-
 void tasks_wake(void) {
     pthread_mutex_lock(&state.lock);
     state.awake = true;
     pthread_cond_signal(&state.work);
     pthread_mutex_unlock(&state.lock);
-}
-
-/* A call as the cloud itself, in the name of the request that added the task. */
-static struct call *call_for(struct arena *arena, const struct service *service, const char *request_id, struct buf *out) {
-    struct call *call = ARENA_NEW(arena, struct call);
-
-    *call = (struct call){.arena = arena, .service = service, .request_id = request_id, .response = out,
-                          .caller = {.internal = true, .admin = true}};
-    call->out = (struct json_out){.buf = out};
-    return call;
-}
-
-static struct task task_of(const struct rest_task *row) {
-    return (struct task){
-        .id = row->id, .kind = row->kind, .resource_id = row->resource_id, .host = row->host, .args = row->args,
-        .request_id = row->request_id, .project_id = row->project_id, .attempts = (int)row->attempts,
-        .created = row->created_at, .deadline = row->deadline,
-    };
-}
-
-/* ---- how a task ends ---- */
-
-struct outcome {
-    int64_t id;
-    int attempt;        /* 0: not told */
-    bool ok;
-    const char *error;
-    const struct json *result;
-};
-
-static bool task_remove(struct call *call, const struct rest_task *row) {
-    call->wake_tasks = true;
-    return row_delete(call, &resource_rest_task, row);
-}
-
-static bool try_again(struct call *call, struct rest_task *row, const char *error) {
-    int64_t wait = row->attempts >= 6 ? MAX_BACKOFF : 1LL << row->attempts;
-
-    row->running = false;
-    row->error = error;
-    row->not_before = clock_now() + wait * SECOND / 2;
-    log_info("%s of %s failed, try %" PRId64 ": %s", row->kind, row->resource_id, row->attempts, error);
-    return row_update(call, &resource_rest_task, row) &&
-           history_note(call, "try", row->resource_id, row->host,
-                        arena_printf(call->arena, "%s, try %" PRId64 " failed", row->kind, row->attempts), error);
-}
-
-static bool note_end(struct call *call, const struct rest_task *row, const char *error) {
-    return history_note(call, "task", row->resource_id, row->host,
-                        arena_printf(call->arena, "%s %s, try %" PRId64 ", after %" PRId64 " ms", row->kind,
-                                     error ? "failed for good" : "done", row->attempts,
-                                     (clock_now() - row->created_at) / 1000),
-                        error);
-}
-
-static bool record_failure(struct call *call, struct rest_task *row, const struct task_kind *kind, const char *error) {
-    struct task task = task_of(row);
-    bool again = kind->tries ? row->attempts < kind->tries : true;
-
-    if (again && clock_now() < row->deadline) {
-        return try_again(call, row, error);
-    }
-    log_warn("%s of %s failed for good: %s", row->kind, row->resource_id, error);
-    return (!kind->failed || kind->failed(call, &task, error)) && note_end(call, row, error) && task_remove(call, row);
-}
-
-static bool record_success(struct call *call, struct rest_task *row, const struct task_kind *kind,
-                           const struct json *result) {
-    struct task task = task_of(row);
-
-    return (!kind->done || kind->done(call, &task, result)) && note_end(call, row, NULL) && task_remove(call, row);
-}
-
-static bool find_task(struct call *call, int64_t id, struct rest_task **ret_row) {
-    return row_first(call, &resource_rest_task, "id = ?", SQL_ARGS(sql_int(id)), ret_row) && *ret_row;
-}
-
-static bool record_outcome(struct call *call, void *user) {
-    const struct outcome *outcome = user;
-    const struct task_kind *kind;
-    struct rest_task *row;
-
-    if (!find_task(call, outcome->id, &row)) {
-        return !call->error;
-    }
-    kind = task_kind_find(row->kind, &call->service);
-    call->request_id = row->request_id;
-    log_request(row->request_id);
-    if (!kind) {
-        return task_remove(call, row);
-    }
-    if (!outcome->ok && (!row->running || (outcome->attempt && outcome->attempt != row->attempts))) {
-        return true;        /* an old failure told again; the next try is on its way */
-    }
-    return outcome->ok ? record_success(call, row, kind, outcome->result)
-                       : record_failure(call, row, kind, outcome->error ? outcome->error : "it failed without a cause");
-}
-
-static bool record(struct arena *arena, const struct outcome *outcome) {
-    struct buf out = {0};
-    struct call *call = call_for(arena, cloud.services[0], NULL, &out);
-    bool ok = transaction_run(call, DB_WRITE, record_outcome, (void *)(uintptr_t)outcome);
-
-    crash_point("end of a task recorded");
-    if (!ok && outcome->ok && call->error != 503) {
-        struct outcome failure = {outcome->id, 0, false, call->error_message, NULL};
-
-        log_error("recording the end of task %" PRId64 ": %s", outcome->id, call->error_message);
-        call = call_for(arena, cloud.services[0], NULL, &out);
-        ok = transaction_run(call, DB_WRITE, record_outcome, &failure);
-    }
-    log_request(NULL);
-    buf_release(&out);
-    return ok;
-}
-
-bool tasks_result(int64_t id, int attempt, bool ok, const char *error, const struct json *result) {
-    struct arena *arena = arena_new(0);
-    bool recorded = record(arena, &(struct outcome){id, attempt, ok, error, result});
-
-    arena_free(arena);
-    return recorded;
 }
 
 /* ---- claiming ---- */
@@ -252,7 +116,7 @@ static bool claim_one(struct call *call, struct claims *claims, struct rest_task
     row->owner = process_id();
     row->not_before = clock_now();      /* from now on: when it was sent */
     row->attempts++;
-    claim->task = task_of(row);
+    claim->task = task_of_row(row);
     claim->kind = task_kind_find(row->kind, &claim->service);
     if (!claim->kind) {
         log_error("task %" PRId64 " has the unknown kind %s", row->id, row->kind);
@@ -281,9 +145,13 @@ static bool claim_ready(struct call *call, void *user) {
     return true;
 }
 
+bool tasks_ready(struct call *call) {
+    return call_count(call, "SELECT count(*) FROM (SELECT 1 FROM rest_task WHERE running = 0 AND not_before <= ? LIMIT 1)"
+                            " AS ready", SQL_ARGS(sql_int(clock_now()))) > 0;
+}
+
 static bool any_ready(struct call *call, void *user) {
-    *(bool *)user = call_count(call, "SELECT count(*) FROM (SELECT 1 FROM rest_task WHERE running = 0 AND not_before <= ?"
-                                     " LIMIT 1) AS ready", SQL_ARGS(sql_int(clock_now()))) > 0;
+    *(bool *)user = tasks_ready(call);
     return true;
 }
 
@@ -317,15 +185,15 @@ static void run_job(struct job *job) {
     struct buf result = {0}, response = {0};
     struct json_out out = {.buf = &result};
     const struct claim *claim = &job->claim;
-    struct call *call = call_for(job->arena, claim->service, claim->task.request_id, &response);
+    struct call *call = task_call(job->arena, claim->service, claim->task.request_id, &response);
     bool ok;
 
     log_request(claim->task.request_id);
     json_map(&out);
     ok = claim->kind->run && claim->kind->run(call, &claim->task, &out) && !call->error;
     json_map_end(&out);
-    record(job->arena, &(struct outcome){claim->task.id, claim->task.attempts, ok, call->error_message,
-                                         json_parse(job->arena, result.at, result.size, NULL)});
+    tasks_result(claim->task.id, claim->task.attempts, ok, call->error_message,
+               json_parse(job->arena, result.at, result.size, NULL));
     log_request(NULL);
     buf_release(&result);
     buf_release(&response);
@@ -372,11 +240,11 @@ static bool put_back(struct call *call, void *user) {
                      SQL_ARGS(sql_int(clock_now() + SECOND / 2), sql_int(*(const int64_t *)user)));
 }
 
-static void send_claim(struct arena *arena, const struct claim *claim) {
+static void send_claim(const struct claim *claim) {
     const struct task *task = &claim->task;
 
     if (claim->failed || claim->needless) {
-        record(arena, &(struct outcome){task->id, 0, claim->needless, claim->failed, NULL});
+        tasks_result(task->id, 0, claim->needless, claim->failed, NULL);
         return;
     }
     if (!task->host) {
@@ -396,17 +264,17 @@ static bool dispatch_round(void) {
     struct arena *arena = arena_new(0);
     struct claims *claims = ARENA_NEW(arena, struct claims);
     struct buf out = {0};
-    struct call *call = call_for(arena, cloud.services[0], NULL, &out);
+    struct call *call = task_call(arena, cloud.services[0], NULL, &out);
     bool ready = false;
 
     if (transaction_run(call, DB_READ, any_ready, &ready) && ready) {
-        call = call_for(arena, cloud.services[0], NULL, &out);
+        call = task_call(arena, cloud.services[0], NULL, &out);
         if (!transaction_run(call, DB_WRITE, claim_ready, claims)) {
             log_error("claiming tasks: %s", call->error_message);
             claims->count = 0;
         }
         for (size_t i = 0; i < claims->count; i++) {
-            send_claim(arena, &claims->at[i]);
+            send_claim(&claims->at[i]);
         }
     }
     ready = claims->count > 0;

@@ -3,6 +3,7 @@
 #include "rest/history.h"
 
 #include <inttypes.h>
+#include <stdatomic.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -18,11 +19,18 @@
 
 enum { MAX_TEXT = 2000, MAX_OF_CALL = 32, RANDOM_BITS = 12, DEFAULT_DAYS = 14, DEFAULT_ROWS = 200000 };
 
+/* Grows from one note of this process to the next, so that ids keep their order. */
 static int64_t next_id(void) {
+    static _Atomic int64_t last;
+    int64_t before = last, id;
     uint16_t some;
 
     random_bytes(&some, sizeof some);
-    return clock_now() << RANDOM_BITS | (some & ((1 << RANDOM_BITS) - 1));
+    do {
+        id = clock_now() << RANDOM_BITS | (some & ((1 << RANDOM_BITS) - 1));
+        id = id > before ? id : before + 1;
+    } while (!atomic_compare_exchange_weak(&last, &before, id));
+    return id;
 }
 
 /* At most MAX_TEXT bytes, cut between characters; null when it is no text. */
@@ -35,13 +43,38 @@ static const char *bounded(struct call *call, const char *text) {
     return text && utf8_valid(text, size) ? arena_text_size(call->arena, text, size) : NULL;
 }
 
-bool history_note(struct call *call, const char *kind, const char *resource_id, const char *host, const char *what,
+struct note {
+    struct note *next;
+    struct rest_history row;
+};
+
+void history_note(struct call *call, const char *kind, const char *resource_id, const char *host, const char *what,
                   const char *detail) {
-    return row_insert(call, &resource_rest_history,
-                      &(struct rest_history){.id = next_id(), .resource_id = resource_id, .request_id = call->request_id,
-                                             .kind = kind, .what = bounded(call, what), .detail = bounded(call, detail),
-                                             .host = host, .user_id = call->caller.user_id,
-                                             .project_id = call->caller.project_id});
+    struct note *note = ARENA_NEW(call->arena, struct note);
+
+    *note = (struct note){
+        .next = call->notes,
+        .row = {.id = next_id(), .resource_id = resource_id, .request_id = call->request_id, .kind = kind,
+                .what = bounded(call, what), .detail = bounded(call, detail), .host = host,
+                .user_id = call->caller.user_id, .project_id = call->caller.project_id},
+    };
+    call->notes = note;
+}
+
+bool history_write(struct call *call) {
+    struct rest_history *rows;
+    size_t count = 0, at;
+
+    for (const struct note *note = call->notes; note; note = note->next) {
+        count++;
+    }
+    at = count;
+    rows = ARENA_ARRAY(call->arena, struct rest_history, count + 1);
+    for (const struct note *note = call->notes; note; note = note->next) {
+        rows[--at] = note->row;
+    }
+    call->notes = NULL;
+    return !count || rows_insert(call, &resource_rest_history, rows, count);
 }
 
 /* "POST /compute/v2.1/servers/ID/action os-stop" */
@@ -57,19 +90,22 @@ static bool changes_row(const struct call *call) {
            call->http->method != HTTP_GET && call->http->method != HTTP_HEAD;
 }
 
-bool history_of_call(struct call *call) {
+void history_of_call(struct call *call) {
     const char *row = changes_row(call) ? row_key(call->resource, call->row) : NULL;
     const char *line = call->http && (row || call->events) ? request_line(call) : NULL;
     int left = MAX_OF_CALL;
 
-    for (const struct event *event = call->events; event && left--; event = event->next) {
-        if (event->id && !history_note(call, line ? "request" : "event", event->id, NULL, line ? line : event->what,
-                                       line ? event->what : NULL)) {
-            return false;
+    for (struct event *event = call->events; event && !event->told && left--; event = event->next) {
+        event->told = true;
+        if (event->id) {
+            history_note(call, line ? "request" : "event", event->id, NULL, line ? line : event->what,
+                         line ? event->what : NULL);
         }
         row = row && event->id && !strcmp(event->id, row) ? NULL : row;
     }
-    return !row || history_note(call, "request", row, NULL, line, NULL);
+    if (row) {
+        history_note(call, "request", row, NULL, line, NULL);
+    }
 }
 
 bool history_prune(struct call *call) {

@@ -4,13 +4,17 @@
 #pragma once
 #include "rest/call.h"
 
-/* Notes something of a resource, in the call's write transaction. 'kind': "fault", "note"; 'what' in few words, 'detail'
- * (may be null) at length: 2,000 bytes are kept. The call's request id, user and project go with it. */
-bool history_note(struct call *call, const char *kind, const char *resource_id, const char *host, const char *what,
+/* Notes something of a resource; written at the end of the call's write transaction. 'kind': "fault", "note"; 'what' in few words, 'detail'
+ * (may be null) at length: 2,000 bytes are kept. The call's request id, user and project go with it.
+ * 'resource_id' and 'host' live until then. */
+void history_note(struct call *call, const char *kind, const char *resource_id, const char *host, const char *what,
                   const char *detail);
 
-/* The engine's own: what the transaction of a call changes, before its commit. */
-bool history_of_call(struct call *call);
+/* The engine's own: notes what a call has changed so far, in its name. */
+void history_of_call(struct call *call);
+
+/* The engine's own: writes what was noted, before the commit. */
+bool history_write(struct call *call);
 
 /* Forgets what is older than [history] days or beyond [history] rows. In a write transaction. */
 bool history_prune(struct call *call);

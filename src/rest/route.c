@@ -76,6 +76,9 @@ void routes_build(const struct service *const *services, struct arena *arena) {
         struct node *root = ARENA_NEW(arena, struct node);
 
         assert(s < MAX_SERVICES);
+        if (services[s]->listen_option) {
+            continue;           /* at no path of this port */
+        }
         for (size_t r = 0; services[s]->resources[r]; r++) {
             const struct resource_runtime *run = services[s]->resources[r]->runtime;
 

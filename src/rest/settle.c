@@ -153,8 +153,8 @@ bool settle_end(struct call *call, const struct resource *resource, const struct
         return !call->error;
     }
     log_warn("%s %s stayed in %s: %s", resource->singular, id, value, cause);
-    return history_note(call, "fault", id, NULL, arena_printf(call->arena, "it stayed in %s", value), cause) &&
-           resource->on_stuck(call, row, cause);
+    history_note(call, "fault", id, NULL, arena_printf(call->arena, "it stayed in %s", value), cause);
+    return resource->on_stuck(call, row, cause);
 }
 
 static bool end_stuck(struct call *call, void *user) {

@@ -40,6 +40,7 @@ static void start_over(struct call *call, size_t response_size) {
     call->wake_tasks = false;
     call->after_commit = NULL;
     call->events = NULL;
+    call->notes = NULL;
     call->limits = NULL;
     call->shown = NULL;
     call->row = NULL;
@@ -50,11 +51,17 @@ static void start_over(struct call *call, size_t response_size) {
     call->out = (struct json_out){.buf = call->response};
 }
 
+static bool write_history(struct call *call) {
+    history_of_call(call);
+    return history_write(call);
+}
+
 static bool run_once(struct call *call, enum db_mode mode, bool (*body)(struct call *call, void *user), void *user) {
     if (!db_begin(call->db, mode)) {
         return fail_database(call);
     }
-    if (!body(call, user) || (mode == DB_WRITE && !history_of_call(call)) || call->error || db_failure(call->db) != DB_OK || arena_exhausted(call->arena)) {
+    if (!body(call, user) || (mode == DB_WRITE && !write_history(call)) || call->error ||
+        db_failure(call->db) != DB_OK || arena_exhausted(call->arena)) {
         if (!call->error && db_failure(call->db) != DB_OK) {
             fail_database(call);
         }

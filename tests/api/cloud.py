@@ -41,16 +41,17 @@ class Cloud:
         self.agent = agent
         self.settings = list(settings)
         self.processes = []
-        self.data = self.url = self.database = None
+        self.data = self.url = self.s3 = self.database = None
         self._token = None
 
     # ---- life ----
 
-    def start(self, timeout=60):
+    def start(self, timeout=60, port=None):
         self.data = tempfile.mkdtemp(prefix="haneul-test-")
         os.chmod(self.data, 0o755)
-        self.listen = "127.0.0.1:%d" % free_port()
+        self.listen = "127.0.0.1:%d" % (port or free_port())
         self.url = "http://" + self.listen
+        self.s3 = "http://127.0.0.1:%d" % free_port()
         self._make_database()
         self._spawn("api", "--listen", self.listen)
         self._wait_for(self._answers, timeout, "the API does not answer")
@@ -179,7 +180,7 @@ class Cloud:
 
     def _spawn(self, role, *arguments):
         command = [PROGRAM, role, "--data", self.data, "--set", "identity.password_cost=4"]
-        for setting in self.settings:
+        for setting in ["object_store.s3_listen=" + self.s3[7:]] + self.settings:
             command += ["--set", setting]
         if self.database:
             command += ["--set", "database.url=" + self.database]

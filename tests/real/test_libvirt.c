@@ -30,9 +30,17 @@ static struct host host;
 static struct conformance with;
 static int64_t reported = -1;           /* the last power that was told of server 'id' */
 
-static void on_report(void *user, const char *from, const char *kind, const char *its, const struct json *doc) {
+static void on_report(const char *kind, const char *its, const struct json *doc) {
     if (!strcmp(kind, "compute.power") && !strcmp(its, id)) {
         __atomic_store_n(&reported, json_get_int(doc, "power_state", -1), __ATOMIC_SEQ_CST);
+    }
+}
+
+static void on_told(void *user, const char *from, struct bus_told *told, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        if (told[i].kind) {
+            on_report(told[i].kind, told[i].id, told[i].doc);
+        }
     }
 }
 
@@ -64,7 +72,7 @@ static bool on_ask(void *user, const char *from, const char *kind, const char *i
 
 /* Starts the agent, with a listener that hears its reports and answers its questions. */
 static void bus_start(const char *directory) {
-    static const struct bus_handlers handlers = {.report = on_report, .ask = on_ask};
+    static const struct bus_handlers handlers = {.told = on_told, .ask = on_ask};
     static const struct agent_service *const services[] = {&compute_agent_service, NULL};
     static struct arena *arena;
     const char *error = NULL, *url;

@@ -36,13 +36,21 @@ static const char *apply_in_ask;        /* document of network OTHER that is app
 static struct map *statuses;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
-static void on_report(void *user, const char *from, const char *kind, const char *id, const struct json *doc) {
+static void on_report(const char *kind, const char *id, const struct json *doc) {
     const char *status = json_get_text(doc, "status");
 
     if (!strcmp(kind, "network.port") && status) {
         pthread_mutex_lock(&lock);
         free(map_set(statuses, id, strdup(status)));
         pthread_mutex_unlock(&lock);
+    }
+}
+
+static void on_told(void *user, const char *from, struct bus_told *told, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        if (told[i].kind) {
+            on_report(told[i].kind, told[i].id, told[i].doc);
+        }
     }
 }
 
@@ -63,7 +71,7 @@ void network_test_want(const char *json) {
 }
 
 void network_test_start(const struct host *of, const char *directory) {
-    static const struct bus_handlers handlers = {.report = on_report, .ask = on_ask};
+    static const struct bus_handlers handlers = {.told = on_told, .ask = on_ask};
     static const struct agent_service *const services[] = {&network_agent_service, NULL};
     const char *error = NULL, *url;
 

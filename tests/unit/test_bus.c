@@ -53,29 +53,32 @@ static void on_gone(void *user, const char *host) {
     seen.gone++;
 }
 
-static bool on_result(void *user, const char *host, int64_t task, int attempt, bool ok, const char *error,
-                      const struct json *result) {
+static void on_result(const char *host, struct bus_told *told) {
     if (seen.refuse > 0) {
         seen.refuse--;
-        return false;
-    }
-    if (!ok) {
-        keep_text(seen.last_error, sizeof seen.last_error, error);
-        seen.failures++;
-    }
-    keep_json(seen.last_result, sizeof seen.last_result, result);
-    keep_text(seen.last_host, sizeof seen.last_host, host);
-    seen.results++;
-    return true;
-}
-
-static void on_report(void *user, const char *host, const char *kind, const char *id, const struct json *doc) {
-    if (!strcmp(kind, "host.heartbeat")) {
-        seen.heartbeats++;
         return;
     }
-    keep_json(seen.last_report, sizeof seen.last_report, doc);
-    seen.reports++;
+    if (!told->ok) {
+        keep_text(seen.last_error, sizeof seen.last_error, told->error);
+        seen.failures++;
+    }
+    keep_json(seen.last_result, sizeof seen.last_result, told->doc);
+    keep_text(seen.last_host, sizeof seen.last_host, host);
+    told->recorded = true;
+    seen.results++;
+}
+
+static void on_told(void *user, const char *host, struct bus_told *told, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        if (!told[i].kind) {
+            on_result(host, &told[i]);
+        } else if (!strcmp(told[i].kind, "host.heartbeat")) {
+            seen.heartbeats++;
+        } else {
+            keep_json(seen.last_report, sizeof seen.last_report, told[i].doc);
+            seen.reports++;
+        }
+    }
 }
 
 static bool on_ask(void *user, const char *host, const char *kind, const char *id, struct json_out *answer) {
@@ -89,7 +92,7 @@ static bool on_ask(void *user, const char *host, const char *kind, const char *i
     return true;
 }
 
-static const struct bus_handlers handlers = {on_hello, on_gone, on_result, on_report, on_ask};
+static const struct bus_handlers handlers = {on_hello, on_gone, on_told, on_ask};
 
 /* What the agent's side does. */
 static atomic_int runs, running_same, overlaps, reconciles, ticks;

@@ -101,9 +101,17 @@ static bool on_ask(void *user, const char *from, const char *kind, const char *i
     return list || one;
 }
 
-static void on_report(void *user, const char *from, const char *kind, const char *its, const struct json *doc) {
+static void on_report(const char *kind, const char *its, const struct json *doc) {
     if (!strcmp(kind, "compute.power") && !strcmp(its, id)) {
         __atomic_store_n(&api.reported, (int)json_get_int(doc, "power_state", -1), __ATOMIC_SEQ_CST);
+    }
+}
+
+static void on_told(void *user, const char *from, struct bus_told *told, size_t count) {
+    for (size_t i = 0; i < count; i++) {
+        if (told[i].kind) {
+            on_report(told[i].kind, told[i].id, told[i].doc);
+        }
     }
 }
 
@@ -144,7 +152,7 @@ static void check_reconcile(const struct conformance *with) {
 }
 
 TEST(lost_servers_are_brought_back_and_others_reported) {
-    static const struct bus_handlers handlers = {.ask = on_ask, .report = on_report};
+    static const struct bus_handlers handlers = {.ask = on_ask, .told = on_told};
     static const struct agent_service *const services[] = {&compute_agent_service, NULL};
     struct conformance with = fake();
     struct arena *arena = arena_new(0);

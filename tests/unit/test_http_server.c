@@ -115,7 +115,7 @@ TEST(a_sink_that_stops_is_answered_when_the_rest_was_thrown_away) {
 
     fixture_start(&fixture, NULL);
     check(strncmp(call(&fixture, "PUT", "/sink?stop=1", bytes, 4 << 20).body, "right ", 6) == 0);
-    check_text(call(&fixture, "PUT", "/sink?stop=1&worker=1", bytes, 4 << 20).body, "right 262144");
+    check_text(call(&fixture, "PUT", "/sink?stop=1&worker=1", bytes, 4 << 20).body, "right 131072");
     fixture_stop(&fixture);
     free(bytes);
 }

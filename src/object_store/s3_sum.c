@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * Checksums by name. */
+#include "object_store/s3_sum.h"
+
+#include <pthread.h>
+#include <stdlib.h>
+#include <strings.h>
+#include <zlib.h>
+
+#include "base/arena.h"
+#include "base/crypto.h"
+#include "object_store/crc32c.h"
+
+const char *const s3_sum_names[S3_SUM_KINDS] = {"", "crc32", "crc32c", "crc64nvme", "sha1", "sha256"};
+static const size_t sizes[S3_SUM_KINDS] = {0, 4, 4, 8, 20, 32};
+
+/* ---- CRC-64/NVME (NVM Express, NVM command set specification, section 5.2.1.3.4): eight tables, eight bytes a step ---- */
+
+static uint64_t tables[8][256];
+static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+static void make_tables(void) {
+    for (unsigned i = 0; i < 256; i++) {
+        uint64_t crc = i;
+
+        for (int bit = 0; bit < 8; bit++) {
+            crc = crc & 1 ? crc >> 1 ^ 0x9a6c9329ac4bc9b5 : crc >> 1;
+        }
+        tables[0][i] = crc;
+    }
+    for (unsigned i = 0; i < 256; i++) {
+        for (int t = 1; t < 8; t++) {
+            tables[t][i] = tables[t - 1][i] >> 8 ^ tables[0][tables[t - 1][i] & 255];
+        }
+    }
+}
+
+static uint64_t crc64(uint64_t crc, const unsigned char *at, size_t size) {
+    pthread_once(&once, make_tables);
+    crc = ~crc;
+    for (; size >= 8; at += 8, size -= 8) {
+        for (int i = 0; i < 8; i++) {
+            crc ^= (uint64_t)at[i] << 8 * i;
+        }
+        crc = tables[7][crc & 255] ^ tables[6][crc >> 8 & 255] ^ tables[5][crc >> 16 & 255] ^ tables[4][crc >> 24 & 255] ^
+              tables[3][crc >> 32 & 255] ^ tables[2][crc >> 40 & 255] ^ tables[1][crc >> 48 & 255] ^ tables[0][crc >> 56];
+    }
+    for (; size; at++, size--) {
+        crc = crc >> 8 ^ tables[0][(crc ^ *at) & 255];
+    }
+    return ~crc;
+}
+
+/* ---- by name ---- */
+
+enum s3_sum_kind s3_sum_of(const char *name) {
+    for (enum s3_sum_kind kind = S3_CRC32; kind < S3_SUM_KINDS; kind++) {
+        if (!strcasecmp(name, s3_sum_names[kind])) {
+            return kind;
+        }
+    }
+    return S3_SUM_NONE;
+}
+
+size_t s3_sum_size(enum s3_sum_kind kind) {
+    return sizes[kind];
+}
+
+void s3_sum_begin(struct s3_sum *sum, enum s3_sum_kind kind) {
+    *sum = (struct s3_sum){.kind = kind};
+    if (kind == S3_SHA1 || kind == S3_SHA256) {
+        sum->digest = digest_new(s3_sum_names[kind]);
+    }
+}
+
+void s3_sum_add(struct s3_sum *sum, const void *bytes, size_t size) {
+    switch (sum->kind) {
+    case S3_CRC32:
+        sum->crc = crc32_z(sum->crc, bytes, size);
+        break;
+    case S3_CRC32C:
+        sum->crc = crc32c((uint32_t)sum->crc, bytes, size);
+        break;
+    case S3_CRC64NVME:
+        sum->crc = crc64(sum->crc, bytes, size);
+        break;
+    case S3_SHA1:
+    case S3_SHA256:
+        digest_add(sum->digest, bytes, size);
+        break;
+    default:
+        break;
+    }
+}
+
+const char *s3_sum_end(struct s3_sum *sum, struct arena *arena) {
+    size_t size = sizes[sum->kind];
+    uint8_t bytes[32];
+
+    if (sum->digest) {
+        const char *hex = digest_hex(sum->digest, arena);
+
+        sum->digest = NULL;
+        for (size_t i = 0; i < size; i++) {
+            const char digits[3] = {hex[i * 2], hex[i * 2 + 1], 0};
+
+            bytes[i] = (uint8_t)strtoul(digits, NULL, 16);
+        }
+    } else {
+        for (size_t i = 0; i < size; i++) {
+            bytes[i] = (uint8_t)(sum->crc >> 8 * (size - 1 - i));
+        }
+    }
+    return base64_encode(arena, bytes, size);
+}
