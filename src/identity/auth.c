@@ -9,6 +9,7 @@
 #include "identity/assignment.h"
 #include "identity/audit.h"
 #include "identity/auth.h"
+#include "identity/backend.h"
 #include "identity/catalog.h"
 #include "identity/identity.h"
 #include "identity/receipt.h"
@@ -295,17 +296,14 @@ bool identity_token_issue(struct call *call) {
 /* ---- for other services ---- */
 
 struct login {
-    const char *project, *user;
+    const char *project;
     struct authentication auth;
 };
 
 static bool find_login(struct call *call, void *pointer) {
     struct login *login = pointer;
-    struct auth_domain domain = {.id = "default"};
-    struct auth_user user = {.name = login->user, .domain = &domain};
     struct identity_project *project;
 
-    login->auth.user = auth_find_user(call, &user);
     if (row_first(call, &resource_identity_project, "name = ? AND domain_id = 'default' AND is_domain = 0",
                   SQL_ARGS(sql_text(login->project)), &project) && project) {
         login->auth.scope_id = project->id;
@@ -329,14 +327,16 @@ static bool make_login_token(struct call *call, void *pointer) {
 bool identity_login(struct call *call, const char *project, const char *user, const char *password,
                     struct caller *ret_caller, const char **ret_token) {
     struct auth_request request = {0};
-    struct login login = {project, user, {.request = &request, .methods = METHOD_PASSWORD, .scope = SCOPE_PROJECT}};
-    const struct identity_user *found;
+    struct login login = {project, {.request = &request, .methods = METHOD_PASSWORD, .scope = SCOPE_PROJECT}};
+    struct auth_domain domain = {.id = "default"};
+    struct auth_user given = {.name = user, .domain = &domain};
+    enum password_state state;
 
-    if (!call_transaction(call, DB_READ, find_login, &login)) {
+    if (!call_transaction(call, DB_READ, find_login, &login) ||
+        !backend_login(call, &given, password, &login.auth.user, &state)) {
         return false;
     }
-    found = login.auth.user;
-    if (user_password_check(call, found, password) != PASSWORD_GOOD || !login.auth.scope_id) {
+    if (state != PASSWORD_GOOD || !login.auth.scope_id) {
         return auth_refused(call);
     }
     if (!call_transaction(call, DB_READ, make_login_token, &login)) {

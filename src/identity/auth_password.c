@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Method password. */
 #include "identity/auth.h"
-#include "identity/user_password.h"
+#include "identity/backend.h"
 
 static const struct auth_user *given_user(const struct authentication *auth) {
     const struct auth_identity *identity = auth->request->identity;
@@ -10,23 +10,17 @@ static const struct auth_user *given_user(const struct authentication *auth) {
     return password ? password->user : NULL;
 }
 
-static bool find_user(struct call *call, void *pointer) {
-    struct authentication *auth = pointer;
-
-    auth->user = auth_find_user(call, given_user(auth));
-    return true;
-}
-
 static bool run(struct call *call, struct authentication *auth) {
     const struct auth_user *given = given_user(auth);
+    enum password_state state;
 
     if (!given || !given->password) {
         return fail(call, 400, "Invalid input: 'user' needs an id, or a name and a domain, and a password");
     }
-    if (!auth_user_named(call, given) || !call_transaction(call, DB_READ, find_user, auth)) {
+    if (!auth_user_named(call, given) || !backend_login(call, given, given->password, &auth->user, &state)) {
         return false;
     }
-    switch (user_password_check(call, auth->user, given->password)) {
+    switch (state) {
     case PASSWORD_GOOD:
         return true;
     case PASSWORD_EXPIRED:

@@ -3,14 +3,13 @@
 #include <string.h>
 
 #include "base/conf.h"
+#include "identity/backend.h"
+#include "identity/domain_config_table.h"
 #include "identity/target.h"
 #include "identity/types.h"
 #include "rest/cloud.h"
 
-static const struct option {
-    const char *group, *name, *otherwise;
-    bool secret;                        /* never shown */
-} options[] = {
+static const struct domain_option options[] = {
     {"identity", "driver", "\"sql\"", false},
     {"identity", "list_limit", "null", false},
     {"ldap", "url", "\"ldap://localhost\"", false},
@@ -66,7 +65,7 @@ static const struct option {
 };
 enum { OPTIONS = sizeof options / sizeof *options };
 
-static const struct option *option_find(const char *group, const char *name) {
+const struct domain_option *domain_option_find(const char *group, const char *name) {
     for (size_t i = 0; i < OPTIONS; i++) {
         if (!strcmp(options[i].group, group) && (!name || !strcmp(options[i].name, name))) {
             return &options[i];
@@ -85,10 +84,10 @@ static bool path_good(struct call *call, const char **ret_group, const char **re
 
     *ret_group = group;
     *ret_option = option;
-    if (group && !option_find(group, NULL)) {
+    if (group && !domain_option_find(group, NULL)) {
         return invalid(call, arena_printf(call->arena, "Group %.64s is not supported for domain specific configurations", group));
     }
-    if (option && !option_find(group, option)) {
+    if (option && !domain_option_find(group, option)) {
         return invalid(call, arena_printf(call->arena, "Option %.64s in group %.64s is not supported for domain specific "
                                                        "configurations", option, group));
     }
@@ -114,7 +113,7 @@ static void respond(struct call *call, const struct identity_domain_option *rows
     json_key(out, "config");
     json_map(out);
     for (size_t i = 0; i < count; i++) {
-        const struct option *option = option_find(rows[i].family, rows[i].name);
+        const struct domain_option *option = domain_option_find(rows[i].family, rows[i].name);
 
         if (!option || option->secret) {
             continue;
@@ -214,7 +213,7 @@ static bool store_one(struct call *call, const char *domain, const char *group, 
     static const char sql[] = "INSERT INTO identity_domain_option (domain_id, family, name, value) VALUES (?, ?, ?, ?)"
                               " ON CONFLICT (domain_id, family, name) DO UPDATE SET value = excluded.value";
 
-    if (!option_find(group, value->key)) {
+    if (!domain_option_find(group, value->key)) {
         return invalid(call, arena_printf(call->arena, "Option %.64s in group %.64s is not supported", value->key, group));
     }
     return call_exec(call, sql, SQL_ARGS(sql_text(domain), sql_text(group), sql_text(value->key),
@@ -222,7 +221,7 @@ static bool store_one(struct call *call, const char *domain, const char *group, 
 }
 
 static bool store_group(struct call *call, const char *domain, const struct json *group) {
-    if (!option_find(group->key, NULL)) {
+    if (!domain_option_find(group->key, NULL)) {
         return invalid(call, arena_printf(call->arena, "Group %.64s is not supported", group->key));
     }
     if (group->type != JSON_MAP || !group->count) {
@@ -267,7 +266,8 @@ bool identity_config_create(struct call *call) {
         return false;
     }
     call->status = db_changes(call->db) ? 200 : 201;
-    return store_all(call, domain->id, json_get(call->body, "config")) && respond_stored(call, domain->id);
+    return store_all(call, domain->id, json_get(call->body, "config")) && backend_changed(call, domain->id) &&
+           respond_stored(call, domain->id);
 }
 
 /* Under a group or option of the path the body has just that, and it must be set already. */
@@ -306,7 +306,7 @@ bool identity_config_update(struct call *call) {
     if (!(group ? update_part(call, domain->id, group, option, config) : store_all(call, domain->id, config))) {
         return false;
     }
-    return respond_stored(call, domain->id);
+    return backend_changed(call, domain->id) && respond_stored(call, domain->id);
 }
 
 bool identity_config_delete(struct call *call) {
@@ -319,5 +319,5 @@ bool identity_config_delete(struct call *call) {
         !call_exec(call, sql, SQL_ARGS(sql_text(domain->id), sql_text(group), sql_text(option)))) {
         return false;
     }
-    return db_changes(call->db) || none(call, domain->id, group, option);
+    return db_changes(call->db) ? backend_changed(call, domain->id) : none(call, domain->id, group, option);
 }

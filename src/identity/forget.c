@@ -22,6 +22,7 @@ static const struct {
     {"project", "identity_project_endpoint_group", "project_id"},
     {"project", "identity_limit", "owner"},
     {"project", "identity_domain_option", "domain_id"},
+    {"project", "identity_id_mapping", "domain_id"},
     {"project", "identity_credential", "project_id"},
     {"project", "identity_trust", "project_id"},
     {"project", "identity_application_credential", "project_id"},

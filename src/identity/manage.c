@@ -12,6 +12,7 @@
 #include "identity/bootstrap.h"
 #include "identity/identity.h"
 #include "identity/keys.h"
+#include "identity/manage_mapping.h"
 #include "identity/saml.h"
 #include "identity/token.h"
 #include "identity/token_form.h"
@@ -269,6 +270,7 @@ static bool mapping_usage(struct call *call, struct buf *out) {
 static const struct command {
     const char *name, *help;
     bool (*run)(struct call *call, struct buf *out);
+    bool (*run_words)(struct call *call, int argc, const char *const *argv, struct buf *out);   /* with words of its own */
 } commands[] = {
     {"bootstrap", "makes what is missing of the first domain, projects, roles, and lets admin in again", bootstrap},
     {"doctor", "says what about keys and settings is not well", doctor},
@@ -281,6 +283,8 @@ static const struct command {
     {"credential-setup", "makes the keys of stored credentials where there are none", credential_setup},
     {"credential-rotate", "gives stored credentials a new key", credential_rotate},
     {"credential-migrate", "seals stored credentials with the newest key", credential_migrate},
+    {"mapping-purge", "all | WHAT VALUE...: forgets public ids; WHAT: domain, public-id, local-id, type", NULL, mapping_purge},
+    {"mapping-populate", "DOMAIN: brings all users and groups of a domain's directory in", NULL, mapping_populate},
     {"mapping-test", "RULES ASSERTION: what the rules of one file make of the assertion of another", mapping_usage},
     {"saml-metadata", "writes the metadata by which other clouds know this one", saml_metadata},
     {"token-flush", "forgets revocations of tokens that have expired", token_flush},
@@ -289,6 +293,8 @@ static const struct command {
 
 struct run {
     const struct command *command;
+    int argc;                       /* words after the command's own */
+    const char *const *argv;
     struct buf *out;
 };
 
@@ -296,7 +302,8 @@ static bool run_body(struct call *call, void *pointer) {
     struct run *run = pointer;
 
     run->out->size = 0;
-    if (run->command->run(call, run->out)) {
+    if (run->command->run ? run->command->run(call, run->out)
+                          : run->command->run_words(call, run->argc, run->argv, run->out)) {
         return true;
     }
     run->out->size = 0;
@@ -305,10 +312,10 @@ static bool run_body(struct call *call, void *pointer) {
 }
 
 static bool manage(void *user, int argc, const char *const *argv, struct buf *out) {
-    struct run run = {.out = out};
+    struct run run = {.out = out, .argc = argc - 1, .argv = argv + 1};
 
-    for (size_t i = 0; argc == 1 && i < sizeof commands / sizeof *commands; i++) {
-        if (!strcmp(commands[i].name, argv[0])) {
+    for (size_t i = 0; argc && i < sizeof commands / sizeof *commands; i++) {
+        if (!strcmp(commands[i].name, argv[0]) && (argc == 1 || commands[i].run_words)) {
             run.command = &commands[i];
             return cloud_transaction(&identity, DB_WRITE, NULL, run_body, &run);
         }

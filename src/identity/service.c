@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "identity/audit.h"
+#include "identity/backend.h"
 #include "identity/bootstrap.h"
 #include "identity/identity.h"
 #include "identity/manage.h"
@@ -11,6 +12,7 @@
 #include "rest/cloud.h"
 #include "rest/policy.h"
 #include "rest/policy_defaults.h"
+#include "rest/task.h"
 
 #define DECLARE "rest/declare_hooks.h"
 #include "defs_identity.h"
@@ -71,6 +73,16 @@ void identity_time_plain(struct call *call, const struct field *field, const voi
     json_text_size(out, text, strcspn(text, "Z"));
 }
 
+/* ---- what is done every ten minutes, and outside requests ---- */
+
+static bool periodic(struct call *call) {
+    return identity_flush(call) && backend_periodic(call);
+}
+
+static const struct task_kind tasks[] = {{.name = "identity.refresh", .run = backend_refresh},
+                                         {.name = "identity.populate", .run = backend_populate},
+                                         {0}};
+
 const struct service identity = {
     .type = "identity",
     .name = "keystone",
@@ -82,6 +94,9 @@ const struct service identity = {
     .policy_count = sizeof policies / sizeof *policies,
     .bootstrap = identity_bootstrap,
     .publish = identity_publish,
-    .periodic = identity_flush,
+    .periodic = periodic,
     .period = 600,
+    .tasks = tasks,
+    .outside = identity_outside,
+    .gather = identity_gather,
 };

@@ -150,6 +150,10 @@ static bool is_shared(void) {
     return !strncmp(conf_text(cloud.conf, "database", "url", ""), "postgresql:", 11);
 }
 
+uint64_t identity_generation(void) {
+    return generation;
+}
+
 static void move_on(void *unused) {
     generation++;
 }

@@ -50,6 +50,9 @@ bool token_revoke(struct call *call, const struct token *token);
 /* Notes that the tokens of a "user", "project", "domain", "role", "trust", "consumer" or "access_token" made so far are
  * void, for who validates tokens elsewhere; here the rows say so. Other kinds: nothing. In a write transaction. */
 bool token_revoked_by(struct call *call, const char *kind, const char *id);
+/* Another number after each change of identity's data that this process knows of. */
+uint64_t identity_generation(void);
+
 /* Reads the revocations made since a time into memory. */
 bool token_load_revoked(struct call *call, int64_t since);
 /* Forgets revocations of tokens that have ended, and validated tokens that have. */

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "http/http.h"
+#include "identity/backend.h"
 #include "identity/federation.h"
 #include "identity/forget.h"
 #include "identity/identity.h"
@@ -46,18 +47,27 @@ bool identity_user_create(struct call *call, void *pointer) {
     if (user->password && (!user_password_form(call, user->password) || !user_password_set(call, user, call->prepared, false))) {
         return false;
     }
-    return in_domain(call, &user->domain_id) && check_default_project(call, user->default_project_id) &&
-           federated_store(call, user);
+    return in_domain(call, &user->domain_id) && backend_may_create(call, user->domain_id) &&
+           check_default_project(call, user->default_project_id) && federated_store(call, user);
 }
 
 bool identity_group_create(struct call *call, void *pointer) {
-    return in_domain(call, &((struct identity_group *)pointer)->domain_id);
+    struct identity_group *group = pointer;
+
+    return in_domain(call, &group->domain_id) && backend_may_create(call, group->domain_id);
+}
+
+bool identity_group_update(struct call *call, const void *old, void *group) {
+    return backend_may_change(call, ((const struct identity_group *)old)->mirrored);
 }
 
 bool identity_user_update(struct call *call, const void *before, void *pointer) {
     const struct identity_user *old = before;
     struct identity_user *user = pointer;
 
+    if (!backend_may_change(call, old->mirrored)) {
+        return false;
+    }
     identity_changed(call);
     user->options = options_merged(call, old->options, user->options);
     if (call_given(call, "password") &&
@@ -176,6 +186,19 @@ bool identity_membership_show(struct call *call) {
 
 /* ---- ends ---- */
 
+/* Neither a copy of a user nor one of a group is changed here. */
+bool identity_membership_locate(struct call *call, void *row) {
+    bool changes = call->http->method == HTTP_PUT || call->http->method == HTTP_DELETE;
+    struct identity_user *user;
+    struct identity_group *group;
+
+    return !changes ||
+           ((!row_find(call, &resource_identity_user, call_parameter(call, "user_id"), &user) ||
+             backend_may_change(call, user->mirrored)) &&
+            (!row_find(call, &resource_identity_group, call_parameter(call, "group_id"), &group) ||
+             backend_may_change(call, group->mirrored)));
+}
+
 bool identity_membership_changed(struct call *call, void *row) {
     event_note(call, "group.update", ((const struct identity_membership *)row)->group_id);
     identity_changed(call);
@@ -194,7 +217,9 @@ bool identity_membership_delete(struct call *call, void *pointer) {
 }
 
 bool identity_user_delete(struct call *call, void *pointer) {
-    return forget(call, "user", "?", ((const struct identity_user *)pointer)->id);
+    const struct identity_user *user = pointer;
+
+    return backend_may_change(call, user->mirrored) && forget(call, "user", "?", user->id);
 }
 
 bool identity_group_delete(struct call *call, void *pointer) {
@@ -202,5 +227,5 @@ bool identity_group_delete(struct call *call, void *pointer) {
                               " WHERE id IN (SELECT user_id FROM identity_membership WHERE group_id = ?)";
     const char *id = ((const struct identity_group *)pointer)->id;
 
-    return call_exec(call, sql, SQL_ARGS(sql_int(clock_now()), sql_text(id))) && forget(call, "group", "?", id);
+    return backend_may_change(call, ((const struct identity_group *)pointer)->mirrored) && call_exec(call, sql, SQL_ARGS(sql_int(clock_now()), sql_text(id))) && forget(call, "group", "?", id);
 }

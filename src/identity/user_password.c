@@ -11,6 +11,7 @@
 #include "base/id.h"
 #include "base/regex.h"
 #include "identity/auth.h"
+#include "identity/backend.h"
 #include "identity/identity.h"
 #include "identity/options.h"
 #include "identity/password.h"
@@ -153,7 +154,7 @@ bool user_is_enabled(struct call *call, const struct identity_user *user) {
     int64_t days = rule("disable_user_account_days_inactive", 0);
     int64_t seen = user->last_active_at ? user->last_active_at : user->created_at;
 
-    return user->enabled && (!days || !seen || clock_now() / DAY - seen / DAY < days ||
+    return user->enabled && (!days || user->mirrored || !seen || clock_now() / DAY - seen / DAY < days ||
                              option_true(call, user->options, "ignore_user_inactivity"));
 }
 
@@ -249,7 +250,8 @@ bool identity_user_password(struct call *call) {
     const struct identity_new_password *input = call->input;
     struct change change = {0};
 
-    if (!call_transaction(call, DB_READ, find_user, &change)) {
+    if (!call_transaction(call, DB_READ, find_user, &change) ||
+        (change.user && !backend_may_change(call, change.user->mirrored))) {
         return false;
     }
     if (user_password_check(call, change.user, input->original_password) == PASSWORD_WRONG ||

@@ -382,7 +382,14 @@ static enum db_mode mode_of(const struct operation *op) {
     return op->flags & OP_READ || op->method == HTTP_GET || op->method == HTTP_HEAD ? DB_READ : DB_WRITE;
 }
 
+static bool is_outside(const struct call *call) {
+    return call->service->outside && call->service->outside(call);
+}
+
 bool operation_run(struct call *call) {
+    if (is_outside(call) && (!transaction_run(call, DB_READ, caller_body, NULL) || !call->service->gather(call))) {
+        return false;
+    }
     if (call->operation->before &&
         (!transaction_run(call, DB_READ, caller_body, NULL) || !call->operation->before(call))) {
         return false;
@@ -623,7 +630,7 @@ enum http_body dispatch_decide(struct http_request *request, void *user) {
     }
     request->max_body = largest_body(pending->route);
     request->on_worker = mode_of(call->operation) == DB_WRITE || !store_is_sqlite(cloud.store) ||
-                         call->operation->flags & (OP_BLOCKING | OP_NO_TRANSACTION);
+                         call->operation->flags & (OP_BLOCKING | OP_NO_TRANSACTION) || is_outside(call);
     return call->operation->flags & OP_UPGRADE ? HTTP_UPGRADE : HTTP_BUFFER;
 }
 

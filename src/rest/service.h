@@ -98,6 +98,10 @@ struct service {
     bool (*report)(struct call *call, const char *host, const char *kind, const char *id, const struct json *doc);
     /* Writes the wanted state that an agent asks for. In a read transaction. */
     bool (*ask)(struct call *call, const char *host, const char *kind, const char *id);
+    /* What some requests need from outside the cloud. 'outside' says, from memory, whether this one may; such a request
+     * runs on the worker pool, and 'gather' fetches it before the operation's transaction, for a known caller. */
+    bool (*outside)(const struct call *call);
+    bool (*gather)(struct call *call);
     /* A host's agent connected (first = it was not known) with its facts, or went away. In a write transaction. */
     bool (*host_up)(struct call *call, const char *host, const struct json *facts);
     bool (*host_down)(struct call *call, const char *host);
