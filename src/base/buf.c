@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/arena.h"
 #include "base/crash.h"
 
 void buf_grow(struct buf *buf, size_t size) {
@@ -60,4 +61,11 @@ void buf_int(struct buf *buf, long long value) {
 void buf_release(struct buf *buf) {
     free(buf->at);
     *buf = (struct buf){0};
+}
+
+char *buf_taken(struct buf *buf, struct arena *arena) {
+    char *text = arena_text_size(arena, buf->at ? buf->at : "", buf->size);
+
+    buf_release(buf);
+    return text;
 }

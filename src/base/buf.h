@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <string.h>
 
+struct arena;
+
 struct buf {
     char *at;
     size_t size, capacity;
@@ -44,6 +46,9 @@ static inline void buf_char(struct buf *buf, char c) {
 
 /* Frees the bytes and makes the buffer empty. */
 void buf_release(struct buf *buf);
+
+/* A copy of the bytes that lives as long as the arena; the buffer is released. */
+char *buf_taken(struct buf *buf, struct arena *arena);
 
 static inline void buf_clear(struct buf *buf) {
     buf->size = 0;

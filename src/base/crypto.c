@@ -26,15 +26,32 @@ void digest_add(struct digest *digest, const void *bytes, size_t size) {
     EVP_DigestUpdate((EVP_MD_CTX *)digest, bytes, size);
 }
 
-static char *hex_of(struct arena *arena, const uint8_t *bytes, size_t size) {
+char *hex_text(struct arena *arena, const void *bytes, size_t size) {
     static const char hex[] = "0123456789abcdef";
+    const uint8_t *from = bytes;
     char *text = arena_alloc(arena, size * 2 + 1);
 
     for (size_t i = 0; i < size; i++) {
-        text[i * 2] = hex[bytes[i] >> 4];
-        text[i * 2 + 1] = hex[bytes[i] & 15];
+        text[i * 2] = hex[from[i] >> 4];
+        text[i * 2 + 1] = hex[from[i] & 15];
     }
     return text;
+}
+
+static int digit_of(char c) {
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+}
+
+bool hex_read(const char *text, uint8_t *bytes, size_t size) {
+    for (size_t i = 0; i < size; i++, text += 2) {
+        int high = digit_of(text[0]), low = high < 0 ? -1 : digit_of(text[1]);
+
+        if (low < 0) {
+            return false;
+        }
+        bytes[i] = (uint8_t)(high << 4 | low);
+    }
+    return true;
 }
 
 char *digest_hex(struct digest *digest, struct arena *arena) {
@@ -43,7 +60,7 @@ char *digest_hex(struct digest *digest, struct arena *arena) {
 
     EVP_DigestFinal_ex((EVP_MD_CTX *)digest, bytes, &size);
     digest_free(digest);
-    return hex_of(arena, bytes, size);
+    return hex_text(arena, bytes, size);
 }
 
 void digest_free(struct digest *digest) {

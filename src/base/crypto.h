@@ -14,6 +14,11 @@ void digest_add(struct digest *digest, const void *bytes, size_t size);
 char *digest_hex(struct digest *digest, struct arena *arena);    /* ends it; frees it */
 void digest_free(struct digest *digest);                         /* without a result; null is fine */
 
+/* Bytes as lower-case hexadecimal digits; and 'size' bytes out of at least twice as many digits of either case, false when
+ * one is none. */
+char *hex_text(struct arena *arena, const void *bytes, size_t size);
+bool hex_read(const char *text, uint8_t *bytes, size_t size);
+
 /* Digest of 'size' bytes as lower-case hexadecimal digits. */
 char *digest_of(struct arena *arena, const char *name, const void *bytes, size_t size);
 

@@ -78,6 +78,9 @@ void json_put_bool(struct json_out *out, const char *key, bool value);
 void json_put_null(struct json_out *out, const char *key);
 void json_put_raw(struct json_out *out, const char *key, const char *json);
 
+/* Puts 'node' behind the members of the list or map 'to'. */
+void json_append(struct json *to, struct json *node);
+
 /* 'node' as compact JSON text in the arena. */
 const char *json_print(struct arena *arena, const struct json *node);
 

@@ -425,3 +425,13 @@ size_t utf8_length(const char *text) {
     }
     return length;
 }
+
+void json_append(struct json *to, struct json *node) {
+    struct json **at = &to->first;
+
+    while (*at) {
+        at = &(*at)->next;
+    }
+    *at = node;
+    to->count++;
+}

@@ -105,13 +105,10 @@ void json_key(struct json_out *out, const char *key) {
 
 const char *json_key_make(struct arena *arena, const char *key) {
     struct buf buf = {0};
-    const char *made;
 
     put_quoted(&buf, key, strlen(key));
     BUF_LITERAL(&buf, ": ");
-    made = arena_text_size(arena, buf.at, buf.size);
-    buf_release(&buf);
-    return made;
+    return buf_taken(&buf, arena);
 }
 
 void json_key_made(struct json_out *out, const char *made) {
@@ -237,10 +234,7 @@ void json_put_raw(struct json_out *out, const char *key, const char *json) {
 const char *json_print(struct arena *arena, const struct json *node) {
     struct buf buf = {0};
     struct json_out out = {.buf = &buf};
-    const char *text;
 
     json_tree(&out, node);
-    text = arena_text_size(arena, buf.at, buf.size);
-    buf_release(&buf);
-    return text;
+    return buf_taken(&buf, arena);
 }

@@ -56,8 +56,7 @@ static const char *backup_xml(struct work *work, const char *domain, const char 
     }
     xml_end(&xml);
     xml_end(&xml);
-    text = arena_text_size(work->arena, buf.at, buf.size);
-    buf_release(&buf);
+    text = buf_taken(&buf, work->arena);
     return text;
 }
 
@@ -166,7 +165,6 @@ static const struct json *monitor(struct work *work, virDomainPtr domain, const 
 static const char *command_forget(struct work *work, const char *node) {
     struct buf buf = {0};
     struct json_out out = {.buf = &buf};
-    const char *text;
 
     json_map(&out);
     json_put_text(&out, "execute", "blockdev-snapshot-delete-internal-sync");
@@ -176,9 +174,7 @@ static const char *command_forget(struct work *work, const char *node) {
     json_put_text(&out, "name", disk_kept_name);
     json_map_end(&out);
     json_map_end(&out);
-    text = arena_text_size(work->arena, buf.at, buf.size);
-    buf_release(&buf);
-    return text;
+    return buf_taken(&buf, work->arena);
 }
 
 static bool node_has_kept(const struct json *node) {

@@ -191,8 +191,7 @@ static bool specs_store(struct call *call, const struct json *added, const char 
         json_put_text(&out, item->key, value);
     }
     json_map_end(&out);
-    flavor->extra_specs = arena_text_size(call->arena, buf.at, buf.size);
-    buf_release(&buf);
+    flavor->extra_specs = buf_taken(&buf, call->arena);
     return row_update(call, &resource_compute_flavor, flavor);
 }
 

@@ -11,13 +11,6 @@ static const struct json *parsed(struct call *call, const char *text) {
     return text ? json_parse(call->arena, text, strlen(text), NULL) : NULL;
 }
 
-static const char *taken(struct call *call, struct buf *buf) {
-    const char *text = arena_text(call->arena, buf->at);
-
-    buf_release(buf);
-    return text;
-}
-
 /* ---- metadata ---- */
 
 /* 'old' with the members of 'fresh' over it, and without the member 'without'. */
@@ -36,7 +29,7 @@ static const char *merged(struct call *call, const char *old, const char *fresh,
         json_put_text(&out, item->key, item->text);
     }
     json_map_end(&out);
-    return taken(call, &buf);
+    return buf_taken(&buf, call->arena);
 }
 
 static bool metadata_set(struct call *call, const char *metadata, const char *action) {
@@ -170,7 +163,7 @@ static const char *tags_with(struct call *call, const char *tags, const char *ta
         json_text(&out, tag);
     }
     json_list_end(&out);
-    return taken(call, &buf);
+    return buf_taken(&buf, call->arena);
 }
 
 bool compute_tags_show(struct call *call) {

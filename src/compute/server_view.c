@@ -16,13 +16,6 @@ static const struct compute_server *server_in(const void *row) {
     return row;
 }
 
-static const char *taken(struct call *call, struct buf *buf) {
-    const char *text = arena_text_size(call->arena, buf->at ? buf->at : "", buf->size);
-
-    buf_release(buf);
-    return text;
-}
-
 static const char *quoted(struct call *call, const char *text) {
     struct buf buf = {0};
     struct json_out out = {.buf = &buf};
@@ -31,7 +24,7 @@ static const char *quoted(struct call *call, const char *text) {
         return "null";
     }
     json_text(&out, text);
-    return taken(call, &buf);
+    return buf_taken(&buf, call->arena);
 }
 
 /* "http://...:8470/compute" */
@@ -95,7 +88,7 @@ static const char *flavor_text(struct call *call, const char *base, const struct
         json_tree(&out, size.extra_specs);
     }
     json_map_end(&out);
-    return taken(call, &buf);
+    return buf_taken(&buf, call->arena);
 }
 
 static bool same(const char *a, const char *b) {
@@ -206,7 +199,7 @@ static const char *addresses_of(struct call *call, const struct network_port_inf
         json_list_end(&out);
     }
     json_map_end(&out);
-    return taken(call, &buf);
+    return buf_taken(&buf, call->arena);
 }
 
 /* [{"name"}] of all groups of some ports; null when there are none. */
@@ -233,7 +226,7 @@ static const char *groups_of(struct call *call, const struct network_port_info *
         }
     }
     json_list_end(&out);
-    return n ? taken(call, &buf) : (buf_release(&buf), NULL);
+    return n ? buf_taken(&buf, call->arena) : (buf_release(&buf), NULL);
 }
 
 static int by_id(const void *a, const void *b) {
@@ -378,7 +371,7 @@ static void add_fault(struct call *call, struct compute_server *server) {
         json_put_text(&out, "details", details);
     }
     json_map_end(&out);
-    server->fault_shown = taken(call, &buf);
+    server->fault_shown = buf_taken(&buf, call->arena);
 }
 
 const char *server_domain_name(struct arena *arena, const struct compute_server *server) {

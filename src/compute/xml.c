@@ -6,37 +6,7 @@
 #include <string.h>
 
 #include "base/arena.h"
-
-static void put_escaped(struct buf *buf, const char *text) {
-    for (const unsigned char *at = (const unsigned char *)text; *at; at++) {
-        switch (*at) {
-        case '<':
-            BUF_LITERAL(buf, "&lt;");
-            break;
-        case '>':
-            BUF_LITERAL(buf, "&gt;");
-            break;
-        case '&':
-            BUF_LITERAL(buf, "&amp;");
-            break;
-        case '\'':
-            BUF_LITERAL(buf, "&apos;");
-            break;
-        case '"':
-            BUF_LITERAL(buf, "&quot;");
-            break;
-        default:
-            if (*at < 0x20 || *at == 0x7f) {
-                buf_char(buf, ' ');     /* XML 1.0 has no way to say most control characters */
-            } else if (at[0] == 0xef && at[1] == 0xbf && at[2] >= 0xbe) {
-                BUF_LITERAL(buf, "\xef\xbf\xbd");       /* U+FFFE and U+FFFF are no characters of XML */
-                at += 2;
-            } else {
-                buf_char(buf, (char)*at);
-            }
-        }
-    }
-}
+#include "base/escape.h"
 
 static void close_tag(struct xml *xml) {
     if (xml->tag_is_open) {
@@ -72,7 +42,7 @@ void xml_attribute(struct xml *xml, const char *name, const char *value) {
     assert(xml->tag_is_open);
     if (value) {
         buf_printf(xml->buf, " %s='", name);
-        put_escaped(xml->buf, value);
+        xml_escape(xml->buf, value);
         buf_char(xml->buf, '\'');
     }
 }
@@ -84,7 +54,7 @@ void xml_attribute_int(struct xml *xml, const char *name, long long value) {
 
 void xml_text(struct xml *xml, const char *text) {
     close_tag(xml);
-    put_escaped(xml->buf, text);
+    xml_escape(xml->buf, text);
 }
 
 void xml_element(struct xml *xml, const char *name, const char *text) {

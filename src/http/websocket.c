@@ -31,15 +31,9 @@ static bool header_has(const struct http_request *request, const char *name, con
 
 static const char *accept_key(struct arena *arena, const char *key) {
     const char *text = arena_printf(arena, "%s258EAFA5-E914-47DA-95CA-C5AB0DC85B11", key);
-    const char *hex = digest_of(arena, "sha1", text, strlen(text));
     uint8_t bytes[20];
 
-    for (size_t i = 0; i < sizeof bytes; i++) {
-        unsigned value = 0;
-
-        sscanf(hex + 2 * i, "%2x", &value);
-        bytes[i] = (uint8_t)value;
-    }
+    hex_read(digest_of(arena, "sha1", text, strlen(text)), bytes, sizeof bytes);
     return base64_encode(arena, bytes, sizeof bytes);
 }
 

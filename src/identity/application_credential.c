@@ -40,8 +40,7 @@ bool roles_given(struct call *call, const struct objects *roles, const char **re
         }
     }
     json_list_end(&out);
-    *ret_ids = arena_text_size(call->arena, buf.at, buf.size);
-    buf_release(&buf);
+    *ret_ids = buf_taken(&buf, call->arena);
     return ok;
 }
 
@@ -82,8 +81,7 @@ bool roles_shown(struct call *call, const char **texts, size_t count, bool links
             }
         }
         json_list_end(&out);
-        texts[i] = arena_text_size(call->arena, buf.at, buf.size);
-        buf_release(&buf);
+        texts[i] = buf_taken(&buf, call->arena);
     }
     map_free(by_id, NULL);
     return ok;
@@ -140,8 +138,7 @@ static bool take_roles(struct call *call, struct identity_application_credential
             json_text(&out, call->caller.role_ids[i]);
         }
         json_list_end(&out);
-        row->role_ids = arena_text_size(call->arena, buf.at, buf.size);
-        buf_release(&buf);
+        row->role_ids = buf_taken(&buf, call->arena);
         return true;
     }
     if (!roles_given(call, &row->roles, &row->role_ids)) {

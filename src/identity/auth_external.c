@@ -5,19 +5,22 @@
 
 #include "base/conf.h"
 #include "base/ip.h"
+#include "base/words.h"
 #include "http/http.h"
 #include "identity/auth.h"
 #include "rest/cloud.h"
 
 bool auth_address_in(struct call *call, const char *list, const char *address) {
+    const char *word;
     struct ip ip;
     struct ip_net net;
+    size_t size;
 
     if (!ip_parse(address, &ip)) {
         return false;
     }
-    while (*(list += strspn(list, ", "))) {
-        const char *item = arena_text_size(call->arena, list, strcspn(list, ", "));
+    while (words_next(&list, &word, &size)) {
+        const char *item = arena_text_size(call->arena, word, size);
 
         if (!strchr(item, '/')) {
             item = arena_printf(call->arena, "%s/%d", item, strchr(item, ':') ? 128 : 32);
@@ -25,7 +28,6 @@ bool auth_address_in(struct call *call, const char *list, const char *address) {
         if (ip_net_parse_host(item, &net) && ip_net_contains(net, ip)) {
             return true;
         }
-        list += strcspn(list, ", ");
     }
     return false;
 }

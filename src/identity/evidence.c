@@ -7,6 +7,7 @@
 
 #include "base/conf.h"
 #include "base/crypto.h"
+#include "base/words.h"
 #include "http/http.h"
 #include "identity/federation.h"
 #include "identity/oidc.h"
@@ -42,26 +43,15 @@ static const char *as_variable(struct call *call, const char *name) {
 }
 
 static bool begins_with_one_of(struct call *call, const char *prefixes, const char *name) {
-    while (*(prefixes += strspn(prefixes, ", "))) {
-        size_t size = strcspn(prefixes, ", ");
-        const char *prefix = as_variable(call, arena_text_size(call->arena, prefixes, size));
+    const char *prefix;
+    size_t size;
 
-        if (!strncasecmp(name, prefix, size)) {
+    while (words_next(&prefixes, &prefix, &size)) {
+        if (!strncasecmp(name, as_variable(call, arena_text_size(call->arena, prefix, size)), size)) {
             return true;
         }
-        prefixes += size;
     }
     return false;
-}
-
-static void append(struct json *to, struct json *node) {
-    struct json **at = &to->first;
-
-    while (*at) {
-        at = &(*at)->next;
-    }
-    *at = node;
-    to->count++;
 }
 
 /* Several values stand in one header with semicolons between. */
@@ -75,13 +65,13 @@ static void add_header(struct headers *headers, const char *key, const char *val
         struct json *node = ARENA_NEW(arena, struct json);
 
         *node = (struct json){.type = JSON_TEXT, .count = (uint32_t)size, .text = arena_text_size(arena, value, size)};
-        append(list, node);
+        json_append(list, node);
         if (!value[size]) {
             break;
         }
         value += size + 1;
     }
-    append(headers->assertion, list);
+    json_append(headers->assertion, list);
 }
 
 /* A header goes by its own name, and as web servers name it for the programs behind them. */

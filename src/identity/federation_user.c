@@ -126,16 +126,13 @@ static bool find_groups(struct call *call, struct entry *entry) {
 static const char *print_groups(struct call *call, const struct entry *entry) {
     struct buf buf = {0};
     struct json_out out = {.buf = &buf};
-    const char *text;
 
     json_list(&out);
     for (size_t i = 0; i < entry->group_count; i++) {
         json_text(&out, entry->group_ids[i]);
     }
     json_list_end(&out);
-    text = arena_text_size(call->arena, buf.at, buf.size);
-    buf_release(&buf);
-    return text;
+    return buf_taken(&buf, call->arena);
 }
 
 /* The memberships of the last login are replaced by those of this one. */
@@ -199,8 +196,7 @@ static bool make_user(struct call *call, struct entry *entry, const char *unique
         json_map(&out);
         json_put_text(&out, "email", email);
         json_map_end(&out);
-        user->extra = arena_text_size(call->arena, buf.at, buf.size);
-        buf_release(&buf);
+        user->extra = buf_taken(&buf, call->arena);
     }
     entry->entrant->user = user;
     return resource_create(call, &resource_identity_user, user) &&
@@ -243,8 +239,7 @@ static bool find_or_make_user(struct call *call, struct entry *entry) {
         return refuse(call, entry, "the domain of its users is disabled");
     }
     http_encode(&buf, m->user_id ? m->user_id : name, "/");
-    unique_id = arena_text_size(call->arena, buf.at, buf.size);
-    buf_release(&buf);
+    unique_id = buf_taken(&buf, call->arena);
     name = name && *name ? name : m->user_id;
     if (strlen(unique_id) > MAX_NAME || utf8_length(name) > MAX_NAME) {
         return refuse(call, entry, "the user's name is too long");
@@ -386,8 +381,7 @@ const char *federated_shown(struct call *call, const char *user_id) {
         }
     }
     json_list_end(&out);
-    text = arena_text_size(call->arena, buf.at, buf.size);
-    buf_release(&buf);
+    text = buf_taken(&buf, call->arena);
     return text;
 }
 

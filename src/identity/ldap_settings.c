@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/words.h"
 #include "identity/domain_config.h"
 #include "identity/ldap_text.h"
 
@@ -51,17 +52,8 @@ static int word(const char *value, const char *const *words, const int *numbers)
 
 static bool in_list(struct reader *reader, const char *option, const char *what) {
     const char *list = text(reader, option);
-    size_t size = strlen(what);
 
-    for (const char *at = list; at && *at; at += strspn(at, ", ")) {
-        size_t length = strcspn(at, ", ");
-
-        if (length == size && !strncmp(at, what, size)) {
-            return true;
-        }
-        at += length;
-    }
-    return false;
+    return list && words_have(list, what);
 }
 
 /* ---- the server ---- */
@@ -107,10 +99,11 @@ static void add_mapping(struct call *call, struct ldap_mapping **list, size_t *c
 
 /* "attribute:name,attribute:name" */
 static void add_further(struct reader *reader, const char *kind, struct ldap_mapping **list, size_t *count) {
-    const char *text = named(reader, kind, "additional_attribute_mapping");
+    const char *pairs = named(reader, kind, "additional_attribute_mapping"), *at;
+    size_t size;
 
-    for (const char *at = text; at && *at; at += strspn(at, ", ")) {
-        size_t size = strcspn(at, ", "), first = strcspn(at, ":");
+    while (pairs && words_next(&pairs, &at, &size)) {
+        size_t first = strcspn(at, ":");
 
         if (first < size) {
             const char *name = arena_text_size(reader->call->arena, at + first + 1, size - first - 1);
@@ -120,7 +113,6 @@ static void add_further(struct reader *reader, const char *kind, struct ldap_map
                 add_mapping(reader->call, list, count, arena_text_size(reader->call->arena, at, first), name);
             }
         }
-        at += size;
     }
 }
 

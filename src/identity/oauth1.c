@@ -102,12 +102,9 @@ static const char *oauth_get(const struct oauth *oauth, const char *name) {
 
 static const char *escaped(struct arena *arena, const char *text) {
     struct buf buf = {0};
-    const char *made;
 
     http_encode(&buf, text ? text : "", "");
-    made = arena_text_size(arena, buf.at ? buf.at : "", buf.size);
-    buf_release(&buf);
-    return made;
+    return buf_taken(&buf, arena);
 }
 
 static int by_text(const void *a, const void *b) {
@@ -130,8 +127,7 @@ static const char *parameters(struct arena *arena, const struct oauth *oauth) {
     for (size_t i = 0; i < count; i++) {
         buf_printf(&buf, "%s%s", i ? "&" : "", parts[i]);
     }
-    text = arena_text_size(arena, buf.at ? buf.at : "", buf.size);
-    buf_release(&buf);
+    text = buf_taken(&buf, arena);
     return text;
 }
 

@@ -188,16 +188,6 @@ static struct json *new_node(struct call *call, enum json_type type, const char 
     return node;
 }
 
-static void append(struct json *to, struct json *node) {
-    struct json **at = &to->first;
-
-    while (*at) {
-        at = &(*at)->next;
-    }
-    *at = node;
-    to->count++;
-}
-
 /* One value as a text; null for what has no text. */
 static const char *as_text(struct call *call, const struct json *value) {
     switch (value->type) {
@@ -227,7 +217,7 @@ static struct json *as_list(struct call *call, const char *name, const struct js
             struct json *node = new_node(call, JSON_TEXT, NULL);
 
             node->text = text;
-            append(list, node);
+            json_append(list, node);
         }
     }
     return list;
@@ -246,8 +236,8 @@ static void add_claims(struct call *call, struct json *assertion, const struct j
         for (char *c = name; *c; c++) {
             *c = isalnum((unsigned char)*c) ? (char)toupper((unsigned char)*c) : '_';
         }
-        append(assertion, as_list(call, claim->key, claim));
-        append(assertion, as_list(call, name, claim));
+        json_append(assertion, as_list(call, claim->key, claim));
+        json_append(assertion, as_list(call, name, claim));
     }
 }
 
@@ -323,8 +313,7 @@ static const char *encoded(struct call *call, const char *text) {
     struct buf buf = {0};
 
     http_encode(&buf, text, "");
-    text = arena_text_size(call->arena, buf.at ? buf.at : "", buf.size);
-    buf_release(&buf);
+    text = buf_taken(&buf, call->arena);
     return text;
 }
 

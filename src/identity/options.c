@@ -59,7 +59,6 @@ const char *options_merged(struct call *call, const char *old, const char *given
     const struct json *before = parse(call, old), *now = parse(call, given);
     struct buf buf = {0};
     struct json_out out = {.buf = &buf};
-    const char *text;
 
     json_map(&out);
     for (JSON_EACH(option, before)) {
@@ -75,9 +74,7 @@ const char *options_merged(struct call *call, const char *old, const char *given
         }
     }
     json_map_end(&out);
-    text = arena_text_size(call->arena, buf.at, buf.size);
-    buf_release(&buf);
-    return text;
+    return buf_taken(&buf, call->arena);
 }
 
 bool option_true(struct call *call, const char *options, const char *name) {

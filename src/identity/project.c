@@ -259,7 +259,6 @@ static const char *as_list(struct call *call, const char *ids, const char *id) {
     struct identity_project *rows;
     struct buf buf = {0};
     struct json_out out = {.buf = &buf};
-    const char *text;
     size_t count;
 
     args[0] = args[1] = sql_text(id);
@@ -273,9 +272,7 @@ static const char *as_list(struct call *call, const char *ids, const char *id) {
         json_map_end(&out);
     }
     json_list_end(&out);
-    text = arena_text_size(call->arena, buf.at, buf.size);
-    buf_release(&buf);
-    return text;
+    return buf_taken(&buf, call->arena);
 }
 
 /* {"parent": {"its parent": null}} */
@@ -329,7 +326,6 @@ static const char *subtree_as_ids(struct call *call, const char *id) {
     struct edge *edges = NULL;
     struct buf buf = {0};
     struct json_out out = {.buf = &buf};
-    const char *text;
     size_t count = 0;
 
     while (rows_next(rows)) {
@@ -339,9 +335,7 @@ static const char *subtree_as_ids(struct call *call, const char *id) {
     }
     rows_end(rows);
     write_below(&out, edges, count, id, 0);
-    text = arena_text_size(call->arena, buf.at, buf.size);
-    buf_release(&buf);
-    return text;
+    return buf_taken(&buf, call->arena);
 }
 
 bool identity_project_expand(struct call *call, void *rows, size_t count) {

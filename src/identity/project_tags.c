@@ -60,8 +60,7 @@ static const char *tags_with(struct call *call, const struct json *tags, const c
         json_text(&out, also);
     }
     json_list_end(&out);
-    text = arena_text_size(call->arena, buf.at, buf.size);
-    buf_release(&buf);
+    text = buf_taken(&buf, call->arena);
     return text;
 }
 
@@ -132,7 +131,6 @@ bool identity_tag_remove(struct call *call) {
 static const char *pattern(struct call *call, const char *tag, size_t size) {
     const struct json text = {.type = JSON_TEXT, .text = arena_text_size(call->arena, tag, size), .count = (uint32_t)size};
     struct buf buf = {0};
-    const char *made;
 
     buf_char(&buf, '%');
     for (const char *at = json_print(call->arena, &text); *at; at++) {
@@ -142,9 +140,7 @@ static const char *pattern(struct call *call, const char *tag, size_t size) {
         buf_char(&buf, *at);
     }
     buf_char(&buf, '%');
-    made = arena_text_size(call->arena, buf.at, buf.size);
-    buf_release(&buf);
-    return made;
+    return buf_taken(&buf, call->arena);
 }
 
 static void filter(struct call *call, struct query *query, const char *list, bool not, bool any) {

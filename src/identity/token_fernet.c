@@ -108,8 +108,7 @@ static void get_federation(struct record *r, struct arena *arena, struct token *
         json_text(&out, get_id(r, arena));
     }
     json_list_end(&out);
-    token->group_ids = arena_text_size(arena, buf.at, buf.size);
-    buf_release(&buf);
+    token->group_ids = buf_taken(&buf, arena);
 }
 
 char *token_seal_fernet(struct arena *arena, const struct token *token) {

@@ -10,7 +10,9 @@
 #include "base/clock.h"
 #include "base/conf.h"
 #include "base/crypto.h"
+#include "base/escape.h"
 #include "base/id.h"
+#include "base/words.h"
 #include "http/http.h"
 #include "identity/federation.h"
 #include "identity/keys.h"
@@ -38,16 +40,13 @@ static bool same_address(const char *a, const char *b) {
 }
 
 static bool is_dashboard(struct call *call, const char *origin) {
-    const char *list = conf_text(cloud.conf, "federation", "trusted_dashboard", "");
+    const char *list = conf_text(cloud.conf, "federation", "trusted_dashboard", ""), *one;
+    size_t size;
 
-    while (*(list += strspn(list, ", "))) {
-        size_t size = strcspn(list, ", ");
-        const char *one = arena_text_size(call->arena, list, size);
-
-        if (strlen(origin) == size && same_address(one, origin)) {
+    while (words_next(&list, &one, &size)) {
+        if (strlen(origin) == size && same_address(arena_text_size(call->arena, one, size), origin)) {
             return true;
         }
-        list += size;
     }
     return false;
 }
@@ -60,30 +59,6 @@ static bool check_origin(struct call *call, const char *origin) {
 }
 
 /* ---- the page that takes the token there ---- */
-
-static void put_escaped(struct buf *buf, const char *text) {
-    for (; *text; text++) {
-        switch (*text) {
-        case '&':
-            buf_text(buf, "&amp;");
-            break;
-        case '<':
-            buf_text(buf, "&lt;");
-            break;
-        case '>':
-            buf_text(buf, "&gt;");
-            break;
-        case '"':
-            buf_text(buf, "&quot;");
-            break;
-        case '\'':
-            buf_text(buf, "&#39;");
-            break;
-        default:
-            buf_char(buf, *text);
-        }
-    }
-}
 
 static const char page[] =
     "<!DOCTYPE html>\n<html><head><meta charset=\"utf-8\"><title>Signing in</title></head>\n"
@@ -122,7 +97,7 @@ static void write_page(struct call *call, const char *origin, const char *token)
             i++;
         }
         if (i < 4) {
-            put_escaped(call->response, values[i]);
+            xml_escape(call->response, values[i]);
             at += names[i].size;
         } else {
             buf_char(call->response, *at++);
@@ -195,16 +170,10 @@ static void put_argument(struct buf *url, const char *name, const char *value) {
 
 /* SHA-256 of the verifier in base64url (RFC 7636). */
 static const char *challenge(struct call *call, const char *verifier) {
-    const char *hex = digest_of(call->arena, "sha256", verifier, strlen(verifier));
     uint8_t bytes[32];
     char *text;
 
-    for (int i = 0; i < 32; i++) {
-        unsigned byte = 0;
-
-        sscanf(hex + 2 * i, "%2x", &byte);
-        bytes[i] = (uint8_t)byte;
-    }
+    hex_read(digest_of(call->arena, "sha256", verifier, strlen(verifier)), bytes, sizeof bytes);
     text = base64url_encode(call->arena, bytes, sizeof bytes);
     text[strcspn(text, "=")] = 0;
     return text;

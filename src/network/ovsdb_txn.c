@@ -62,7 +62,6 @@ static size_t sort_items(const char **items, size_t count) {
 
 static const char *join(struct arena *arena, const char *kind, const char *const *items, size_t count) {
     struct buf buf = {0};
-    const char *text;
 
     buf_printf(&buf, "[\"%s\", [", kind);
     for (size_t i = 0; i < count; i++) {
@@ -70,9 +69,7 @@ static const char *join(struct arena *arena, const char *kind, const char *const
         buf_text(&buf, items[i]);
     }
     buf_text(&buf, "]]");
-    text = arena_text_size(arena, buf.at, buf.size);
-    buf_release(&buf);
-    return text;
+    return buf_taken(&buf, arena);
 }
 
 static const char *canonical_of(struct arena *arena, enum shape shape, const char *const *items, size_t count) {

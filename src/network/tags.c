@@ -43,8 +43,7 @@ static const char *tags_text(struct call *call, const struct json *tags, const c
         json_text(&out, with);
     }
     json_list_end(&out);
-    text = arena_text_size(call->arena, buf.at, buf.size);
-    buf_release(&buf);
+    text = buf_taken(&buf, call->arena);
     return text;
 }
 

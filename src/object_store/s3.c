@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/conf.h"
 #include "base/id.h"
+#include "base/words.h"
 #include "object_store/swift_parts.h"
 #include "rest/cloud.h"
 #include "rest/dispatch.h"
@@ -34,16 +35,15 @@ const char *s3_argument(const struct s3 *s3, const char *name) {
 /* The bucket that the host names: "BUCKET.DOMAIN" with one of the domains of [object_store] s3_domains. */
 static const char *bucket_of_host(struct s3 *s3) {
     const char *host = s3_header(s3, "Host"), *domain = conf_text(cloud.conf, "object_store", "s3_domains", "localhost");
-    size_t size = host ? strcspn(host, ":") : 0;
+    const char *name;
+    size_t size = host ? strcspn(host, ":") : 0, length;
 
     if (!host || *host == '[') {
         return NULL;
     }
-    while (*domain) {
-        size_t length = strcspn(domain += strspn(domain, ", "), ", ");
-
-        if (length && size > length + 1 && host[size - length - 1] == '.' &&
-            !strncasecmp(host + size - length, domain, length)) {
+    while (words_next(&domain, &name, &length)) {
+        if (size > length + 1 && host[size - length - 1] == '.' &&
+            !strncasecmp(host + size - length, name, length)) {
             char *bucket = arena_text_size(s3->arena, host, size - length - 1);
 
             for (char *at = bucket; *at; at++) {
@@ -51,7 +51,6 @@ static const char *bucket_of_host(struct s3 *s3) {
             }
             return bucket;
         }
-        domain += length;
     }
     return NULL;
 }

@@ -133,7 +133,6 @@ bool s3_read_md5(struct s3 *s3, const char **ret);
 /* The headers that an object keeps into 'object'. False: answered. */
 bool s3_read_object_headers(struct s3 *s3, struct store_object *object);
 const char *s3_etag(struct arena *arena, const struct store_object *object);        /* with quotes */
-int64_t s3_size(const struct store_object *object);
 const char *s3_version_text(struct arena *arena, int64_t version);
 /* If-Match and If-None-Match of a change into s3->change. False: answered. */
 bool s3_write_conditions(struct s3 *s3);
@@ -163,6 +162,8 @@ struct s3_source {
 bool s3_copy_source(struct s3 *s3, struct s3_source *ret);
 /* Makes s3->upload of the source's bytes. False: answered. */
 bool s3_copy_bytes(struct s3 *s3, struct s3_source *source);
+/* The answer: <name> with the time and tag of what was made. */
+bool s3_copy_result(struct s3 *s3, const char *name, const struct s3_source *source);
 bool s3_copy(struct s3 *s3);
 
 /* ---- s3_upload.c ---- */

@@ -236,7 +236,6 @@ static bool sink(struct http_request *http, const void *bytes, size_t size) {
 bool s3_read_md5(struct s3 *s3, const char **ret) {
     const char *text = s3_header(s3, "Content-MD5");
     const uint8_t *bytes;
-    char *hex;
     size_t size;
 
     *ret = NULL;
@@ -247,12 +246,7 @@ bool s3_read_md5(struct s3 *s3, const char **ret) {
     if (!bytes || size != 16) {
         return s3_error(s3, "InvalidDigest", "Content-MD5", text, NULL), false;
     }
-    hex = arena_alloc(s3->arena, 33);
-    for (size_t i = 0; i < 16; i++) {
-        hex[i * 2] = "0123456789abcdef"[bytes[i] >> 4];
-        hex[i * 2 + 1] = "0123456789abcdef"[bytes[i] & 15];
-    }
-    *ret = hex;
+    *ret = hex_text(s3->arena, bytes, size);
     return true;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Buckets: made, deleted, looked at, and what can be set of them. */
+#include <assert.h>
 #include <string.h>
 #include <strings.h>
 
@@ -169,28 +170,42 @@ bool s3_options(struct call *call) {
 
 /* ---- what is not configured here, in S3's own words for it ---- */
 
-static bool empty(struct call *call, const char *element) {
+/* By subresource: the element that is empty, or the error that says there is none. */
+static const struct {
+    const char *subresource, *element, *error;
+} unset[] = {
+    {"accelerate", "AccelerateConfiguration", NULL},
+    {"logging", "BucketLoggingStatus", NULL},
+    {"notification", "NotificationConfiguration", NULL},
+    {"cors", NULL, "NoSuchCORSConfiguration"},
+    {"encryption", NULL, "ServerSideEncryptionConfigurationNotFoundError"},
+    {"lifecycle", NULL, "NoSuchLifecycleConfiguration"},
+    {"object-lock", NULL, "ObjectLockConfigurationNotFoundError"},
+    {"ownershipControls", NULL, "OwnershipControlsNotFoundError"},
+    {"policy", NULL, "NoSuchBucketPolicy"},
+    {"policyStatus", NULL, "NoSuchBucketPolicy"},
+    {"publicAccessBlock", NULL, "NoSuchPublicAccessBlockConfiguration"},
+    {"replication", NULL, "ReplicationConfigurationNotFoundError"},
+    {"website", NULL, "NoSuchWebsiteConfiguration"},
+};
+
+bool s3_bucket_unset_get(struct call *call) {
     struct s3 *s3 = s3_of(call);
+    const char *subresource = strchr(call->operation->path, '?') + 1;
+    size_t i = 0;
 
-    return !s3_allow_owner(s3) || (buf_printf(s3_xml(s3, element), "</%s>", element), true);
-}
-
-static bool missing(struct call *call, const char *code) {
-    struct s3 *s3 = s3_of(call);
-
-    return !s3_allow_owner(s3) || s3_error(s3, code, "BucketName", s3->bucket, NULL);
-}
-
-bool s3_bucket_logging_get(struct call *call) {
-    return empty(call, "BucketLoggingStatus");
-}
-
-bool s3_bucket_accelerate_get(struct call *call) {
-    return empty(call, "AccelerateConfiguration");
-}
-
-bool s3_bucket_notification_get(struct call *call) {
-    return empty(call, "NotificationConfiguration");
+    if (!s3_allow_owner(s3)) {
+        return true;
+    }
+    while (strcmp(unset[i].subresource, subresource) != 0) {
+        i++;
+        assert(i < sizeof unset / sizeof *unset);
+    }
+    if (unset[i].error) {
+        return s3_error(s3, unset[i].error, "BucketName", s3->bucket, NULL);
+    }
+    buf_printf(s3_xml(s3, unset[i].element), "</%s>", unset[i].element);
+    return true;
 }
 
 bool s3_bucket_payment_get(struct call *call) {
@@ -200,42 +215,6 @@ bool s3_bucket_payment_get(struct call *call) {
         BUF_LITERAL(s3_xml(s3, "RequestPaymentConfiguration"), "<Payer>BucketOwner</Payer></RequestPaymentConfiguration>");
     }
     return true;
-}
-
-bool s3_bucket_cors_get(struct call *call) {
-    return missing(call, "NoSuchCORSConfiguration");
-}
-
-bool s3_bucket_encryption_get(struct call *call) {
-    return missing(call, "ServerSideEncryptionConfigurationNotFoundError");
-}
-
-bool s3_bucket_lifecycle_get(struct call *call) {
-    return missing(call, "NoSuchLifecycleConfiguration");
-}
-
-bool s3_bucket_object_lock_get(struct call *call) {
-    return missing(call, "ObjectLockConfigurationNotFoundError");
-}
-
-bool s3_bucket_ownership_get(struct call *call) {
-    return missing(call, "OwnershipControlsNotFoundError");
-}
-
-bool s3_bucket_policy_get(struct call *call) {
-    return missing(call, "NoSuchBucketPolicy");
-}
-
-bool s3_bucket_access_block_get(struct call *call) {
-    return missing(call, "NoSuchPublicAccessBlockConfiguration");
-}
-
-bool s3_bucket_replication_get(struct call *call) {
-    return missing(call, "ReplicationConfigurationNotFoundError");
-}
-
-bool s3_bucket_website_get(struct call *call) {
-    return missing(call, "NoSuchWebsiteConfiguration");
 }
 
 /* ---- versioning ---- */

@@ -109,28 +109,8 @@ bool s3_copy_source(struct s3 *s3, struct s3_source *ret) {
     if (status) {
         return s3_error(s3, "PreconditionFailed", NULL), false;
     }
-    ret->size = s3_size(&ret->found.object);
+    ret->size = swift_size(&ret->found.object);
     return !range || read_range(s3, range, ret->size, ret);
-}
-
-/* The bytes as those of one object, in pieces cut to what is wanted. */
-static void cut(struct swift_pieces *pieces, int64_t first, int64_t size) {
-    size_t kept = 0;
-
-    for (size_t i = 0; i < pieces->count; i++) {
-        struct swift_piece piece = pieces->at[i];
-        int64_t skip = first < piece.size ? first : piece.size;
-
-        first -= skip;
-        piece.first += skip;
-        piece.size -= skip;
-        piece.size = piece.size < size ? piece.size : size;
-        size -= piece.size;
-        if (piece.size) {
-            pieces->at[kept++] = piece;
-        }
-    }
-    pieces->count = kept;
 }
 
 bool s3_copy_bytes(struct s3 *s3, struct s3_source *source) {
@@ -153,7 +133,7 @@ bool s3_copy_bytes(struct s3 *s3, struct s3_source *source) {
     if (whole && !swift_is_large(&found->object)) {
         s3->upload = store_upload_copy(s3->arena, account, found->container.name, &found->object);
     } else {
-        cut(&pieces, source->first, source->size);
+        swift_cut(&pieces, 0, source->first, source->size);
         s3->upload = swift_flatten(s3_swift(s3, account, found), &pieces);
     }
     return s3->upload->failed == STORE_OK || (s3_failed(s3, s3->upload->failed), false);
@@ -183,20 +163,23 @@ static bool is_itself(const struct s3 *s3, const struct s3_source *source) {
            !strcmp(source->found.object.name, s3->key) && source->found.object.current;
 }
 
-static void copied(struct s3 *s3) {
-    const struct s3_source *source = s3->extra;
+bool s3_copy_result(struct s3 *s3, const char *name, const struct s3_source *source) {
     struct buf *out;
 
-    if (!s3_put_done(s3)) {
-        return;
-    }
     if (source->found.container.versions != VERSIONS_OFF) {
         s3_put_header(s3, "x-amz-copy-source-version-id", "%s", s3_version_text(s3->arena, source->found.object.version));
     }
-    out = s3_xml(s3, "CopyObjectResult");
+    out = s3_xml(s3, name);
     xml_member(out, "LastModified", s3_time(s3->arena, s3->change.modified));
     xml_member(out, "ETag", arena_printf(s3->arena, "\"%s\"", s3->upload->etag));
-    BUF_LITERAL(out, "</CopyObjectResult>");
+    buf_printf(out, "</%s>", name);
+    return true;
+}
+
+static void copied(struct s3 *s3) {
+    if (s3_put_done(s3)) {
+        s3_copy_result(s3, "CopyObjectResult", s3->extra);
+    }
 }
 
 /* "COPY" (or nothing) or "REPLACE". False: answered. */

@@ -63,8 +63,7 @@ static void write_owner(struct listing *listing, const char *project) {
 
         s3_write_person(s3, &person, project);
         listing->person_id = arena_text(s3->arena, project);
-        listing->person = arena_text_size(s3->arena, person.at, person.size);
-        buf_release(&person);
+        listing->person = buf_taken(&person, s3->arena);
     }
     buf_printf(listing->out, "<Owner>%s</Owner>", listing->person);
 }
@@ -83,7 +82,7 @@ static void write_entry(struct listing *listing, const struct store_object *obje
     xml_member(out, "LastModified", s3_time(s3->arena, object->modified));
     if (!marker) {
         xml_member(out, "ETag", s3_etag(s3->arena, object));
-        buf_printf(out, "<Size>%" PRId64 "</Size>", s3_size(object));
+        buf_printf(out, "<Size>%" PRId64 "</Size>", swift_size(object));
     }
     if (listing->owner) {
         write_owner(listing, s3_object_owner(s3->account, object));
@@ -146,14 +145,17 @@ static bool read_common(struct listing *listing, struct store_list *list) {
     return read_limit(s3, "max-keys", &listing->most) && read_encoding(s3, &listing->encode);
 }
 
-static bool end(struct listing *listing, const char *root, enum store_result result) {
+/* What every listing ends with; the error instead of all of it when the walk failed. */
+static bool end(struct listing *listing, const char *root, struct buf *entries, bool more, enum store_result result) {
+    struct arena *arena = listing->s3->arena;
+    const char *objects = buf_taken(entries, arena), *common = buf_taken(&listing->common, arena);
+
     if (result != STORE_OK) {
-        buf_release(&listing->common);
         return s3_failed(listing->s3, result);
     }
-    buf_put(listing->out, listing->common.at ? listing->common.at : "", listing->common.size);
-    buf_release(&listing->common);
-    buf_printf(listing->out, "</%s>", root);
+    write_delimiter(listing);
+    xml_member(listing->out, "IsTruncated", more ? "true" : "false");
+    buf_printf(listing->out, "%s%s</%s>", objects, common, root);
     return true;
 }
 
@@ -282,11 +284,7 @@ static bool list_v1(struct s3 *s3) {
         s3_write_name(listing.out, "NextMarker", listing.last, listing.encode);
     }
     buf_printf(listing.out, "<MaxKeys>%" PRId64 "</MaxKeys>", listing.most);
-    write_delimiter(&listing);
-    xml_member(listing.out, "IsTruncated", more ? "true" : "false");
-    buf_put(listing.out, entries.at ? entries.at : "", entries.size);
-    buf_release(&entries);
-    return end(&listing, "ListBucketResult", result);
+    return end(&listing, "ListBucketResult", &entries, more, result);
 }
 
 static bool list_v2(struct s3 *s3) {
@@ -313,11 +311,7 @@ static bool list_v2(struct s3 *s3) {
         s3_write_name(listing.out, "StartAfter", after, listing.encode);
     }
     buf_printf(listing.out, "<KeyCount>%" PRId64 "</KeyCount><MaxKeys>%" PRId64 "</MaxKeys>", listing.count, listing.most);
-    write_delimiter(&listing);
-    xml_member(listing.out, "IsTruncated", more ? "true" : "false");
-    buf_put(listing.out, entries.at ? entries.at : "", entries.size);
-    buf_release(&entries);
-    return end(&listing, "ListBucketResult", result);
+    return end(&listing, "ListBucketResult", &entries, more, result);
 }
 
 bool s3_list_get(struct call *call) {
@@ -413,9 +407,5 @@ bool s3_versions_get(struct call *call) {
         }
     }
     buf_printf(listing.out, "<MaxKeys>%" PRId64 "</MaxKeys>", listing.most);
-    write_delimiter(&listing);
-    xml_member(listing.out, "IsTruncated", more ? "true" : "false");
-    buf_put(listing.out, entries.at ? entries.at : "", entries.size);
-    buf_release(&entries);
-    return end(&listing, "ListVersionsResult", result);
+    return end(&listing, "ListVersionsResult", &entries, more, result);
 }

@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "base/clock.h"
+#include "base/words.h"
 #include "object_store/s3.h"
 #include "object_store/swift_parts.h"
 
@@ -32,12 +33,6 @@ const char *s3_etag(struct arena *arena, const struct store_object *object) {
      * digest of the bytes. */
     return own ? arena_printf(arena, "\"%s\"", own) : slo ? arena_printf(arena, "\"%s-N\"", slo)
                                                           : arena_printf(arena, "\"%s\"", object->etag);
-}
-
-int64_t s3_size(const struct store_object *object) {
-    const char *slo = store_meta_get(&object->meta, "sys-slo-size");
-
-    return slo ? strtoll(slo, NULL, 10) : object->size;
 }
 
 /* ---- conditions ---- */
@@ -154,18 +149,16 @@ static bool read_meta(struct s3 *s3, struct store_meta *meta) {
 
 /* The coding of the transfer is none of the object's. */
 static const char *without_chunked(struct arena *arena, const char *coding) {
-    const char *kept_codings = "", *at = coding;
+    const char *kept_codings = "", *one;
+    size_t size;
 
     if (!strcasestr(coding, "aws-chunked")) {
         return coding;
     }
-    while (*at) {
-        size_t skip = strspn(at, ", "), size = strcspn(at + skip, ", ");
-
-        if (size && !(size == 11 && !strncasecmp(at + skip, "aws-chunked", 11))) {
-            kept_codings = arena_printf(arena, "%s%s%.*s", kept_codings, *kept_codings ? "," : "", (int)size, at + skip);
+    while (words_next(&coding, &one, &size)) {
+        if (size != 11 || strncasecmp(one, "aws-chunked", 11) != 0) {
+            kept_codings = arena_printf(arena, "%s%s%.*s", kept_codings, *kept_codings ? "," : "", (int)size, one);
         }
-        at += skip + size;
     }
     return kept_codings;
 }

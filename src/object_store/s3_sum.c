@@ -98,14 +98,8 @@ const char *s3_sum_end(struct s3_sum *sum, struct arena *arena) {
     uint8_t bytes[32];
 
     if (sum->digest) {
-        const char *hex = digest_hex(sum->digest, arena);
-
+        hex_read(digest_hex(sum->digest, arena), bytes, size);
         sum->digest = NULL;
-        for (size_t i = 0; i < size; i++) {
-            const char digits[3] = {hex[i * 2], hex[i * 2 + 1], 0};
-
-            bytes[i] = (uint8_t)strtoul(digits, NULL, 16);
-        }
     } else {
         for (size_t i = 0; i < size; i++) {
             bytes[i] = (uint8_t)(sum->crc >> 8 * (size - 1 - i));

@@ -2,19 +2,11 @@
  * Tags of buckets and objects, kept as "sys-s3-tags" in the form of a query: "name=value&...". */
 #include <string.h>
 
+#include "base/json.h"
 #include "object_store/s3.h"
 #include "object_store/xml.h"
 
 enum { MAX_NAME = 128, MAX_VALUE = 256, OBJECT_TAGS = 10 };
-
-static size_t characters(const char *text) {
-    size_t count = 0;
-
-    for (; *text; text++) {
-        count += ((unsigned char)*text & 0xc0) != 0x80;
-    }
-    return count;
-}
 
 struct tags {
     struct s3 *s3;
@@ -27,7 +19,7 @@ struct tags {
 static bool add(struct tags *tags, const char *name, const char *value) {
     struct s3 *s3 = tags->s3;
 
-    if (!*name || characters(name) > MAX_NAME || characters(value) > MAX_VALUE || !strncmp(name, "aws:", 4)) {
+    if (!*name || utf8_length(name) > MAX_NAME || utf8_length(value) > MAX_VALUE || !strncmp(name, "aws:", 4)) {
         return s3_error(s3, "InvalidTag", "TagKey", name, "TagValue", value, NULL), false;
     }
     for (size_t i = 0; i < tags->count; i++) {
@@ -48,13 +40,6 @@ static bool add(struct tags *tags, const char *name, const char *value) {
     return true;
 }
 
-static const char *take(struct tags *tags) {
-    const char *text = arena_text_size(tags->s3->arena, tags->out.at ? tags->out.at : "", tags->out.size);
-
-    buf_release(&tags->out);
-    return text;
-}
-
 bool s3_read_tags(struct s3 *s3, size_t most, const char **ret) {
     const struct xml_node *root = xml_parse(s3->arena, s3->http->body.at, s3->http->body.size);
     const struct xml_node *set = xml_child(root, "TagSet");
@@ -70,7 +55,7 @@ bool s3_read_tags(struct s3 *s3, size_t most, const char **ret) {
         ok = !strcmp(tag->name, "Tag") && name && value ? add(&tags, name, value)
                                                         : (s3_error(s3, "MalformedXML", NULL), false);
     }
-    *ret = take(&tags);
+    *ret = buf_taken(&tags.out, s3->arena);
     return ok;
 }
 
@@ -107,7 +92,7 @@ bool s3_header_tags(struct s3 *s3, const char **ret) {
         return true;
     }
     ok = each(s3, header, add_each, &tags);
-    *ret = take(&tags);
+    *ret = buf_taken(&tags.out, s3->arena);
     if (!ok && !s3->http->response.status) {
         s3_error_because(s3, "InvalidArgument", "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query "
                                                 "parameters without tag name duplicates.");

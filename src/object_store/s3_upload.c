@@ -133,15 +133,8 @@ bool s3_part_begin(struct call *call) {
     if (!s3_find_upload(s3, &upload)) {
         return false;
     }
-    if (s3_header(s3, "x-amz-copy-source")) {
-        s3->http->on_worker = true;
-        return true;
-    }
-    if (!s3_body_begin(s3)) {
-        return false;
-    }
     s3->http->on_worker = true;
-    return true;
+    return s3_header(s3, "x-amz-copy-source") || s3_body_begin(s3);
 }
 
 static enum store_result put_part(struct s3 *s3) {
@@ -166,7 +159,6 @@ bool s3_part_put(struct call *call) {
     struct s3_source source = {0};
     bool copies = s3_header(s3, "x-amz-copy-source");
     enum store_result result;
-    struct buf *out;
 
     if (copies ? !s3_copy_source(s3, &source) || !s3_copy_bytes(s3, &source) : !s3_body_end(s3)) {
         return true;
@@ -184,14 +176,7 @@ bool s3_part_put(struct call *call) {
         s3_write_sum(s3, &s3->change.object.meta);
         return s3_status(s3, 200);
     }
-    if (source.found.container.versions != VERSIONS_OFF) {
-        s3_put_header(s3, "x-amz-copy-source-version-id", "%s", s3_version_text(s3->arena, source.found.object.version));
-    }
-    out = s3_xml(s3, "CopyPartResult");
-    xml_member(out, "LastModified", s3_time(s3->arena, s3->change.modified));
-    xml_member(out, "ETag", arena_printf(s3->arena, "\"%s\"", s3->upload->etag));
-    BUF_LITERAL(out, "</CopyPartResult>");
-    return true;
+    return s3_copy_result(s3, "CopyPartResult", &source);
 }
 
 /* ---- completing ---- */
@@ -210,11 +195,10 @@ struct completion {
 };
 
 static void add_bytes(struct digest *digest, const char *hex) {
-    for (; hex[0] && hex[1]; hex += 2) {
-        const char digits[3] = {hex[0], hex[1], 0};
-        const uint8_t byte = (uint8_t)strtoul(digits, NULL, 16);
+    uint8_t md5[16];
 
-        digest_add(digest, &byte, 1);
+    if (hex_read(hex, md5, sizeof md5)) {
+        digest_add(digest, md5, sizeof md5);
     }
 }
 

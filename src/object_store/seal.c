@@ -31,19 +31,6 @@ static bool sealing;
 
 /* ---- root keys ---- */
 
-static bool read_hex(const char *text, uint8_t key[KEY]) {
-    for (int i = 0; i < KEY; i++) {
-        unsigned value;
-        char digits[3] = {text[2 * i], text[2 * i] ? text[2 * i + 1] : 0, 0};
-
-        if (strspn(digits, "0123456789abcdefABCDEF") != 2 || sscanf(digits, "%x", &value) != 1) {
-            return false;
-        }
-        key[i] = (uint8_t)value;
-    }
-    return text[2 * KEY] == 0 || text[2 * KEY] == '\n';
-}
-
 static bool read_roots(FILE *file) {
     char line[256];
 
@@ -56,7 +43,7 @@ static bool read_roots(FILE *file) {
             continue;
         }
         if (end == line || *end != ' ' || number > UINT32_MAX || root_count == MAX_ROOTS ||
-            !read_hex(end + 1, roots[root_count].key)) {
+            !hex_read(end + 1, roots[root_count].key, KEY) || (end[1 + 2 * KEY] && end[1 + 2 * KEY] != '\n')) {
             return false;
         }
         roots[root_count++].number = (uint32_t)number;

@@ -61,8 +61,7 @@ static bool may_read(struct gather *gather, const char *account, const struct st
 
 static bool add_manifest(struct gather *gather, const char *account, const struct store_found *found, int depth);
 
-/* Cuts what was added since 'from' to the bytes [first, first + size) of it. */
-static void cut(struct swift_pieces *to, size_t from, int64_t first, int64_t size) {
+void swift_cut(struct swift_pieces *to, size_t from, int64_t first, int64_t size) {
     size_t kept = from;
 
     for (size_t i = from; i < to->count; i++) {
@@ -106,7 +105,7 @@ bool swift_segment_range(const char *text, int64_t size, int64_t *first, int64_t
     return read_range(text, size, first, count);
 }
 
-static int64_t size_of(const struct store_object *object) {
+int64_t swift_size(const struct store_object *object) {
     const char *slo = store_meta_get(&object->meta, "sys-slo-size");
 
     return slo ? strtoll(slo, NULL, 10) : object->size;
@@ -137,8 +136,8 @@ static bool add_segment(struct gather *gather, const char *account, const struct
                                                    .object = &found->object, .size = found->object.size})) {
         return false;
     }
-    if (range && read_range(range, size_of(&found->object), &first, &size)) {
-        cut(gather->to, before, first, size);
+    if (range && read_range(range, swift_size(&found->object), &first, &size)) {
+        swift_cut(gather->to, before, first, size);
     }
     return true;
 }

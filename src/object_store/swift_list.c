@@ -113,13 +113,6 @@ static bool add_container(void *user, const struct store_container *container) {
     return true;
 }
 
-/* The size and the tag of what a GET gives, where the bytes of the object are a list of segments. */
-static int64_t shown_size(const struct store_object *object) {
-    const char *size = store_meta_get(&object->meta, "sys-slo-size");
-
-    return size ? strtoll(size, NULL, 10) : object->size;
-}
-
 static void json_object(struct listing *listing, const struct store_object *object, const char *modified) {
     struct json_out *out = &listing->out;
     const char *slo = store_meta_get(&object->meta, "sys-slo-etag");
@@ -128,7 +121,7 @@ static void json_object(struct listing *listing, const struct store_object *obje
     json_map(out);
     json_put_text(out, "name", object->name);
     json_put_text(out, "hash", object->kind == STORE_MARKER ? "" : object->etag);
-    json_put_int(out, "bytes", shown_size(object));
+    json_put_int(out, "bytes", swift_size(object));
     json_put_text(out, "content_type", object->type);
     json_put_text(out, "last_modified", modified);
     if (slo) {
@@ -169,7 +162,7 @@ static bool add_object(void *user, const struct store_object *object) {
         BUF_LITERAL(out, "<object>");
         xml_member(out, "name", object->name);
         xml_member(out, "hash", object->etag);
-        buf_printf(out, "<bytes>%" PRId64 "</bytes>", shown_size(object));
+        buf_printf(out, "<bytes>%" PRId64 "</bytes>", swift_size(object));
         xml_member(out, "content_type", object->type);
         xml_member(out, "last_modified", modified);
         BUF_LITERAL(out, "</object>");

@@ -51,8 +51,11 @@ struct swift_pieces {
 /* "/container/object" (decoded) in its parts. */
 bool swift_split_path(struct arena *arena, const char *path, const char **container, const char **object);
 bool swift_is_large(const struct store_object *object);
+int64_t swift_size(const struct store_object *object);      /* of a static manifest that of its segments together */
 /* What a large object is made of. False: answered with what is wrong. */
 bool swift_gather(struct swift *sw, const char *account, const struct store_found *found, struct swift_pieces *ret);
+/* Cuts the pieces from the number 'from' on to the bytes [first, first + size) of them. */
+void swift_cut(struct swift_pieces *pieces, size_t from, int64_t first, int64_t size);
 bool swift_large_get(struct swift *sw, const char *account, const struct store_found *found);
 /* An upload (ended) with the bytes of the pieces. */
 struct store_upload *swift_flatten(struct swift *sw, const struct swift_pieces *pieces);

@@ -24,12 +24,6 @@ static void complain(struct manifest *manifest, const char *path, const char *wh
     buf_printf(&manifest->errors, "%s%s, %s", manifest->errors.size ? "\n" : "", path, what);
 }
 
-static int64_t whole_size(const struct store_object *object) {
-    const char *slo = store_meta_get(&object->meta, "sys-slo-size");
-
-    return slo ? strtoll(slo, NULL, 10) : object->size;
-}
-
 /* The segment as the client means it: there, readable, of the size and tag that it says. */
 static bool find_segment(struct manifest *manifest, const struct json *item, const char *path, struct store_found *ret) {
     struct swift *sw = manifest->sw;
@@ -47,7 +41,7 @@ static bool find_segment(struct manifest *manifest, const struct json *item, con
     if (etag && strcasecmp(etag, slo ? slo : ret->object.etag) != 0) {
         return complain(manifest, path, "Etag Mismatch"), false;
     }
-    if (size >= 0 && size != whole_size(&ret->object)) {
+    if (size >= 0 && size != swift_size(&ret->object)) {
         return complain(manifest, path, "Size Mismatch"), false;
     }
     return true;
@@ -60,7 +54,7 @@ static void write_segment(struct manifest *manifest, const char *path, const str
 
     json_map(out);
     json_put_text(out, "name", path);
-    json_put_int(out, "bytes", whole_size(object));
+    json_put_int(out, "bytes", swift_size(object));
     json_put_text(out, "hash", tag);
     json_put_text(out, "content_type", object->type);
     json_put_text(out, "last_modified", time_print(object->modified, TIME_MICRO, time));
@@ -90,7 +84,7 @@ static void add_segment(struct manifest *manifest, const struct json *item, cons
     if (!find_segment(manifest, item, path, &found)) {
         return;
     }
-    size = whole_size(&found.object);
+    size = swift_size(&found.object);
     if (range && !swift_segment_range(range, size, &first, &size)) {
         complain(manifest, path, "Unsatisfiable Range");
         return;

@@ -611,8 +611,7 @@ static void keep_extra(struct call *call, const struct resource *resource, unsig
         }
     }
     json_map_end(&json);
-    *slot = arena_text_size(call->arena, merged.at, merged.size);
-    buf_release(&merged);
+    *slot = buf_taken(&merged, call->arena);
 }
 
 bool input_parse(struct call *call, const struct resource *resource, const struct json *body, unsigned right, void *out,

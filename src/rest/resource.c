@@ -27,13 +27,6 @@ static bool has_column(const struct field *field) {
     return !(field->rights & VIRTUAL) && field->type < TYPE_TREE;
 }
 
-static const char *keep(struct arena *arena, struct buf *buf) {
-    const char *text = arena_text_size(arena, buf->at, buf->size);
-
-    buf_release(buf);
-    return text;
-}
-
 static void put_keys(const struct resource_runtime *run, struct buf *sql) {
     const char *sep = " WHERE ";
 
@@ -68,10 +61,10 @@ static void make_sql(const struct resource *resource, struct arena *arena) {
     buf_char(&insert, ')');
     put_keys(run, &update);
     put_keys(run, &remove);
-    run->select = keep(arena, &select);
-    run->insert = keep(arena, &insert);
-    run->update = keep(arena, &update);
-    run->remove = keep(arena, &remove);
+    run->select = buf_taken(&select, arena);
+    run->insert = buf_taken(&insert, arena);
+    run->update = buf_taken(&update, arena);
+    run->remove = buf_taken(&remove, arena);
 }
 
 void resource_prepare(const struct resource *resource, const struct service *service, struct arena *arena) {

@@ -21,9 +21,7 @@ bool volume_default_set(struct call *call) {
     struct volume_default row = {.project_id = call_parameter(call, "key")};
     struct volume_type *type;
 
-    if (!project_there(call, row.project_id) ||
-        !row_first(call, &resource_volume_type, "id = ? OR name = ? ORDER BY CASE WHEN id = ? THEN 0 ELSE 1 END",
-                   SQL_ARGS(sql_text(input->volume_type), sql_text(input->volume_type), sql_text(input->volume_type)), &type)) {
+    if (!project_there(call, row.project_id) || !volume_type_named(call, input->volume_type, &type)) {
         return false;
     }
     if (!type) {

@@ -65,10 +65,14 @@ static bool usable(struct call *call, const struct volume_type *row, const char 
                       SQL_ARGS(sql_text(row->id), sql_text(project_id)));
 }
 
-bool volume_type_find(struct call *call, const char *name, const char *project_id, struct volume_type **ret_type) {
+bool volume_type_named(struct call *call, const char *name, struct volume_type **ret_type) {
     *ret_type = NULL;
-    if (!row_first(call, &resource_volume_type, "id = ? OR name = ? ORDER BY CASE WHEN id = ? THEN 0 ELSE 1 END",
-                   SQL_ARGS(sql_text(name), sql_text(name), sql_text(name)), ret_type)) {
+    return row_first(call, &resource_volume_type, "id = ? OR name = ? ORDER BY CASE WHEN id = ? THEN 0 ELSE 1 END",
+                     SQL_ARGS(sql_text(name), sql_text(name), sql_text(name)), ret_type);
+}
+
+bool volume_type_find(struct call *call, const char *name, const char *project_id, struct volume_type **ret_type) {
+    if (!volume_type_named(call, name, ret_type)) {
         return false;
     }
     return (*ret_type && usable(call, *ret_type, project_id)) ||

@@ -43,6 +43,9 @@ bool volume_attachment_end(struct call *call, struct volume_volume *row, struct 
 /* {"driver_volume_type": ..., ...}: how the volume is opened. */
 const char *volume_connection_info(struct call *call, const struct volume_volume *row, const char *attachment_id);
 
+/* A type by id or name, whoever may use it; null in *ret_type when there is none. */
+bool volume_type_named(struct call *call, const char *name, struct volume_type **ret_type);
+
 /* A type by id or name that the project may use. Fails 404. Null name: the default one, or none. */
 bool volume_type_find(struct call *call, const char *name, const char *project_id, struct volume_type **ret_type);
 const char *volume_default_type(void);

@@ -16,11 +16,13 @@
 #include "base/clock.h"
 #include "base/conf.h"
 #include "base/crypto.h"
+#include "base/escape.h"
 #include "base/id.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/map.h"
 #include "base/run.h"
+#include "base/words.h"
 #include "test.h"
 
 static const struct json *parse(struct arena *arena, const char *text, const char **ret_error) {
@@ -648,4 +650,41 @@ TEST(work_beside_is_done_once_and_before_its_wait_returns) {
             check_int(numbers[at], round);
         }
     }
+}
+
+TEST(hexadecimal_digits_are_read_back) {
+    struct arena *arena = arena_new(0);
+    uint8_t bytes[4] = {0};
+
+    check_text(hex_text(arena, "\x00\x7f\xff\x1a", 4), "007fff1a");
+    check(hex_read("007fFf1A", bytes, 4) && !memcmp(bytes, "\x00\x7f\xff\x1a", 4));
+    check(!hex_read("007fff1", bytes, 4));
+    check(!hex_read("00 fff1a", bytes, 4));
+    check(!hex_read("0g", bytes, 1));
+    arena_free(arena);
+}
+
+TEST(words_of_a_list_stand_between_commas_and_spaces) {
+    const char *list = " a, bc,,d ", *word;
+    size_t size;
+
+    check(words_next(&list, &word, &size) && size == 1 && *word == 'a');
+    check(words_next(&list, &word, &size) && size == 2 && !strncmp(word, "bc", 2));
+    check(words_next(&list, &word, &size) && size == 1 && *word == 'd');
+    check(!words_next(&list, &word, &size));
+    check(!words_next(&list, &word, &size));
+    check(words_have("a, bc", "bc"));
+    check(!words_have("a, bcd", "bc"));
+    check(!words_have("", ""));
+}
+
+TEST(text_stays_text_in_xml) {
+    struct arena *arena = arena_new(0);
+    struct buf buf = {0};
+
+    xml_escape(&buf, "<a b='\"'>&\r\n\t\x01\x7f\xef\xbf\xbf\xc3\xa9");
+    check_text(buf_taken(&buf, arena), "&lt;a b=&apos;&quot;&apos;&gt;&amp;&#13;\n\t  \xef\xbf\xbd\xc3\xa9");
+    check(!buf.at && !buf.size);
+    check_text(buf_taken(&buf, arena), "");
+    arena_free(arena);
 }
