@@ -8,7 +8,7 @@ import subprocess
 import time
 
 # What the cloud writes by itself: heartbeats and the clock of periodic work. (): the whole table.
-OWN_PACE = {"rest_periodic": (), "compute_host": ("updated_at", "facts"), "volume_service": ("updated_at",),
+OWN_PACE = {"rest_periodic": (), "rest_process": ("seen_at",), "compute_host": ("updated_at", "facts"), "volume_service": ("updated_at",),
             "network_agent": ("heartbeat_timestamp",), "identity_revocation": ()}
 
 
