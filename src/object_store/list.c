@@ -99,8 +99,9 @@ static size_t behind(struct walk *walk, const char *text, size_t size) {
     return size;
 }
 
+/* Of equal ones the first. */
 static const char *greater(const char *a, const char *b) {
-    return !a || !*a ? b : !b || !*b ? a : strcmp(a, b) > 0 ? a : b;
+    return !a || !*a ? b : !b || !*b ? a : strcmp(a, b) >= 0 ? a : b;
 }
 
 /* Forwards: behind the marker, and not before the prefix. */

@@ -136,6 +136,8 @@ const char *s3_etag(struct arena *arena, const struct store_object *object);    
 const char *s3_version_text(struct arena *arena, int64_t version);
 /* If-Match and If-None-Match of a change into s3->change. False: answered. */
 bool s3_write_conditions(struct s3 *s3);
+/* The quotas of the bucket and its account into s3->change. */
+void s3_read_quotas(struct s3 *s3);
 /* PREFIXif-match and so on of a read: 0 (go on), 304 or 412. */
 int s3_conditions(struct s3 *s3, const char *prefix, const char *etag, int64_t modified);
 /* The answer to a put or copy: headers, and parts that are no more. False: it failed, and was answered. */

@@ -201,7 +201,7 @@ bool s3_read_object_headers(struct s3 *s3, struct store_object *object) {
 
 /* ---- PUT ---- */
 
-static void read_quotas(struct s3 *s3) {
+void s3_read_quotas(struct s3 *s3) {
     struct store_find find = {.account = s3->account, .want_account = ACCOUNT_META};
     struct store_found found;
     struct swift *sw = s3_swift(s3, s3->account, &s3->found);
@@ -226,7 +226,7 @@ bool s3_object_begin(struct call *call) {
         /* Swift's older way of versions is a matter of its own door. */
         return s3_error(s3, "InvalidBucketState", NULL), false;
     }
-    read_quotas(s3);
+    s3_read_quotas(s3);
     if (s3_header(s3, "x-amz-copy-source")) {
         s3->http->on_worker = true;
         return true;

@@ -133,6 +133,8 @@ bool s3_part_begin(struct call *call) {
     if (!s3_find_upload(s3, &upload)) {
         return false;
     }
+    s3_read_quotas(s3);
+    s3->change.quota_objects = 0;       /* parts are no objects of the bucket, but their bytes are its bytes */
     s3->http->on_worker = true;
     return s3_header(s3, "x-amz-copy-source") || s3_body_begin(s3);
 }

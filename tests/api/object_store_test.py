@@ -102,6 +102,8 @@ class Core(ObjectStoreTest):
         self.assertEqual(self.names("&path=c"), ["c/y"])
         self.assertEqual(self.names("&reverse=on&marker=c/y"), ["c/x/1", "b/2", "b/1", "a"])
         self.assertEqual(self.names("&reverse=on&prefix=b"), ["b/2", "b/1"])
+        self.assertEqual(self.names("&prefix=b/1&marker=b/1"), [])
+        self.assertEqual(self.names("&prefix=b/&marker=b/1"), ["b/2"])
         self.swift("GET", self.container + "?limit=10001", expect=412)
         self.assertEqual(self.swift("GET", self.container)[1], b"a\nb/1\nb/2\nc/x/1\nc/y\nd\n")
         xml = self.swift("GET", self.container + "?format=xml&delimiter=/")[1].decode()

@@ -297,6 +297,14 @@ class Multipart(S3Test):
             if body:
                 self.assertEqual(self.get("one", Range="bytes=1-3"), body[1:4])
 
+    def test_quotas_bound_parts(self):
+        self.swift("POST", self.bucket, headers={"X-Container-Meta-Quota-Bytes": "1000"})
+        upload = self.begin("much")
+        self.s3.upload_part(**upload, PartNumber=1, Body=b"x" * 900)
+        self.refused("QuotaExceeded", 403, self.s3.upload_part, **upload, PartNumber=2, Body=b"x" * 200)
+        self.refused("QuotaExceeded", 403, self.s3.put_object, Bucket=self.bucket, Key="one", Body=b"x" * 1001)
+        self.assertEqual([part["PartNumber"] for part in self.s3.list_parts(**upload)["Parts"]], [1])
+
     def test_overwriting_drops_parts(self):
         self.s3.upload_fileobj(io.BytesIO(os.urandom(6 * MEGABYTE)), self.bucket, "o",
                                Config=TransferConfig(multipart_threshold=5 * MEGABYTE, multipart_chunksize=5 * MEGABYTE))
