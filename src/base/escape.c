@@ -30,7 +30,7 @@ void xml_escape(struct buf *out, const char *text) {
             buf_char(out, (char)*at);
             break;
         default:
-            if (*at < 0x20 || *at == 0x7f) {
+            if (*at < 0x20) {
                 buf_char(out, ' ');
             } else if (at[0] == 0xef && at[1] == 0xbf && at[2] >= 0xbe) {
                 BUF_LITERAL(out, "\xef\xbf\xbd");       /* U+FFFE and U+FFFF */

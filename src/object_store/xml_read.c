@@ -98,7 +98,8 @@ static unsigned number(const char *at, size_t size) {
         }
         c = c * (hex ? 16 : 10) + (unsigned)(digit - digits);
     }
-    return c > 0x10ffff || (c >= 0xd800 && c < 0xe000) || (c < 0x20 && c != '\t' && c != '\n' && c != '\r') ? 0 : c;
+    return c > 0x10ffff || (c >= 0xd800 && c < 0xe000) || c == 0xfffe || c == 0xffff ||
+           (c < 0x20 && c != '\t' && c != '\n' && c != '\r') ? 0 : c;
 }
 
 static bool read_entity(struct reader *r, struct buf *out) {
@@ -277,13 +278,14 @@ static bool read_all(struct reader *r) {
     return r->root && !r->depth;
 }
 
+/* Only characters that a document may have (XML 1.0 section 2.2). */
 static bool is_plain(const char *bytes, size_t size) {
     for (size_t i = 0; i < size; i++) {
         if ((unsigned char)bytes[i] < 0x20 && !is_space(bytes[i])) {
             return false;
         }
     }
-    return utf8_valid(bytes, size);
+    return utf8_valid(bytes, size) && !memmem(bytes, size, "\xef\xbf\xbe", 3) && !memmem(bytes, size, "\xef\xbf\xbf", 3);
 }
 
 const struct xml_node *xml_parse(struct arena *arena, const char *bytes, size_t size) {
