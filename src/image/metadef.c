@@ -24,10 +24,7 @@ bool image_namespace_on_update(struct call *call, const void *before, void *poin
     const struct image_namespace *old = before;
     struct image_namespace *row = pointer;
 
-    return !strcmp(old->namespace, row->namespace) ||
-           (name_free(call, row->namespace) &&
-            call_exec(call, "UPDATE image_namespace SET namespace = ? WHERE namespace = ?",
-                      SQL_ARGS(sql_text(row->namespace), sql_text(old->namespace))));
+    return !strcmp(old->namespace, row->namespace) || name_free(call, row->namespace);
 }
 
 bool image_namespace_on_delete(struct call *call, void *pointer) {
