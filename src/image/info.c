@@ -121,12 +121,13 @@ static void write_schema(const struct resource *resource, struct json_out *out) 
     json_map_end(out);
 }
 
-static bool respond_schema(struct call *call, const struct resource *resource) {
-    write_schema(resource, &call->out);
+bool image_schema(struct call *call) {
+    write_schema(call->resource, &call->out);
     return true;
 }
 
-static bool respond_list_schema(struct call *call, const struct resource *resource) {
+bool image_schemas(struct call *call) {
+    const struct resource *resource = call->resource;
     struct json_out *out = &call->out;
 
     json_map(out);
@@ -147,38 +148,6 @@ static bool respond_list_schema(struct call *call, const struct resource *resour
                                " {\"rel\": \"describedby\", \"href\": \"{schema}\"}]");
     json_map_end(out);
     return true;
-}
-
-bool image_schema_image(struct call *call) {
-    return respond_schema(call, &resource_image_image);
-}
-
-bool image_schema_images(struct call *call) {
-    return respond_list_schema(call, &resource_image_image);
-}
-
-bool image_schema_member(struct call *call) {
-    return respond_schema(call, &resource_image_member);
-}
-
-bool image_schema_members(struct call *call) {
-    return respond_list_schema(call, &resource_image_member);
-}
-
-bool image_schema_task(struct call *call) {
-    return respond_schema(call, &resource_image_task);
-}
-
-bool image_schema_tasks(struct call *call) {
-    return respond_list_schema(call, &resource_image_task);
-}
-
-bool image_schema_namespace(struct call *call) {
-    return respond_schema(call, &resource_image_namespace);
-}
-
-bool image_schema_namespaces(struct call *call) {
-    return respond_list_schema(call, &resource_image_namespace);
 }
 
 /* ---- info ---- */

@@ -59,6 +59,10 @@ static bool forget_uploads(struct call *call) {
     return true;
 }
 
+static bool image_bootstrap(struct call *call) {
+    return forget_uploads(call) && image_metadef_bootstrap(call);
+}
+
 const struct service image = {
     .type = "image",
     .name = "glance",
@@ -70,5 +74,5 @@ const struct service image = {
     .policies = policies,
     .policy_count = sizeof policies / sizeof *policies,
     .tasks = image_tasks,
-    .bootstrap = forget_uploads,
+    .bootstrap = image_bootstrap,
 };
