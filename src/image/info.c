@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "image/parts.h"
+#include "image/stores.h"
 
 /* ---- versions ---- */
 
@@ -158,35 +159,42 @@ bool image_info_import(struct call *call) {
     return true;
 }
 
-static bool write_store(struct call *call, bool detail) {
+static bool write_stores(struct call *call, bool detail) {
+    const struct image_driver *driver = NULL;
     struct json_out *out = &call->out;
 
     json_map(out);
     json_key(out, "stores");
     json_list(out);
-    json_map(out);
-    json_put_text(out, "id", "file");
-    json_put_text(out, "description", "Files of the image service");
-    json_put_text(out, "default", "true");
-    if (detail) {
-        json_put_text(out, "type", "file");
-        json_key(out, "properties");
+    while ((driver = image_store_next(driver))) {
         json_map(out);
-        json_put_text(out, "data_dir", image_path(call->arena, "", ""));
+        json_put_text(out, "id", driver->name);
+        json_put_text(out, "description", driver->description);
+        if (driver == image_store_default()) {
+            json_put_text(out, "default", "true");
+        }
+        if (detail) {
+            json_put_text(out, "type", driver->name);
+            json_key(out, "properties");
+            json_map(out);
+            if (!driver->keep) {
+                json_put_text(out, "data_dir", image_path(call->arena, "", ""));
+            }
+            json_map_end(out);
+        }
         json_map_end(out);
     }
-    json_map_end(out);
     json_list_end(out);
     json_map_end(out);
     return true;
 }
 
 bool image_info_stores(struct call *call) {
-    return write_store(call, false);
+    return write_stores(call, false);
 }
 
 bool image_info_stores_detail(struct call *call) {
-    return write_store(call, true);
+    return write_stores(call, true);
 }
 
 bool image_info_usage(struct call *call) {

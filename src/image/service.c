@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "image/parts.h"
+#include "image/stores.h"
 #include "rest/cloud.h"
 #include "rest/policy.h"
 #include "rest/policy_defaults.h"
@@ -60,7 +61,7 @@ static bool forget_uploads(struct call *call) {
 }
 
 static bool image_bootstrap(struct call *call) {
-    return forget_uploads(call) && image_metadef_bootstrap(call);
+    return image_stores_known(call) && forget_uploads(call) && image_copies_wanted(call) && image_metadef_bootstrap(call);
 }
 
 const struct service image = {
