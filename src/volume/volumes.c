@@ -12,8 +12,7 @@
 
 /* ---- showing ---- */
 
-void volume_write_links(struct call *call, const struct field *field, const void *pointer, struct json_out *out) {
-    const struct volume_volume *row = pointer;
+void volume_links(struct call *call, const char *kind, const char *project, const char *id, struct json_out *out) {
     static const char *const rels[] = {"self", "bookmark"};
 
     json_list(out);
@@ -21,11 +20,17 @@ void volume_write_links(struct call *call, const struct field *field, const void
         json_map(out);
         json_put_text(out, "rel", rels[i]);
         json_put_text(out, "href",
-                      arena_printf(call->arena, "%s/volume%s/%s/volumes/%s", call_base_url(call), i ? "" : "/v3",
-                                   call->caller.project_id ? call->caller.project_id : row->project_id, row->id));
+                      arena_printf(call->arena, "%s/volume%s/%s/%s/%s", call_base_url(call), i ? "" : "/v3",
+                                   call->caller.project_id ? call->caller.project_id : project, kind, id));
         json_map_end(out);
     }
     json_list_end(out);
+}
+
+void volume_write_links(struct call *call, const struct field *field, const void *pointer, struct json_out *out) {
+    const struct volume_volume *row = pointer;
+
+    volume_links(call, "volumes", row->project_id, row->id, out);
 }
 
 void volume_write_bootable(struct call *call, const struct field *field, const void *pointer, struct json_out *out) {
@@ -443,7 +448,7 @@ bool volume_make(struct call *call, const struct volume_request *wanted, struct 
     row->status = row->host ? "creating" : "error";
     *ret_row = row;
     return resource_create(call, &resource_volume_volume, row) &&
-           (row->host ? volume_task(call, "volume.create", row->id, row->host, NULL)
+           (row->host ? request.backup || volume_task(call, "volume.create", row->id, row->host, NULL)
                       : volume_message_add(call, row, "VOLUME_VOLUME_001_003",
                                            "schedule allocate volume:Could not find any available weighted backend."));
 }
