@@ -110,6 +110,9 @@ static bool find_target(struct call *call, const struct volume_backup *backup, c
     if (!input->volume_id) {
         return volume_make(call, &request, ret_row);
     }
+    if (strcmp(backup->status, "available") != 0) {
+        return fail(call, 400, "Invalid backup: it must be available, and is %s.", backup->status);
+    }
     if (!row_get(call, &resource_volume_volume, input->volume_id, ret_row)) {
         return false;
     }
@@ -136,9 +139,6 @@ bool volume_backup_restore(struct call *call) {
     struct volume_volume *row;
     struct json_out *out = &call->out;
 
-    if (strcmp(backup->status, "available") != 0) {
-        return fail(call, 400, "Invalid backup: it must be available, and is %s.", backup->status);
-    }
     if (!find_target(call, backup, input, &row) || !volume_backup_begin_restore(call, backup, row)) {
         return false;
     }

@@ -8,7 +8,7 @@
 #include "http/http.h"
 #include "image/image.h"
 #include "rest/service.h"
-#include "volume/parts.h"
+#include "volume/backups.h"
 
 /* ---- showing ---- */
 
@@ -331,11 +331,25 @@ static bool check_volume(struct call *call, struct volume_request *request, stru
            fail(call, 400, "Invalid input received: Clones currently must be >= original volume size.");
 }
 
+static bool check_backup(struct call *call, struct volume_request *request) {
+    if (strcmp(request->backup->status, "available") != 0) {
+        return fail(call, 400, "Invalid backup: it must be available, and is %s.", request->backup->status);
+    }
+    request->size = request->size == NO_INT ? request->backup->size : request->size;
+    return request->size >= request->backup->size ||
+           fail(call, 400, "Invalid volume: %lld GiB are too few for a backup of %lld GiB.", (long long)request->size,
+                (long long)request->backup->size);
+}
+
 static bool check_source(struct call *call, struct volume_request *request, struct source *source) {
-    int count = (request->image_id != NULL) + (request->snapshot_id != NULL) + (request->source_volid != NULL);
+    int count = (request->image_id != NULL) + (request->snapshot_id != NULL) + (request->source_volid != NULL) +
+                (request->backup != NULL);
 
     if (count > 1) {
-        return fail(call, 400, "May specify only one of snapshot, imageRef or source volume.");
+        return fail(call, 400, "May specify only one of snapshot, imageRef, source volume or backup.");
+    }
+    if (request->backup && !check_backup(call, request)) {
+        return false;
     }
     if ((request->image_id && !check_image(call, request, &source->image)) ||
         (request->snapshot_id && !check_snapshot(call, request, source)) ||
@@ -348,7 +362,8 @@ static bool check_source(struct call *call, struct volume_request *request, stru
 
 static bool find_type(struct call *call, const struct volume_request *request, struct source *source) {
     const char *inherited = source->snapshot ? source->snapshot->volume_type_id
-                            : source->volume ? source->volume->volume_type_id : NULL;
+                            : source->volume ? source->volume->volume_type_id
+                            : request->backup ? request->backup->volume_type_id : NULL;
     const char *name = request->type ? request->type : inherited ? inherited : volume_project_type(call, request->project_id);
 
     if (!volume_type_find(call, name, request->project_id, &source->type)) {
@@ -470,16 +485,21 @@ static const char *not_empty(const char *text) {
 
 bool volume_op_create(struct call *call) {
     const struct volume_create_input *input = call->input;
+    struct volume_backup *backup = NULL;
     struct volume_volume *row;
 
     if (input->multiattach) {
         return fail(call, 400, "multiattach parameter has been removed. Use a volume type with multiattach.");
     }
-    if (input->backup_id || not_empty(input->group_id) || not_empty(input->consistencygroup_id)) {
-        return fail(call, 501, "Volumes from backups or in groups are not available in this cloud yet.");
+    if (not_empty(input->group_id) || not_empty(input->consistencygroup_id)) {
+        return fail(call, 501, "Volumes in groups are not available in this cloud yet.");
+    }
+    if (input->backup_id && !row_get(call, &resource_volume_backup, input->backup_id, &backup)) {
+        return false;
     }
     return volume_make(call,
                        &(struct volume_request){
+                           .backup = backup,
                            .name = input->name ? input->name : input->display_name,
                            .description = input->description ? input->description : input->display_description,
                            .project_id = call->caller.project_id,
@@ -493,7 +513,7 @@ bool volume_op_create(struct call *call) {
                            .size = input->size,
                        },
                        &row) &&
-           respond_volume(call, row);
+           (!backup || !row->host || volume_backup_begin_restore(call, backup, row)) && respond_volume(call, row);
 }
 
 /* ---- deleting ---- */

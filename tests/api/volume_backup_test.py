@@ -73,6 +73,23 @@ class VolumeBackupTest(volume_test.VolumeTest):
         self.remove(backup)
         self.assertEqual(self.cloud.audit()[0], 0)
 
+    def test_a_volume_may_be_made_of_a_backup(self):
+        volume = self.make(metadata={"k": "v"})
+        backup = self.backup(volume)
+
+        def make(expect, minor=47, **fields):
+            return self.ask("POST", V3 + "/volumes", {"volume": dict(fields, backup_id=backup["id"])}, expect,
+                            headers=version(minor)).get("volume")
+
+        make(400, minor=46)
+        make(400, size=1, imageRef=self.image()["id"])
+        fresh = self.wait(make(202, size=2))
+        self.assertEqual((fresh["size"], fresh["metadata"]), (2, {"k": "v"}))
+        self.settled(backup)
+        self.remove(backup)
+        for row in (volume, fresh):
+            self.delete(row)
+
     def test_a_snapshot_may_be_backed_up(self):
         volume = self.make()
         snapshot = self.snapshot(volume)
