@@ -46,10 +46,12 @@ static const char *const sql[STATEMENTS] = {
     [S_COMMIT] = "COMMIT",
     [S_ROLLBACK] = "ROLLBACK",
     [S_ACCOUNT] = "SELECT created, containers, objects, bytes, meta FROM account WHERE name = ?",
-    [S_ACCOUNT_PUT] = "INSERT INTO account VALUES (?1, ?2, 0, 0, 0, ?3) ON CONFLICT (name) DO UPDATE SET created ="
-                      " CASE WHEN created = 0 THEN excluded.created ELSE created END, meta = excluded.meta",
-    [S_ACCOUNT_COUNT] = "INSERT INTO account VALUES (?1, 0, ?2, ?3, ?4, NULL) ON CONFLICT (name) DO UPDATE SET"
-                        " containers = containers + ?2, objects = objects + ?3, bytes = bytes + ?4",
+    [S_ACCOUNT_PUT] = "INSERT OR REPLACE INTO account SELECT ?1, coalesce(nullif(max(created), 0), ?2),"
+                      " coalesce(max(containers), 0), coalesce(max(objects), 0), coalesce(max(bytes), 0), ?3"
+                      " FROM account WHERE name = ?1",
+    [S_ACCOUNT_COUNT] = "INSERT OR REPLACE INTO account SELECT ?1, coalesce(max(created), 0), coalesce(max(containers), 0) + ?2,"
+                        " coalesce(max(objects), 0) + ?3, coalesce(max(bytes), 0) + ?4, max(meta)"
+                        " FROM account WHERE name = ?1",
     [S_ACCOUNT_DELETE] = "DELETE FROM account WHERE name = ?",
     [S_CONTAINER] = "SELECT " CONTAINER_COLUMNS " FROM container WHERE account = ? AND name = ?",
     [S_CONTAINER_INSERT] = "INSERT INTO container (account, name, created, modified, objects, bytes, old_objects, old_bytes,"
@@ -176,6 +178,7 @@ static void index_close(struct index *index) {
         sqlite3_finalize(index->statements[i]);
     }
     sqlite3_close(index->handle);
+    ordered_view_free(index->view);
     free(index);
 }
 
@@ -188,6 +191,11 @@ struct index *index_connect(struct shard *shard) {
 
     if (!index) {
         abort();
+    }
+    if (store.driver->ordered) {
+        index->view = ordered_view_new(store.driver->ordered, shard->number);
+        index->handle = ordered_connect(index->view);
+        return index;
     }
     if (sqlite3_open_v2(shard->target, &index->handle,
                         SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI, NULL) == SQLITE_OK) {
@@ -221,6 +229,27 @@ void index_reader_release(struct shard *shard, struct index *index) {
     pthread_mutex_unlock(&shard->lock);
 }
 
+/* ---- a writer's transaction ---- */
+
+bool index_begin(struct index *index) {
+    return index->view ? ordered_begin(index->view) : index_run(index, index_statement(index, S_BEGIN_WRITE));
+}
+
+enum ordered_result index_commit(struct index *index) {
+    if (index->view) {
+        return ordered_commit(index->view);
+    }
+    return index_run(index, index_statement(index, S_COMMIT)) ? ORDERED_DONE : ORDERED_FAILED;
+}
+
+void index_rollback(struct index *index) {
+    if (index->view) {
+        ordered_rollback(index->view);
+    } else if (!sqlite3_get_autocommit(index->handle)) {
+        index_run(index, index_statement(index, S_ROLLBACK));
+    }
+}
+
 /* A path in a URI. */
 static const char *uri_path(const char *path) {
     struct buf text = {0};
@@ -232,7 +261,7 @@ static const char *uri_path(const char *path) {
     return kept;
 }
 
-static bool open_shard(struct arena *arena, const char *root, bool memory, int number, const char **ret_error) {
+static bool open_shard(struct arena *arena, const char *root, int number, const char **ret_error) {
     struct shard *shard = &store.shards[number];
 
     shard->number = number;
@@ -241,9 +270,11 @@ static bool open_shard(struct arena *arena, const char *root, bool memory, int n
     pthread_mutex_init(&shard->known_lock, NULL);
     pthread_cond_init(&shard->work, NULL);
     /* No other process has the index open, so locks and the map of the log need not be shared with any. */
-    shard->target = memory ? arena_printf(store.arena, "file:/haneul-objects-%d?vfs=memdb", number)
-                           : arena_printf(store.arena, "file:%s/index-%02d.db?vfs=unix-excl", uri_path(root), number);
+    shard->target = arena_printf(store.arena, "file:%s/index-%02d.db?vfs=unix-excl", uri_path(root), number);
     shard->writer = index_connect(shard);
+    if (store.driver->ordered) {
+        return true;
+    }
     if (!shard->writer || sqlite3_exec(shard->writer->handle, schema, NULL, NULL, NULL) != SQLITE_OK) {
         *ret_error = arena_printf(arena, "the index of objects %s cannot be opened: %s", shard->target,
                                   shard->writer ? sqlite3_errmsg(shard->writer->handle) : "the log has the cause");
@@ -275,17 +306,17 @@ static int kept_shards(struct arena *arena, const char *root, int wanted) {
     return kept;
 }
 
-bool index_open_all(struct arena *arena, const char *root, bool memory, int shards, const char **ret_error) {
-    shards = memory ? shards : kept_shards(arena, root, shards);
+bool index_open_all(struct arena *arena, const char *root, int shards, const char **ret_error) {
+    shards = store.driver->ordered ? store.driver->ordered->shards(shards) : kept_shards(arena, root, shards);
     if (shards < 1 || shards > 256) {
-        *ret_error = arena_printf(arena, "%s/shards cannot be read or made, or is no number from 1 to 256", root);
+        *ret_error = "the number of the index's shards cannot be read or made, or is none from 1 to 256";
         return false;
     }
     store.arena = arena_new(0);
     store.shards = arena_alloc(store.arena, (size_t)shards * sizeof *store.shards);
     store.shard_count = shards;
     for (int i = 0; i < shards; i++) {
-        if (!open_shard(arena, root, memory, i, ret_error)) {
+        if (!open_shard(arena, root, i, ret_error)) {
             return false;
         }
     }

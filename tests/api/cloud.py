@@ -6,7 +6,7 @@
     cloud.stop()
 
 The database is SQLite, or a database of its own on the PostgreSQL that HANEUL_TEST_PG names. HANEUL names the
-program (default: build/haneul beside the tests)."""
+program (default: build/haneul beside the tests); HANEUL_SETTINGS has "section.key=value" words for every cloud."""
 import contextlib
 import json
 import os
@@ -39,7 +39,7 @@ class Cloud:
 
     def __init__(self, agent=False, settings=()):
         self.agent = agent
-        self.settings = list(settings)
+        self.settings = os.environ.get("HANEUL_SETTINGS", "").split() + list(settings)
         self.processes = []
         self.data = self.url = self.s3 = self.database = None
         self._token = None
