@@ -15,7 +15,7 @@ LOG_MODULE("object_store.read");
 
 enum { DEFAULT_SHARDS = 8, MAX_TORN = 100 };
 
-const struct object_driver *const object_drivers[] = {&object_driver_file, &object_driver_fake, NULL};
+const struct object_driver *const object_drivers[] = {&object_driver_file, &object_driver_rados, &object_driver_fake, NULL};
 
 bool store_start_encryption(struct arena *arena, const struct conf *conf, const char *keys, const char **ret_error) {
     return seal_start(arena, conf_text(conf, "object_store", "encryption_keys", keys),
@@ -29,7 +29,7 @@ bool store_start(struct arena *arena, const struct conf *conf, const char *root,
         store.driver = !strcmp(driver, object_drivers[i]->name) ? object_drivers[i] : store.driver;
     }
     if (!store.driver) {
-        *ret_error = arena_printf(arena, "[object_store] driver must be file or fake, not %s", driver);
+        *ret_error = arena_printf(arena, "[object_store] driver must be file, rados or fake, not %s", driver);
         return false;
     }
     if (mkdir(root, 0700) && errno != EEXIST) {
