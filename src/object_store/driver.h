@@ -20,7 +20,8 @@ struct object_driver {
     bool shared;                    /* by several processes */
     int inline_bytes;               /* objects up to so many bytes are in the index; at most STORE_INLINE */
     const struct ordered_driver *ordered;       /* keeps the index; null: it is files below 'root' */
-    /* 'root' is a directory of its own, made already. */
+    bool (*fit)(const char **ret_error);        /* null: it needs nothing of the host */
+    /* 'root' is where a directory of its own may be made. */
     bool (*start)(struct arena *arena, const struct conf *conf, const char *root, const char **ret_error);
     struct blob *(*create)(const char *name);
     bool (*write)(struct blob *blob, const void *bytes, size_t size);   /* appends */
@@ -35,6 +36,5 @@ struct object_driver {
     bool (*each)(void (*fn)(void *user, const char *name, int64_t age, bool whole), void *user);
 };
 
-/* The drivers there are, up to a null; the first is the one that is used when none is named. */
-extern const struct object_driver *const object_drivers[];
+const struct object_driver *object_driver_find(const char *name);      /* or null */
 extern const struct object_driver object_driver_file, object_driver_fake, object_driver_rados;

@@ -46,7 +46,8 @@ static int open_folder(int at, const char *name) {
 }
 
 static bool start(struct arena *arena, const struct conf *conf, const char *root, const char **ret_error) {
-    int base = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    bool made = mkdir(root, 0700) == 0 || errno == EEXIST;
+    int base = made ? open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
 
     root_fd = base >= 0 ? open_folder(base, "blobs") : -1;
     new_fd = root_fd >= 0 ? open_folder(root_fd, "new") : -1;

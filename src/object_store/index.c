@@ -250,6 +250,10 @@ void index_rollback(struct index *index) {
     }
 }
 
+bool index_is_overtaken(struct index *index) {
+    return index->view && ordered_is_overtaken(index->view);
+}
+
 /* A path in a URI. */
 static const char *uri_path(const char *path) {
     struct buf text = {0};

@@ -74,6 +74,7 @@ enum store_result index_error(struct index *index);     /* which; logs it */
 bool index_begin(struct index *index);
 enum ordered_result index_commit(struct index *index);
 void index_rollback(struct index *index);
+bool index_is_overtaken(struct index *index);           /* within: another machine changed the shard since the begin */
 
 uint64_t index_hash(const char *account, const char *container);
 

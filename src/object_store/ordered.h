@@ -45,6 +45,7 @@ void ordered_view_free(struct ordered_view *view);              /* null is fine 
 bool ordered_begin(struct ordered_view *view);
 enum ordered_result ordered_commit(struct ordered_view *view);
 void ordered_rollback(struct ordered_view *view);
+bool ordered_is_overtaken(struct ordered_view *view);           /* within: the generation is another by now */
 
 /* 1: the value was added to 'ret'; 0: there is none; -1: it could not be read. */
 int ordered_get(struct ordered_view *view, const char *key, size_t key_size, struct buf *ret);

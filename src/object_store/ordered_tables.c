@@ -601,10 +601,12 @@ static int put_row(struct vtab *vtab, sqlite3_value **given, bool is_new, sqlite
     struct row row = {0}, old = {0};
     struct buf key = {0};
     bool ok = take_values(vtab, given, &row, ret_number);
+    /* A number that was given just now is no row's. */
+    bool is_free = *ret_number && vtab->table->types[path_column(vtab->table->paths[0].columns[0])] == 'n';
     int found, code = SQLITE_OK, on_conflict = sqlite3_vtab_on_conflict(vtab->handle);
 
     make_key(vtab->table, &vtab->table->paths[0], &row, &key);
-    found = ok ? read_row(vtab, key.at, key.size, &old) : -1;
+    found = !ok ? -1 : is_free ? 0 : read_row(vtab, key.at, key.size, &old);
     if (found < 0) {
         code = broken(vtab, "the driver could not read");
     } else if (found && is_new && on_conflict != SQLITE_REPLACE) {
@@ -622,13 +624,17 @@ static int put_row(struct vtab *vtab, sqlite3_value **given, bool is_new, sqlite
 
 static int update(sqlite3_vtab *base, int argc, sqlite3_value **argv, sqlite3_int64 *ret_number) {
     struct vtab *vtab = (struct vtab *)base;
+    sqlite3_int64 number = 0;
+    int code;
     bool is_new = sqlite3_value_type(argv[0]) == SQLITE_NULL;
 
     if (argc == 1) {
         return remove_row(vtab, sqlite3_value_blob(argv[0]), (size_t)sqlite3_value_bytes(argv[0]));
     }
     /* No statement changes the columns of the first path. */
-    return put_row(vtab, argv + 2, is_new, ret_number);
+    code = put_row(vtab, argv + 2, is_new, &number);
+    *ret_number = number ? number : *ret_number;
+    return code;
 }
 
 static const sqlite3_module module = {

@@ -135,6 +135,10 @@ void ordered_rollback(struct ordered_view *view) {
     view->writing = view->knows_generation = false;
 }
 
+bool ordered_is_overtaken(struct ordered_view *view) {
+    return view->writing && view->driver->commit(view->shard, view->generation, NULL, 0) == ORDERED_AGAIN;
+}
+
 enum ordered_result ordered_commit(struct ordered_view *view) {
     struct ordered_pair *changes = must(malloc((view->count + 1) * sizeof *changes));
     enum ordered_result result;

@@ -1,39 +1,48 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Opening the store, and reading what is in it. */
-#include <errno.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/clock.h"
 #include "base/conf.h"
 #include "base/log.h"
 #include "object_store/crc32c.h"
 #include "object_store/index.h"
+#include "object_store/object_store.h"
 #include "object_store/seal.h"
 
 LOG_MODULE("object_store.read");
 
 enum { DEFAULT_SHARDS = 8, MAX_TORN = 100 };
 
-const struct object_driver *const object_drivers[] = {&object_driver_file, &object_driver_rados, &object_driver_fake, NULL};
+static const struct object_driver *const drivers[] = {&object_driver_file, &object_driver_rados, &object_driver_fake};
 
 bool store_start_encryption(struct arena *arena, const struct conf *conf, const char *keys, const char **ret_error) {
     return seal_start(arena, conf_text(conf, "object_store", "encryption_keys", keys),
                       conf_bool(conf, "object_store", "encryption", false), ret_error);
 }
 
-bool store_start(struct arena *arena, const struct conf *conf, const char *root, const char **ret_error) {
-    const char *driver = conf_text(conf, "object_store", "driver", object_drivers[0]->name);
-
-    for (int i = 0; object_drivers[i]; i++) {
-        store.driver = !strcmp(driver, object_drivers[i]->name) ? object_drivers[i] : store.driver;
+const struct object_driver *object_driver_find(const char *name) {
+    for (size_t i = 0; i < sizeof drivers / sizeof *drivers; i++) {
+        if (!strcmp(name, drivers[i]->name)) {
+            return drivers[i];
+        }
     }
+    return NULL;
+}
+
+bool object_store_fit(const char *name, const char **ret_error) {
+    const struct object_driver *driver = object_driver_find(name);
+
+    *ret_error = "[object_store] driver must be file, rados or fake";
+    return driver && (!driver->fit || driver->fit(ret_error));
+}
+
+bool store_start(struct arena *arena, const struct conf *conf, const char *root, const char **ret_error) {
+    const char *driver = conf_text(conf, "object_store", "driver", "file");
+
+    store.driver = object_driver_find(driver);
     if (!store.driver) {
         *ret_error = arena_printf(arena, "[object_store] driver must be file, rados or fake, not %s", driver);
-        return false;
-    }
-    if (mkdir(root, 0700) && errno != EEXIST) {
-        *ret_error = arena_printf(arena, "%s cannot be made: %s", root, strerror(errno));
         return false;
     }
     if (!store.driver->start(arena, conf, root, ret_error)) {

@@ -83,6 +83,8 @@ static enum store_result try_batch(struct shard *shard, struct store_change *fir
     if (shard->containers_change) {
         known_forget(shard);
     }
+    /* What was read before and after another machine's change does not fit together: that may be all that is wrong. */
+    *ret_again = *ret_again || (failure != STORE_OK && index_is_overtaken(index));
     if (committed == ORDERED_FAILED) {
         index_rollback(index);
     }
