@@ -46,12 +46,10 @@ static const char *const sql[STATEMENTS] = {
     [S_COMMIT] = "COMMIT",
     [S_ROLLBACK] = "ROLLBACK",
     [S_ACCOUNT] = "SELECT created, containers, objects, bytes, meta FROM account WHERE name = ?",
-    [S_ACCOUNT_PUT] = "INSERT OR REPLACE INTO account SELECT ?1, coalesce(nullif(max(created), 0), ?2),"
-                      " coalesce(max(containers), 0), coalesce(max(objects), 0), coalesce(max(bytes), 0), ?3"
-                      " FROM account WHERE name = ?1",
-    [S_ACCOUNT_COUNT] = "INSERT OR REPLACE INTO account SELECT ?1, coalesce(max(created), 0), coalesce(max(containers), 0) + ?2,"
-                        " coalesce(max(objects), 0) + ?3, coalesce(max(bytes), 0) + ?4, max(meta)"
-                        " FROM account WHERE name = ?1",
+    [S_ACCOUNT_PUT] = "INSERT INTO account VALUES (?1, ?2, 0, 0, 0, ?3) ON CONFLICT (name) DO UPDATE SET created ="
+                      " CASE WHEN created = 0 THEN excluded.created ELSE created END, meta = excluded.meta",
+    [S_ACCOUNT_COUNT] = "INSERT INTO account VALUES (?1, 0, ?2, ?3, ?4, NULL) ON CONFLICT (name) DO UPDATE SET"
+                        " containers = containers + ?2, objects = objects + ?3, bytes = bytes + ?4",
     [S_ACCOUNT_DELETE] = "DELETE FROM account WHERE name = ?",
     [S_CONTAINER] = "SELECT " CONTAINER_COLUMNS " FROM container WHERE account = ? AND name = ?",
     [S_CONTAINER_INSERT] = "INSERT INTO container (account, name, created, modified, objects, bytes, old_objects, old_bytes,"
@@ -122,6 +120,16 @@ static const char *const sql[STATEMENTS] = {
                           "    FROM container c WHERE c.account = account.name) WHERE name = ?",
 };
 
+/* What virtual tables need said otherwise: they know no ON CONFLICT. */
+static const char *const ordered_sql[STATEMENTS] = {
+    [S_ACCOUNT_PUT] = "INSERT OR REPLACE INTO account SELECT ?1, coalesce(nullif(max(created), 0), ?2),"
+                      " coalesce(max(containers), 0), coalesce(max(objects), 0), coalesce(max(bytes), 0), ?3"
+                      " FROM account WHERE name = ?1",
+    [S_ACCOUNT_COUNT] = "INSERT OR REPLACE INTO account SELECT ?1, coalesce(max(created), 0), coalesce(max(containers), 0) + ?2,"
+                        " coalesce(max(objects), 0) + ?3, coalesce(max(bytes), 0) + ?4, max(meta)"
+                        " FROM account WHERE name = ?1",
+};
+
 /* The hash that chooses a shard must be the same for ever. FNV-1a with a final mix. */
 uint64_t index_hash(const char *account, const char *container) {
     uint64_t hash = 0xcbf29ce484222325ULL;
@@ -157,10 +165,11 @@ bool index_failed(struct index *index) {
 }
 
 sqlite3_stmt *index_statement(struct index *index, enum statement which) {
+    const char *text = index->view && ordered_sql[which] ? ordered_sql[which] : sql[which];
     sqlite3_stmt **at = &index->statements[which];
 
-    if (!*at && sqlite3_prepare_v3(index->handle, sql[which], -1, SQLITE_PREPARE_PERSISTENT, at, NULL) != SQLITE_OK) {
-        log_error("the index: %s: %s", sql[which], sqlite3_errmsg(index->handle));
+    if (!*at && sqlite3_prepare_v3(index->handle, text, -1, SQLITE_PREPARE_PERSISTENT, at, NULL) != SQLITE_OK) {
+        log_error("the index: %s: %s", text, sqlite3_errmsg(index->handle));
         abort();        /* a statement of ours that is wrong, or no memory */
     }
     return *at;
