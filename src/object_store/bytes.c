@@ -244,8 +244,8 @@ struct upload_bytes upload_bytes(const struct store_upload *public) {
     return (struct upload_bytes){upload->place, in_index(upload), upload->place ? 0 : upload->sum, upload->seal};
 }
 
-void upload_taken(struct store_upload *public) {
-    ((struct upload *)public)->taken = true;
+void upload_taken(struct store_upload *public, bool taken) {
+    ((struct upload *)public)->taken = taken;
 }
 
 /* ---- copies ---- */

@@ -123,5 +123,5 @@ struct upload_bytes {
     const struct seal *seal;
 };
 struct upload_bytes upload_bytes(const struct store_upload *upload);
-void upload_taken(struct store_upload *upload);         /* the blob belongs to the index now */
+void upload_taken(struct store_upload *upload, bool taken);         /* whether the blob belongs to the index now */
 bool upload_under_way(const char *blob);                /* of this process: not in the index yet, or only just */

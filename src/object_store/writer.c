@@ -102,6 +102,9 @@ static enum store_result apply_batch(struct shard *shard, struct store_change *f
         if (again) {
             for (struct store_change *change = first; change; change = change->next) {
                 change->was = (struct store_object){0};
+                if (change->upload) {
+                    upload_taken(change->upload, false);
+                }
             }
             usleep((useconds_t)(random() % (1000 << (tries < 5 ? tries : 5))));
         }

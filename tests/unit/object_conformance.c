@@ -19,7 +19,8 @@
 
 #define ACCOUNT "AUTH_conformance"
 
-enum { LARGE = 9 * 1024 * 1024 + 12345, WRITERS = 4, EACH = 40 };
+enum { LARGE = 9 * 1024 * 1024 + 12345, WRITERS = 4, EACH = 40, RACES = 40,
+       RACE_BYTES = STORE_INLINE + 1 };
 
 static struct arena *arena;
 
@@ -529,17 +530,40 @@ static void make_shared(void) {
     check_int(container_put("shared", 0), STORE_CREATED);
 }
 
+/* Who comes second leaves no blob. */
+static void put_once(int number) {
+    static const char bytes[RACE_BYTES];
+    struct arena *own = arena_new(0);
+    struct store_upload *upload = store_upload_new(own);
+    struct store_change change = {.arena = own, .account = ACCOUNT, .container = "shared", .if_absent = true, .upload = upload,
+                                  .name = arena_printf(own, "race-%d", number)};
+
+    store_upload_add(upload, bytes, sizeof bytes);
+    check_int(store_upload_end(upload), STORE_OK);
+    check(store_put_object(&change) == STORE_CREATED || change.result == STORE_PRECONDITION);
+    arena_free(own);
+}
+
 static void write_shared(void) {
     for (int i = 0; i < 100; i++) {
+        if (i < RACES) {
+            put_once(i);
+        }
         check_int(put_text("shared", arena_printf(arena, "%d-%d", (int)getpid(), i), "1234567"), STORE_CREATED);
         check_int(put_text("shared", "same", "1234567"), STORE_CREATED);
     }
 }
 
-static void count_shared(void) {
-    int wrong = 0;
+static void count_blob(void *user, const char *name, int64_t age, bool whole) {
+    ++*(int *)user;
+}
 
-    check_counts("shared", 201, 201 * 7);
+static void count_shared(void) {
+    int wrong = 0, blobs = 0;
+
+    check_counts("shared", 201 + RACES, 201 * 7 + RACES * RACE_BYTES);
+    check(store.driver->each(count_blob, &blobs));
+    check_int(blobs, RACES);
     check(store_each_miscount(arena, count, &wrong));
     check_int(wrong, 0);
 }
