@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -526,8 +527,18 @@ void object_conformance(const struct conf *conf, const char *root, bool keeps) {
     }
 }
 
+static int *meetings;               /* of two processes */
+
 static void make_shared(void) {
     check_int(container_put("shared", 0), STORE_CREATED);
+}
+
+/* Both processes go on from here at the same time. */
+static void meet(int number) {
+    __atomic_add_fetch(&meetings[number], 1, __ATOMIC_SEQ_CST);
+    for (int i = 0; i < 100000 && __atomic_load_n(&meetings[number], __ATOMIC_SEQ_CST) < 2; i++) {
+        usleep(100);
+    }
 }
 
 /* Who comes second leaves no blob. */
@@ -540,6 +551,7 @@ static void put_once(int number) {
 
     store_upload_add(upload, bytes, sizeof bytes);
     check_int(store_upload_end(upload), STORE_OK);
+    meet(number);
     check(store_put_object(&change) == STORE_CREATED || change.result == STORE_PRECONDITION);
     arena_free(own);
 }
@@ -571,10 +583,13 @@ static void count_shared(void) {
 void object_conformance_shared(const struct conf *conf, const char *root) {
     pid_t one, other;
 
+    meetings = mmap(NULL, RACES * sizeof *meetings, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    check(meetings != MAP_FAILED);
     check_life(live(conf, root, make_shared));
     one = live(conf, root, write_shared);
     other = live(conf, root, write_shared);
     check_life(one);
     check_life(other);
     check_life(live(conf, root, count_shared));
+    munmap(meetings, RACES * sizeof *meetings);
 }
