@@ -47,9 +47,7 @@ static bool generation(int shard, int64_t *ret) {
 }
 
 static int compare(const struct ordered_pair *a, const struct ordered_pair *b) {
-    int order = memcmp(a->key, b->key, a->key_size < b->key_size ? a->key_size : b->key_size);
-
-    return order ? order : a->key_size < b->key_size ? -1 : a->key_size > b->key_size;
+    return ordered_compare(a->key, a->key_size, b->key, b->key_size);
 }
 
 /* The first pair whose key is not less; '*ret_same': it is this key. */

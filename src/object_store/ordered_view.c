@@ -42,12 +42,6 @@ static void *must(void *memory) {
     return memory;
 }
 
-static int compare(const char *a, size_t a_size, const char *b, size_t b_size) {
-    int order = memcmp(a, b, a_size < b_size ? a_size : b_size);
-
-    return order ? order : a_size < b_size ? -1 : a_size > b_size;
-}
-
 struct ordered_view *ordered_view_new(const struct ordered_driver *driver, int shard) {
     struct ordered_view *view = must(calloc(1, sizeof *view));
 
@@ -79,7 +73,7 @@ static size_t find(const struct ordered_view *view, const char *key, size_t key_
         size_t middle = low + (high - low) / 2;
         const struct ordered_pair *pair = &view->entries[middle]->pair;
 
-        if (compare(pair->key, pair->key_size, key, key_size) < 0) {
+        if (ordered_compare(pair->key, pair->key_size, key, key_size) < 0) {
             low = middle + 1;
         } else {
             high = middle;
@@ -92,7 +86,7 @@ static const struct entry *entry_of(const struct ordered_view *view, const char 
     size_t at = find(view, key, key_size);
     const struct entry *entry = at < view->count ? view->entries[at] : NULL;
 
-    return entry && !compare(entry->pair.key, entry->pair.key_size, key, key_size) ? entry : NULL;
+    return entry && !ordered_compare(entry->pair.key, entry->pair.key_size, key, key_size) ? entry : NULL;
 }
 
 static void keep(struct ordered_view *view, const struct ordered_pair *pair, bool changed) {
@@ -106,7 +100,7 @@ static void keep(struct ordered_view *view, const struct ordered_pair *pair, boo
     entry->changed = changed;
     entry->pair = (struct ordered_pair){entry->bytes, pair->value ? entry->bytes + pair->key_size : NULL, pair->key_size,
                                         pair->value_size};
-    if (at < view->count && !compare(view->entries[at]->pair.key, view->entries[at]->pair.key_size, pair->key,
+    if (at < view->count && !ordered_compare(view->entries[at]->pair.key, view->entries[at]->pair.key_size, pair->key,
                                      pair->key_size)) {
         free(view->entries[at]);
         view->entries[at] = entry;
@@ -264,14 +258,14 @@ static const struct entry *next_change(const struct ordered_walk *walk) {
     for (; at < view->count; at++) {
         const struct entry *entry = view->entries[at];
 
-        if (entry->changed && compare(entry->pair.key, entry->pair.key_size, walk->last.at, walk->last.size) > 0) {
+        if (entry->changed && ordered_compare(entry->pair.key, entry->pair.key_size, walk->last.at, walk->last.size) > 0) {
             bool is_in = entry->pair.key_size >= walk->prefix.size &&
                          !memcmp(entry->pair.key, walk->prefix.at, walk->prefix.size);
 
             if (is_in) {
                 return entry;
             }
-            if (compare(entry->pair.key, entry->pair.key_size, walk->prefix.at, walk->prefix.size) > 0) {
+            if (ordered_compare(entry->pair.key, entry->pair.key_size, walk->prefix.at, walk->prefix.size) > 0) {
                 return NULL;
             }
         }
@@ -294,7 +288,7 @@ int ordered_walk_next(struct ordered_walk *walk, struct ordered_pair *ret) {
         if (!there && !change) {
             return 0;
         }
-        order = !there ? 1 : !change ? -1 : compare(pair.key, pair.key_size, change->pair.key, change->pair.key_size);
+        order = !there ? 1 : !change ? -1 : ordered_compare(pair.key, pair.key_size, change->pair.key, change->pair.key_size);
         if (order <= 0) {
             walk->at = (size_t)(pair.value + pair.value_size - walk->page.at);
         }
