@@ -179,7 +179,7 @@ bool store_upload_add(struct store_upload *public, const void *bytes, size_t siz
         return false;
     }
     digest_add(upload->md5, bytes, size);
-    if (!upload->blob && public->size + (int64_t)size <= STORE_INLINE) {
+    if (!upload->blob && public->size + (int64_t)size <= store.driver->inline_bytes) {
         if (!upload->memory) {
             upload->memory = arena_alloc(upload->arena, STORE_INLINE);
         }
@@ -194,7 +194,7 @@ bool store_upload_add(struct store_upload *public, const void *bytes, size_t siz
 bool store_upload_whole(struct store_upload *public, const void *bytes, size_t size) {
     struct upload *upload = (struct upload *)public;
 
-    if (size > STORE_INLINE || public->size) {
+    if ((int64_t)size > store.driver->inline_bytes || public->size) {
         return store_upload_add(public, bytes, size);
     }
     digest_add(upload->md5, bytes, size);
@@ -244,8 +244,8 @@ struct upload_bytes upload_bytes(const struct store_upload *public) {
     return (struct upload_bytes){upload->place, in_index(upload), upload->place ? 0 : upload->sum, upload->seal};
 }
 
-void upload_taken(struct store_upload *public) {
-    ((struct upload *)public)->taken = true;
+void upload_taken(struct store_upload *public, bool taken) {
+    ((struct upload *)public)->taken = taken;
 }
 
 /* ---- copies ---- */

@@ -13,10 +13,12 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/arena.h"
 #include "base/beside.h"
 #include "base/clock.h"
 #include "base/crash.h"
 #include "object_store/driver.h"
+#include "object_store/store.h"
 #include "object_store/write_buffer.h"
 
 enum { PATH_SIZE = 64, FOLDER_SIZE = 3, FLUSH_BYTES = 16 * 1024 * 1024 };
@@ -43,13 +45,17 @@ static int open_folder(int at, const char *name) {
     return openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
-static bool start(const char *root) {
-    int base = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+static bool start(struct arena *arena, const struct conf *conf, const char *root, const char **ret_error) {
+    bool made = mkdir(root, 0700) == 0 || errno == EEXIST;
+    int base = made ? open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
 
     root_fd = base >= 0 ? open_folder(base, "blobs") : -1;
     new_fd = root_fd >= 0 ? open_folder(root_fd, "new") : -1;
     if (base >= 0) {
         close(base);
+    }
+    if (new_fd < 0) {
+        *ret_error = arena_printf(arena, "the blobs below %s cannot be opened: %s", root, strerror(errno));
     }
     return new_fd >= 0;
 }
@@ -329,6 +335,6 @@ static bool each(void (*fn)(void *user, const char *name, int64_t age, bool whol
 }
 
 const struct object_driver object_driver_file = {
-    .name = "file", .start = start, .create = blob_create, .write = blob_write, .commit = blob_commit,
+    .name = "file", .inline_bytes = STORE_INLINE, .start = start, .create = blob_create, .write = blob_write, .commit = blob_commit,
     .discard = blob_discard, .open = blob_open, .read = blob_read, .close = blob_close, .link = blob_link,
     .remove = blob_remove, .each = each};

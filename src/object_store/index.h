@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The index: SQLite files, one a shard. A container and all its objects are in the shard that the hash of its name says, so
+ * The index: SQLite files, one a shard; or what the driver keeps, which SQLite sees as its tables. A container and all its objects are in the shard that the hash of its name says, so
  * that a change is one transaction of one file. What an account has is counted in each shard for the containers there; the
  * sum is the account's. Its metadata are in the shard of its own name.
  *
@@ -10,6 +10,7 @@
 
 #include "base/arena.h"
 #include "object_store/driver.h"
+#include "object_store/ordered.h"
 #include "object_store/store.h"
 
 enum statement {
@@ -29,12 +30,13 @@ enum statement {
 struct index {
     sqlite3 *handle;
     sqlite3_stmt *statements[STATEMENTS];
+    struct ordered_view *view;      /* with a driver that keeps the index; null: 'handle' does */
     struct index *next;
 };
 
 struct shard {
     int number;
-    char *target;                   /* file, or name of a database in memory */
+    char *target;                   /* file */
     pthread_mutex_t lock;
     pthread_cond_t work;
     struct store_change *first, **last;
@@ -57,7 +59,7 @@ extern struct store {
 } store;
 
 /* index.c */
-bool index_open_all(struct arena *arena, const char *root, bool memory, int shards, const char **ret_error);
+bool index_open_all(struct arena *arena, const char *root, int shards, const char **ret_error);
 struct shard *index_shard(const char *account, const char *container);      /* container null: the account's own */
 struct index *index_reader(struct shard *shard);        /* null: it cannot be opened (logged) */
 void index_reader_release(struct shard *shard, struct index *index);
@@ -67,6 +69,12 @@ sqlite3_stmt *index_statement(struct index *index, enum statement which);
 bool index_run(struct index *index, sqlite3_stmt *statement);       /* steps to the end and resets; false after an error */
 bool index_failed(struct index *index);                 /* the last statement ended with an error */
 enum store_result index_error(struct index *index);     /* which; logs it */
+
+/* A writer's transaction. What comes between begin and commit is undone together when the commit is not done. */
+bool index_begin(struct index *index);
+enum ordered_result index_commit(struct index *index);
+void index_rollback(struct index *index);
+bool index_is_overtaken(struct index *index);           /* within: another machine changed the shard since the begin */
 
 uint64_t index_hash(const char *account, const char *container);
 
@@ -115,5 +123,5 @@ struct upload_bytes {
     const struct seal *seal;
 };
 struct upload_bytes upload_bytes(const struct store_upload *upload);
-void upload_taken(struct store_upload *upload);         /* the blob belongs to the index now */
+void upload_taken(struct store_upload *upload, bool taken);         /* whether the blob belongs to the index now */
 bool upload_under_way(const char *blob);                /* of this process: not in the index yet, or only just */

@@ -91,7 +91,9 @@ void index_bind_object_meta(sqlite3_stmt *statement, int at, struct arena *arena
         return;
     }
     all.at = ARENA_ARRAY(arena, struct store_pair, meta->count + 1);
-    memcpy(all.at, meta->at, meta->count * sizeof *meta->at);
+    if (meta->count) {
+        memcpy(all.at, meta->at, meta->count * sizeof *meta->at);
+    }
     all.count = meta->count;
     all.at[all.count++] = (struct store_pair){sealed_etag, etag};
     size = index_packed_size(&all);
