@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Identity by its own client: each identity command of `openstack`, but the two of `federation ... list`, which want a login
-by a provider."""
+"""Identity by its own client: each identity command of `openstack`."""
 import json
 import os
 import subprocess
@@ -179,6 +178,9 @@ class IdentityClient(CloudTest):
         self.run_client("policy set %s --type application/json" % policy)
         self.assertEqual(self.show("policy show " + policy)["type"], "application/json")
         self.assertEqual(self.column("policy list"), [policy])
+        self.assertIn("admin", self.column("federation project list", "Name"))
+        self.run_client("role add member --user admin --domain default")
+        self.assertEqual(self.column("federation domain list"), ["default"])
         for command in ("federation protocol delete saml2 --identity-provider idp", "identity provider delete idp",
                         "mapping delete map", "service provider delete sp", "policy delete " + policy):
             self.run_client(command)
