@@ -36,6 +36,8 @@ static const char schema[] =
     "CREATE TABLE IF NOT EXISTS data (id INTEGER PRIMARY KEY, bytes BLOB NOT NULL);"
     "CREATE TABLE IF NOT EXISTS garbage (place TEXT PRIMARY KEY) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS damaged (place TEXT PRIMARY KEY, what TEXT NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS sync (container INTEGER NOT NULL, name TEXT NOT NULL, stamp INTEGER NOT NULL,"
+    " PRIMARY KEY (container, name)) WITHOUT ROWID;"
     "CREATE INDEX IF NOT EXISTS object_expires ON object (expires) WHERE expires > 0;"
     "CREATE INDEX IF NOT EXISTS object_place ON object (place) WHERE place IS NOT NULL;"
     "CREATE INDEX IF NOT EXISTS version_place ON version (place) WHERE place IS NOT NULL;";
@@ -118,6 +120,18 @@ static const char *const sql[STATEMENTS] = {
     [S_ACCOUNT_RECOUNT] = "UPDATE account SET (containers, objects, bytes) ="
                           " (SELECT count(*), coalesce(sum(c.objects), 0), coalesce(sum(c.bytes + c.old_bytes), 0)"
                           "    FROM container c WHERE c.account = account.name) WHERE name = ?",
+    [S_SYNC_PUT] = "INSERT OR REPLACE INTO sync VALUES (?, ?, ?)",
+    [S_SYNC_GET] = "SELECT stamp FROM sync WHERE container = ? AND name = ?",
+    [S_SYNC_LIST] = "SELECT name, stamp FROM sync WHERE container = ? AND name >= ? ORDER BY name LIMIT ?",
+    [S_SYNC_DONE] = "DELETE FROM sync WHERE container = ? AND name = ? AND stamp = ?",
+    [S_SYNC_DROP] = "DELETE FROM sync WHERE container = ?",
+    [S_SYNC_LAST] = "SELECT max(name) FROM"
+                    " (SELECT name FROM object WHERE container = ? AND name > ? ORDER BY name LIMIT ?)",
+    [S_SYNC_FILL] = "INSERT OR IGNORE INTO sync SELECT container, name, modified FROM object"
+                    " WHERE container = ? AND name > ? AND name <= ?",
+    [S_POLICY_COUNTS] = "SELECT policy, count(*), sum(objects), sum(bytes + old_bytes) FROM container"
+                        " WHERE account = ? GROUP BY policy",
+    [S_SYNCED] = "SELECT account, name FROM container WHERE id IN (SELECT DISTINCT container FROM sync)",
 };
 
 /* What virtual tables need said otherwise: they know no ON CONFLICT. */

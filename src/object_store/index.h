@@ -23,6 +23,8 @@ enum statement {
     S_LIST_OBJECTS, S_LIST_NAMES, S_LIST_OBJECTS_BACK, S_LIST_CONTAINERS, S_LIST_CONTAINERS_BACK, S_LIST_VERSIONS,
     S_EXPIRED, S_ANY_OBJECT, S_PLACE_USED, S_PLACES, S_DAMAGED_PUT, S_DAMAGED_CLEAR, S_DAMAGED, S_MISCOUNTED, S_RECOUNT,
     S_ACCOUNT_MISCOUNTED, S_ACCOUNT_RECOUNT,
+    S_SYNC_PUT, S_SYNC_GET, S_SYNC_LIST, S_SYNC_DONE, S_SYNC_DROP, S_SYNC_LAST, S_SYNC_FILL, S_SYNCED,
+    S_POLICY_COUNTS,
     STATEMENTS
 };
 
@@ -56,6 +58,7 @@ extern struct store {
     struct shard *shards;
     int shard_count;
     const struct object_driver *driver;
+    int default_policy;             /* of containers that ask for none */
 } store;
 
 /* index.c */
@@ -105,6 +108,16 @@ bool index_find_container(struct index *index, struct arena *arena, const char *
                           struct store_container *ret);
 bool index_find_object(struct index *index, struct arena *arena, int64_t container, const char *name, int64_t version,
                        struct store_object *ret);
+
+/* sync.c, for changes: lists the name when the container's changes are to be done elsewhere; */
+bool sync_note(struct shard *shard, const struct store_container *container, const char *name, int64_t stamp);
+/* the container's metadata become 'meta'; */
+bool sync_container(struct shard *shard, int64_t container, const struct store_meta *was, const struct store_meta *meta,
+                    int64_t stamp);
+/* the container goes; */
+bool sync_drop(struct shard *shard, int64_t container);
+/* the time at which the name changed that is still listed; 0: none. */
+int64_t sync_listed(struct shard *shard, int64_t container, const char *name);
 
 /* writer.c */
 bool writers_start(void);
