@@ -16,6 +16,7 @@
 #include "identity/saml.h"
 #include "identity/token.h"
 #include "identity/token_form.h"
+#include "identity/types.h"
 #include "rest/cloud.h"
 
 static const char *directory(struct call *call, const char *name) {
@@ -158,45 +159,39 @@ static bool credential_rotate(struct call *call, struct buf *out) {
 
 /* ---- what has expired ---- */
 
-static const struct {
-    const char *kind, *where;
-} expiring[] = {
-    {"identity_revocation_event", "purge_at <= ?"},
-    {"identity_trust", "expires_at IS NOT NULL AND expires_at <> 0 AND expires_at <= ?"},
-    {"identity_request_token", "expires_at <= ?"},
-    {"identity_access_token", "expires_at <= ?"},
-    {"identity_expiring_membership", "expires_at <= ?"},
-};
+static const char over[] = "expires_at IS NOT NULL AND expires_at <> 0 AND expires_at <= ?", purged[] = "purge_at <= ?";
 
-static bool flush(struct call *call, size_t from, size_t to, struct buf *out) {
-    for (size_t i = from; i < to; i++) {
-        struct value now = sql_int(clock_now());
-        int64_t count = call_count(call, arena_printf(call->arena, "SELECT count(*) FROM %s WHERE %s", expiring[i].kind,
-                                                      expiring[i].where), SQL_ARGS(now));
-
-        if (count && !call_exec(call, arena_printf(call->arena, "DELETE FROM %s WHERE %s", expiring[i].kind, expiring[i].where),
-                                SQL_ARGS(now))) {
-            return false;
-        }
-        if (out) {
-            buf_printf(out, "%s: %lld\n", expiring[i].kind + strlen("identity_"), (long long)count);
-        }
+/* All of it at once, as whoever typed the command waits for its count. */
+static bool flush(struct call *call, const struct resource *resource, const char *where, struct buf *out) {
+    if (!call_exec(call, arena_printf(call->arena, "DELETE FROM %s WHERE %s", resource->table, where),
+                   SQL_ARGS(sql_int(clock_now())))) {
+        return false;
     }
-    return !call->error;
+    buf_printf(out, "%s: %lld\n", resource->table + strlen("identity_"), (long long)db_changes(call->db));
+    return true;
 }
 
 static bool token_flush(struct call *call, struct buf *out) {
-    return flush(call, 0, 1, out);
+    return flush(call, &resource_identity_revocation, purged, out);
 }
 
 static bool trust_flush(struct call *call, struct buf *out) {
-    return flush(call, 1, 2, out);
+    return flush(call, &resource_identity_trust, over, out);
 }
 
 /* Trusts stay until they are flushed by hand, as their owners may look at them. */
 bool identity_flush(struct call *call) {
+    const struct resource *const expiring[] = {&resource_identity_request_token, &resource_identity_access_token,
+                                               &resource_identity_expiring_membership};
+    const struct value now = sql_int(clock_now());
+
     token_forget_revoked();
-    return flush(call, 0, 1, NULL) && flush(call, 2, sizeof expiring / sizeof *expiring, NULL);
+    for (size_t i = 0; i < sizeof expiring / sizeof *expiring; i++) {
+        if (!rows_forget(call, expiring[i], over, SQL_ARGS(now))) {
+            return false;
+        }
+    }
+    return rows_forget(call, &resource_identity_revocation, purged, SQL_ARGS(now));
 }
 
 /* ---- the first administrator ---- */

@@ -69,6 +69,7 @@ struct call {
     const char *error_logged;       /* what of it the log may have: a message may repeat what the client sent; null: all */
 
     unsigned statements;                            /* run so far */
+    bool more;                                      /* a periodic one did a part; it is called again at once */
     bool wake_tasks;                                /* after commit the dispatcher is told that there is work */
     struct after_commit *after_commit;
     struct event *events;
@@ -166,6 +167,10 @@ const char *row_project(const struct resource *resource, const void *row);
 /* Shorthands that fail the call when the database does. */
 bool call_exec(struct call *call, const char *sql, const struct value *args, size_t count);
 int64_t call_count(struct call *call, const char *sql, const struct value *args, size_t count);
+/* Removes rows that match 'where', at most a thousand in one transaction, and sets call->more when there may be others.
+ * For what a service forgets from time to time: nobody waits behind it, and its memory is bounded. */
+bool rows_forget(struct call *call, const struct resource *resource, const char *where, const struct value *args,
+                 size_t count);
 
 /* ---- typed input ---- */
 

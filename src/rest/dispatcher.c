@@ -374,21 +374,48 @@ void tasks_host_has(const char *host, const struct json *ids) {
     }
 }
 
+struct periodic {
+    const struct service *service;
+    bool begun, more;   /* by the turn before and by this one: it is not at its end */
+    int64_t next;       /* monotonic */
+};
+
 static bool run_periodic(struct call *call, void *user) {
-    const struct service *service = user;
+    struct periodic *periodic = user;
+    const struct service *service = periodic->service;
     int64_t now = clock_now();
 
-    if (!call_exec(call, "INSERT INTO rest_periodic (service, next_at) VALUES (?, 0) ON CONFLICT DO NOTHING",
-                   SQL_ARGS(sql_text(service->type))) ||
-        !call_exec(call, "UPDATE rest_periodic SET next_at = ? WHERE service = ? AND next_at <= ?",
-                   SQL_ARGS(sql_int(now + service->period * SECOND), sql_text(service->type), sql_int(now)))) {
+    periodic->more = false;
+    if (!periodic->begun) {
+        if (!call_exec(call, "INSERT INTO rest_periodic (service, next_at) VALUES (?, 0) ON CONFLICT DO NOTHING",
+                       SQL_ARGS(sql_text(service->type))) ||
+            !call_exec(call, "UPDATE rest_periodic SET next_at = ? WHERE service = ? AND next_at <= ?",
+                       SQL_ARGS(sql_int(now + service->period * SECOND), sql_text(service->type), sql_int(now)))) {
+            return false;
+        }
+        if (db_changes(call->db) == 0) {
+            return true;
+        }
+    }
+    if (!service->periodic(call)) {
         return false;
     }
-    return db_changes(call->db) == 0 || service->periodic(call);
+    periodic->more = call->more;
+    return true;
+}
+
+/* A part that leaves more to do takes its next turn behind the tasks that wait. */
+static void do_periodic(struct periodic *periodic) {
+    int64_t now = clock_monotonic();
+
+    if (now >= periodic->next) {
+        periodic->begun = cloud_transaction(periodic->service, DB_WRITE, NULL, run_periodic, periodic) && periodic->more;
+        periodic->next = periodic->begun ? now : now + periodic->service->period * SECOND;
+    }
 }
 
 static void periodics(void) {
-    static int64_t next[64];
+    static struct periodic all[64];
     static int64_t look;
     int64_t now = clock_monotonic();
 
@@ -399,9 +426,9 @@ static void periodics(void) {
     process_round();
     settle_round();
     for (size_t i = 0; cloud.services[i] && i < 64; i++) {
-        if (cloud.services[i]->periodic && now >= next[i]) {
-            next[i] = now + cloud.services[i]->period * SECOND;
-            cloud_transaction(cloud.services[i], DB_WRITE, NULL, run_periodic, (void *)(uintptr_t)cloud.services[i]);
+        if (cloud.services[i]->periodic) {
+            all[i].service = cloud.services[i];
+            do_periodic(&all[i]);
         }
     }
 }

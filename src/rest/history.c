@@ -112,10 +112,11 @@ bool history_prune(struct call *call) {
     int64_t days = conf_int(cloud.conf, "history", "days", DEFAULT_DAYS);
     int64_t rows = conf_int(cloud.conf, "history", "rows", DEFAULT_ROWS);
 
-    return call_exec(call, "DELETE FROM rest_history WHERE id < ?",
-                     SQL_ARGS(sql_int((clock_now() - days * 86400 * SECOND) << RANDOM_BITS))) &&
-           call_exec(call, "DELETE FROM rest_history WHERE id < (SELECT id FROM rest_history ORDER BY id DESC LIMIT 1 OFFSET ?)",
-                     SQL_ARGS(sql_int(rows > 0 ? rows - 1 : 0)));
+    return rows_forget(call, &resource_rest_history, "id < ?",
+                       SQL_ARGS(sql_int((clock_now() - days * 86400 * SECOND) << RANDOM_BITS))) &&
+           rows_forget(call, &resource_rest_history,
+                       "id < (SELECT id FROM rest_history ORDER BY id DESC LIMIT 1 OFFSET ?)",
+                       SQL_ARGS(sql_int(rows > 0 ? rows - 1 : 0)));
 }
 
 /* ---- printing ---- */

@@ -101,6 +101,25 @@ int64_t call_count(struct call *call, const char *sql, const struct value *args,
     return db_query_int(call->db, sql, args, count, 0);
 }
 
+bool rows_forget(struct call *call, const struct resource *resource, const char *where, const struct value *args,
+                 size_t count) {
+    enum { AT_ONCE = 1000 };
+    const struct resource_runtime *run = resource->runtime;
+    const char *keys = "";
+
+    for (size_t i = 0; i < run->field_count; i++) {
+        if (run->fields[i].rights & KEY) {
+            keys = arena_printf(call->arena, "%s%s%s", keys, *keys ? ", " : "", run->fields[i].name);
+        }
+    }
+    if (!call_exec(call, arena_printf(call->arena, "DELETE FROM %s WHERE (%s) IN (SELECT %s FROM %s WHERE %s LIMIT %d)",
+                                      resource->table, keys, keys, resource->table, where, AT_ONCE), args, count)) {
+        return false;
+    }
+    call->more |= db_changes(call->db) == AT_ONCE;
+    return true;
+}
+
 bool row_insert(struct call *call, const struct resource *resource, const void *row) {
     struct value args[MAX_FIELDS];
 

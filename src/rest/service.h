@@ -91,7 +91,7 @@ struct service {
     bool (*bootstrap)(struct call *call);
     /* Tells of a change ("user.create" and the id) after it was committed, where the log's word is not enough. */
     void (*publish)(struct call *call, const char *what, const char *id);
-    /* Called about every 'period' seconds by one API process, in a write transaction. */
+    /* Called about every 'period' seconds by one API process, in a write transaction; again while it sets call->more. */
     bool (*periodic)(struct call *call);
     int period;
     /* Something happened on a host without being asked (a guest shut down, a port came up); in a write transaction. */

@@ -189,9 +189,9 @@ bool settle_expired(struct call *call) {
             const struct resource *resource = cloud.services[s]->resources[r];
 
             if (resource->expires &&
-                !call_exec(call, arena_printf(call->arena, "DELETE FROM %s WHERE %s > 0 AND %s < ?", resource->table,
-                                              resource->expires, resource->expires),
-                           SQL_ARGS(sql_int(before)))) {
+                !rows_forget(call, resource,
+                             arena_printf(call->arena, "%s > 0 AND %s < ?", resource->expires, resource->expires),
+                             SQL_ARGS(sql_int(before)))) {
                 return false;
             }
         }

@@ -265,6 +265,8 @@ class ForgetTest(SettleBase):
     def test_only_so_much_is_kept(self):
         for _ in range(12):
             self.remove(self.active())
+        self.cloud.sql("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2500) "
+                       "INSERT INTO rest_history (id, resource_id, kind) SELECT i, 'x', 'event' FROM n")
         self.cloud.sql("UPDATE rest_periodic SET next_at = 0")
         self.cloud.restart()
         self.cloud.until(lambda: int(self.cloud.sql("SELECT count(*) FROM rest_history")[0][0]) <= 25, what="a small history")
