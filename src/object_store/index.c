@@ -84,6 +84,9 @@ static const char *const sql[STATEMENTS] = {
     [S_GARBAGE_DELETE] = "DELETE FROM garbage WHERE place = ?",
     [S_GARBAGE_LIST] = "SELECT place FROM garbage LIMIT 1000",
     [S_LIST_OBJECTS] = "SELECT " OBJECT_COLUMNS " FROM object WHERE container = ? AND name >= ? ORDER BY name",
+    /* Each column costs: see index_read_shown for the order. */
+    [S_LIST_SHOWN] = "SELECT name, expires, size, modified, etag, type, kind, NULL, meta FROM object"
+                     " WHERE container = ? AND name >= ? ORDER BY name",
     [S_LIST_NAMES] = "SELECT name, expires FROM object WHERE container = ? AND name >= ? ORDER BY name",
     [S_LIST_OBJECTS_BACK] = "SELECT " OBJECT_COLUMNS " FROM object WHERE container = ? AND name < ? ORDER BY name DESC",
     [S_LIST_CONTAINERS] = "SELECT " CONTAINER_COLUMNS " FROM container WHERE account = ? AND name >= ? ORDER BY name",

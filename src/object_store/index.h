@@ -20,7 +20,7 @@ enum statement {
     S_OBJECT, S_OBJECT_PUT, S_OBJECT_DELETE, S_OBJECT_UPDATE,
     S_VERSION, S_VERSION_NEWEST, S_VERSION_KEEP, S_VERSION_MARKER, S_VERSION_DELETE, S_VERSION_UPDATE, S_VERSION_RESTORE,
     S_DATA, S_DATA_PUT, S_DATA_DELETE, S_GARBAGE_PUT, S_GARBAGE_DELETE, S_GARBAGE_LIST,
-    S_LIST_OBJECTS, S_LIST_NAMES, S_LIST_OBJECTS_BACK, S_LIST_CONTAINERS, S_LIST_CONTAINERS_BACK, S_LIST_VERSIONS,
+    S_LIST_OBJECTS, S_LIST_SHOWN, S_LIST_NAMES, S_LIST_OBJECTS_BACK, S_LIST_CONTAINERS, S_LIST_CONTAINERS_BACK, S_LIST_VERSIONS,
     S_EXPIRED, S_ANY_OBJECT, S_PLACE_USED, S_PLACES, S_DAMAGED_PUT, S_DAMAGED_CLEAR, S_DAMAGED, S_MISCOUNTED, S_RECOUNT,
     S_ACCOUNT_MISCOUNTED, S_ACCOUNT_RECOUNT,
     S_SYNC_PUT, S_SYNC_GET, S_SYNC_LIST, S_SYNC_DONE, S_SYNC_DROP, S_SYNC_LAST, S_SYNC_FILL, S_SYNCED,
@@ -102,6 +102,8 @@ void index_bind_object_meta(sqlite3_stmt *statement, int at, struct arena *arena
 /* Without an arena metadata and seal are left out; index_read_meta reads them then. */
 void index_read_meta(struct arena *arena, sqlite3_stmt *row, struct store_object *ret);
 void index_read_object(struct arena *arena, sqlite3_stmt *row, struct store_object *ret);
+/* Of a row of S_LIST_SHOWN whose name was read; texts point into the statement, and metadata are left out. */
+void index_read_shown(sqlite3_stmt *row, const char *name, struct store_object *ret);
 void index_read_container(struct arena *arena, sqlite3_stmt *row, struct store_container *ret);
 /* True when it is there. */
 bool index_find_container(struct index *index, struct arena *arena, const char *account, const char *container,

@@ -154,6 +154,18 @@ void index_read_object(struct arena *arena, sqlite3_stmt *row, struct store_obje
     }
 }
 
+void index_read_shown(sqlite3_stmt *row, const char *name, struct store_object *ret) {
+    *ret = (struct store_object){
+        .name = name,
+        .expires = sqlite3_column_int64(row, 1),
+        .size = sqlite3_column_int64(row, 2),
+        .modified = sqlite3_column_int64(row, 3),
+        .etag = (const char *)sqlite3_column_text(row, 4),
+        .type = (const char *)sqlite3_column_text(row, 5),
+        .kind = (enum store_kind)sqlite3_column_int(row, 6),
+    };
+}
+
 void index_read_container(struct arena *arena, sqlite3_stmt *row, struct store_container *ret) {
     *ret = (struct store_container){
         .id = sqlite3_column_int64(row, 0),
