@@ -40,6 +40,9 @@ static const char schema[] =
     "CREATE INDEX IF NOT EXISTS object_place ON object (place) WHERE place IS NOT NULL;"
     "CREATE INDEX IF NOT EXISTS version_place ON version (place) WHERE place IS NOT NULL;";
 
+/* When a version came to be: one written without versioning bears no time in its number. */
+#define VERSION_TIME "CASE version WHEN 0 THEN modified ELSE version END"
+
 static const char *const sql[STATEMENTS] = {
     [S_BEGIN_READ] = "BEGIN",
     [S_BEGIN_WRITE] = "BEGIN IMMEDIATE",
@@ -67,7 +70,7 @@ static const char *const sql[STATEMENTS] = {
                         " WHERE container = ?1 AND name = ?2 AND ?3 = ?3",
     [S_VERSION] = "SELECT " OBJECT_COLUMNS " FROM version WHERE container = ? AND name = ? AND version = ?",
     [S_VERSION_NEWEST] = "SELECT " OBJECT_COLUMNS " FROM version WHERE container = ? AND name = ?"
-                         " ORDER BY version DESC LIMIT 1",
+                         " ORDER BY " VERSION_TIME " DESC LIMIT 1",
     [S_VERSION_KEEP] = "INSERT OR REPLACE INTO version SELECT * FROM object WHERE container = ? AND name = ?",
     [S_VERSION_MARKER] = "INSERT OR REPLACE INTO version VALUES (?1, ?2, ?3, 0, ?4, 0, '', 'application/x-deleted;swift_versions_deleted=1',"
                          " 3, NULL, NULL, 0, 0)",
@@ -88,7 +91,7 @@ static const char *const sql[STATEMENTS] = {
     [S_LIST_CONTAINERS_BACK] = "SELECT " CONTAINER_COLUMNS " FROM container WHERE account = ? AND name < ?"
                                " ORDER BY name DESC",
     [S_LIST_VERSIONS] = "SELECT " OBJECT_COLUMNS " FROM version WHERE container = ? AND name >= ?"
-                        " ORDER BY name, version DESC",
+                        " ORDER BY name, " VERSION_TIME " DESC",
     [S_EXPIRED] = "SELECT c.account, c.name, o.name FROM object o JOIN container c ON c.id = o.container"
                   " WHERE o.expires > 0 AND o.expires <= ? LIMIT ?",
     [S_ANY_OBJECT] = "SELECT " OBJECT_COLUMNS " FROM object WHERE container = ? LIMIT 1",

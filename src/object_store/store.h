@@ -140,7 +140,8 @@ struct store_list {
     bool reverse;
     bool names_only;                /* of objects nothing but names is wanted */
     bool versions;                  /* of objects: also those that are not current, newest first per name */
-    int64_t marker_version;         /* with versions: after this one of the marker's name; 0: after all of them */
+    int64_t marker_version;         /* with versions: after this one of the marker's name (version 0: its time); 0: after
+                                       all of them */
     int64_t limit;
     /* For each in order; what it points to lives until it returns. 'common': a name up to the delimiter that others
      * share. False ends the walk. */
