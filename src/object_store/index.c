@@ -36,6 +36,8 @@ static const char schema[] =
     "CREATE TABLE IF NOT EXISTS data (id INTEGER PRIMARY KEY, bytes BLOB NOT NULL);"
     "CREATE TABLE IF NOT EXISTS garbage (place TEXT PRIMARY KEY) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS damaged (place TEXT PRIMARY KEY, what TEXT NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS dropped (id INTEGER PRIMARY KEY AUTOINCREMENT, account TEXT NOT NULL, container TEXT NOT NULL,"
+    " name TEXT NOT NULL, upload TEXT NOT NULL);"
     "CREATE INDEX IF NOT EXISTS object_expires ON object (expires) WHERE expires > 0;"
     "CREATE INDEX IF NOT EXISTS object_place ON object (place) WHERE place IS NOT NULL;"
     "CREATE INDEX IF NOT EXISTS version_place ON version (place) WHERE place IS NOT NULL;";
@@ -121,6 +123,10 @@ static const char *const sql[STATEMENTS] = {
     [S_ACCOUNT_RECOUNT] = "UPDATE account SET (containers, objects, bytes) ="
                           " (SELECT count(*), coalesce(sum(c.objects), 0), coalesce(sum(c.bytes + c.old_bytes), 0)"
                           "    FROM container c WHERE c.account = account.name) WHERE name = ?",
+    [S_DROPPED] = "SELECT id, account, container, name, upload FROM dropped WHERE id > ? ORDER BY id",
+    [S_DROPPED_PUT] = "INSERT INTO dropped (account, container, name, upload) VALUES (?, ?, ?, ?)",
+    [S_DROPPED_DELETE] = "DELETE FROM dropped WHERE id = ?",
+    [S_PART_CONTAINERS] = "SELECT account, name FROM container WHERE name GLOB '?*+segments' AND objects > 0",
 };
 
 /* The hash that chooses a shard must be the same for ever. FNV-1a with a final mix. */

@@ -21,7 +21,7 @@ enum statement {
     S_DATA, S_DATA_PUT, S_DATA_DELETE, S_GARBAGE_PUT, S_GARBAGE_DELETE, S_GARBAGE_LIST,
     S_LIST_OBJECTS, S_LIST_NAMES, S_LIST_OBJECTS_BACK, S_LIST_CONTAINERS, S_LIST_CONTAINERS_BACK, S_LIST_VERSIONS,
     S_EXPIRED, S_ANY_OBJECT, S_PLACE_USED, S_PLACES, S_DAMAGED_PUT, S_DAMAGED_CLEAR, S_DAMAGED, S_MISCOUNTED, S_RECOUNT,
-    S_ACCOUNT_MISCOUNTED, S_ACCOUNT_RECOUNT,
+    S_ACCOUNT_MISCOUNTED, S_ACCOUNT_RECOUNT, S_DROPPED, S_DROPPED_PUT, S_DROPPED_DELETE, S_PART_CONTAINERS,
     STATEMENTS
 };
 
@@ -117,3 +117,9 @@ struct upload_bytes {
 struct upload_bytes upload_bytes(const struct store_upload *upload);
 void upload_taken(struct store_upload *upload);         /* the blob belongs to the index now */
 bool upload_under_way(const char *blob);                /* of this process: not in the index yet, or only just */
+
+/* ---- parts.c: parts of multipart uploads that nothing asks for ---- */
+/* In the transaction in which 'gone' goes for good: its parts are to be looked at. */
+bool parts_note(struct shard *shard, const struct store_change *change, const struct store_object *gone);
+/* Begins to remove them; 'seconds': between looks at those that could not be removed. */
+bool parts_start(int64_t seconds);

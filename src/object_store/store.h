@@ -231,6 +231,10 @@ bool store_each_damaged(struct arena *arena, void (*fn)(void *user, const char *
 bool store_each_miscount(struct arena *arena, void (*fn)(void *user, const char *what), void *user);
 bool store_recount(struct arena *arena, const char *what);
 
+/* Parts of multipart uploads ("account/container/name") that no upload and no object asks for. */
+bool store_each_unwanted_part(struct arena *arena, void (*fn)(void *user, const char *what), void *user);
+bool store_remove_unwanted_part(struct arena *arena, const char *what);     /* looks again before it does */
+
 /* Calls fn for up to 'limit' objects that expired by 'now' (seconds). For the expirer. */
 bool store_each_expired(struct arena *arena, int64_t now, int64_t limit,
                         void (*fn)(void *user, const char *account, const char *container, const char *name), void *user);

@@ -6,6 +6,7 @@ import hashlib
 import json
 import os
 import re
+import time
 import urllib.parse
 import xml.etree.ElementTree
 
@@ -324,8 +325,19 @@ class S3PropertyTest(swift.PropertyTest):
     # ---- counting ----
 
     def count(self):
+        for wait in (0.5, 1, 2):        # parts that nobody asks for may go between two requests
+            before = self.ask("HEAD", ())[1]["X-Account-Object-Count"]
+            if self.count_once(before):
+                return
+            time.sleep(wait)
+        self.count_once(None)
+
+    def count_once(self, before):
+        """False: the account changed meanwhile."""
         _, headers, text = self.ask("GET", (), query="?format=json")
         rows = {row["name"]: row for row in json.loads(text)}
+        if before and before != self.ask("HEAD", ())[1]["X-Account-Object-Count"]:
+            return False
         self.expect(sorted(self.model), sorted(name for name in rows if "+" not in name), "containers")
         for name, bucket in self.model.items():
             self.expect(len(bucket.objects), rows[name]["count"], "objects of " + name)
@@ -336,6 +348,7 @@ class S3PropertyTest(swift.PropertyTest):
                     tuple(headers["X-Account-" + name] for name in ("Container-Count", "Object-Count", "Bytes-Used")), "account")
         self.expect(sorted(self.model), sorted(one.findtext("Name") for one in self.read(self.sent("GET", ())[2]).iter("Bucket")
                                                if "+" not in one.findtext("Name")), "buckets")
+        return True
 
     def parts_are_gone(self):
         """What nothing has any more has no parts either."""
