@@ -112,10 +112,10 @@ static bool keep_version(struct arena *arena, const struct upload_of *upload, in
     if (result == STORE_MISSING || result == STORE_NO_CONTAINER) {
         return true;
     }
-    if (!list) {
+    if (!list || list->type != JSON_LIST) {
         return false;
     }
-    for (const struct json *item = list->first; item; item = item->next) {
+    for (JSON_EACH(item, list)) {
         const char *name = json_get_text(item, "name");
 
         if (name && strlen(name) > skip) {
