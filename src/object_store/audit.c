@@ -38,3 +38,15 @@ bool object_find_miscounts(struct call *call, struct audit *audit) {
 bool object_fix_miscount(struct call *call, const char *id) {
     return looked(call, store_recount(call->arena, id));
 }
+
+static void found_part(void *audit, const char *what) {
+    audit_break(audit, what, "no upload and no object asks for this part");
+}
+
+bool object_find_parts(struct call *call, struct audit *audit) {
+    return looked(call, store_each_unwanted_part(call->arena, found_part, audit));
+}
+
+bool object_fix_part(struct call *call, const char *id) {
+    return looked(call, store_remove_unwanted_part(call->arena, id));
+}

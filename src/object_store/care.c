@@ -312,7 +312,7 @@ bool store_care_start(const struct conf *conf) {
     times.expire = conf_int(conf, "object_store", "expire_seconds", 60);
     times.scrub = conf_int(conf, "object_store", "scrub_seconds", 7 * 24 * 3600);
     scrub_rate = conf_int(conf, "object_store", "scrub_rate", 20 * 1000 * 1000);
-    if (scrub_rate < 1 || pthread_create(&thread, NULL, care, &times)) {
+    if (scrub_rate < 1 || !parts_start(times.expire) || pthread_create(&thread, NULL, care, &times)) {
         log_error("the object store's care cannot be started");
         return false;
     }

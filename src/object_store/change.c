@@ -177,9 +177,12 @@ static enum store_result find_target(struct shard *shard, struct store_change *c
 }
 
 /* Frees the bytes of an object whose row goes. */
-static bool drop_bytes(struct shard *shard, const struct store_object *object) {
+static bool drop_bytes(struct shard *shard, const struct store_change *change, const struct store_object *object) {
     sqlite3_stmt *remove;
 
+    if (!parts_note(shard, change, object)) {
+        return false;
+    }
     if (object->place) {
         return writer_garbage(shard, object->place);
     }
@@ -222,7 +225,7 @@ static bool drop_null_version(struct shard *shard, struct store_change *change, 
     }
     *old_objects -= 1;
     *old_bytes -= old.size;
-    return run_named(shard, S_VERSION_DELETE, target->container.id, change->name, 0) && drop_bytes(shard, &old);
+    return run_named(shard, S_VERSION_DELETE, target->container.id, change->name, 0) && drop_bytes(shard, change, &old);
 }
 
 /* Makes room for what takes the current object's place: it becomes an old version, or goes. */
@@ -246,7 +249,7 @@ static bool displace(struct shard *shard, struct store_change *change, const str
         *old_bytes += was->size;
         return run_named(shard, S_VERSION_KEEP, target->container.id, change->name, 0);
     }
-    return drop_bytes(shard, was);
+    return drop_bytes(shard, change, was);
 }
 
 static bool insert_object(struct shard *shard, struct store_change *change, int64_t container) {
@@ -453,7 +456,7 @@ static enum store_result delete_for_good(struct shard *shard, struct store_chang
         sqlite3_reset(find);
         ok = current || restore_newest(shard, change, container, &objects, &bytes, &old_objects, &old_bytes);
     }
-    if (!ok || !drop_bytes(shard, &target->was) ||
+    if (!ok || !drop_bytes(shard, change, &target->was) ||
         !count_objects(shard, change, container, objects, bytes, old_objects, old_bytes)) {
         return index_error(shard->writer);
     }

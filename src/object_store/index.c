@@ -38,9 +38,14 @@ static const char schema[] =
     "CREATE TABLE IF NOT EXISTS damaged (place TEXT PRIMARY KEY, what TEXT NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS sync (container INTEGER NOT NULL, name TEXT NOT NULL, stamp INTEGER NOT NULL,"
     " PRIMARY KEY (container, name)) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS dropped (id INTEGER PRIMARY KEY AUTOINCREMENT, account TEXT NOT NULL, container TEXT NOT NULL,"
+    " name TEXT NOT NULL, upload TEXT NOT NULL);"
     "CREATE INDEX IF NOT EXISTS object_expires ON object (expires) WHERE expires > 0;"
     "CREATE INDEX IF NOT EXISTS object_place ON object (place) WHERE place IS NOT NULL;"
     "CREATE INDEX IF NOT EXISTS version_place ON version (place) WHERE place IS NOT NULL;";
+
+/* When a version came to be: one written without versioning bears no time in its number. */
+#define VERSION_TIME "CASE version WHEN 0 THEN modified ELSE version END"
 
 static const char *const sql[STATEMENTS] = {
     [S_BEGIN_READ] = "BEGIN",
@@ -69,7 +74,7 @@ static const char *const sql[STATEMENTS] = {
                         " WHERE container = ?1 AND name = ?2 AND ?3 = ?3",
     [S_VERSION] = "SELECT " OBJECT_COLUMNS " FROM version WHERE container = ? AND name = ? AND version = ?",
     [S_VERSION_NEWEST] = "SELECT " OBJECT_COLUMNS " FROM version WHERE container = ? AND name = ?"
-                         " ORDER BY version DESC LIMIT 1",
+                         " ORDER BY " VERSION_TIME " DESC LIMIT 1",
     [S_VERSION_KEEP] = "INSERT OR REPLACE INTO version SELECT * FROM object WHERE container = ? AND name = ?",
     [S_VERSION_MARKER] = "INSERT OR REPLACE INTO version VALUES (?1, ?2, ?3, 0, ?4, 0, '', 'application/x-deleted;swift_versions_deleted=1',"
                          " 3, NULL, NULL, 0, 0)",
@@ -93,7 +98,7 @@ static const char *const sql[STATEMENTS] = {
     [S_LIST_CONTAINERS_BACK] = "SELECT " CONTAINER_COLUMNS " FROM container WHERE account = ? AND name < ?"
                                " ORDER BY name DESC",
     [S_LIST_VERSIONS] = "SELECT " OBJECT_COLUMNS " FROM version WHERE container = ? AND name >= ?"
-                        " ORDER BY name, version DESC",
+                        " ORDER BY name, " VERSION_TIME " DESC",
     [S_EXPIRED] = "SELECT c.account, c.name, o.name FROM object o JOIN container c ON c.id = o.container"
                   " WHERE o.expires > 0 AND o.expires <= ? LIMIT ?",
     [S_ANY_OBJECT] = "SELECT " OBJECT_COLUMNS " FROM object WHERE container = ? LIMIT 1",
@@ -135,6 +140,10 @@ static const char *const sql[STATEMENTS] = {
     [S_POLICY_COUNTS] = "SELECT policy, count(*), sum(objects), sum(bytes + old_bytes) FROM container"
                         " WHERE account = ? GROUP BY policy",
     [S_SYNCED] = "SELECT account, name FROM container WHERE id IN (SELECT DISTINCT container FROM sync)",
+    [S_DROPPED] = "SELECT id, account, container, name, upload FROM dropped WHERE id > ? ORDER BY id",
+    [S_DROPPED_PUT] = "INSERT INTO dropped (account, container, name, upload) VALUES (?, ?, ?, ?)",
+    [S_DROPPED_DELETE] = "DELETE FROM dropped WHERE id = ?",
+    [S_PART_CONTAINERS] = "SELECT account, name FROM container WHERE name GLOB '?*+segments' AND objects > 0",
 };
 
 /* What virtual tables need said otherwise: they know no ON CONFLICT. */

@@ -25,6 +25,7 @@ enum statement {
     S_ACCOUNT_MISCOUNTED, S_ACCOUNT_RECOUNT,
     S_SYNC_PUT, S_SYNC_GET, S_SYNC_LIST, S_SYNC_DONE, S_SYNC_DROP, S_SYNC_LAST, S_SYNC_FILL, S_SYNCED,
     S_POLICY_COUNTS,
+    S_DROPPED, S_DROPPED_PUT, S_DROPPED_DELETE, S_PART_CONTAINERS,
     STATEMENTS
 };
 
@@ -140,3 +141,9 @@ struct upload_bytes {
 struct upload_bytes upload_bytes(const struct store_upload *upload);
 void upload_taken(struct store_upload *upload, bool taken);         /* whether the blob belongs to the index now */
 bool upload_under_way(const char *blob);                /* of this process: not in the index yet, or only just */
+
+/* ---- parts.c: parts of multipart uploads that nothing asks for ---- */
+/* In the transaction in which 'gone' goes for good: its parts are to be looked at. */
+bool parts_note(struct shard *shard, const struct store_change *change, const struct store_object *gone);
+/* Begins to remove them; 'seconds': between looks at those that could not be removed. */
+bool parts_start(int64_t seconds);

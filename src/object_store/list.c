@@ -171,7 +171,7 @@ static int tell_common(struct walk *walk, const struct cursor *at, size_t size) 
 
 static bool is_before_marker(const struct store_list *list, const struct cursor *at, const struct store_object *object) {
     return list->marker_version && list->marker && !strcmp(at->name, list->marker) &&
-           (object->current || object->version >= list->marker_version);
+           (object->current || (object->version ? object->version : object->modified) >= list->marker_version);
 }
 
 static bool names_only(const struct store_list *list) {

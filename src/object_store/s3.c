@@ -253,7 +253,7 @@ enum http_body s3_take(struct call *call) {
 void s3_answer(struct call *call) {
     struct s3 *s3 = s3_of(call);
 
-    if (!s3->over && (s3->body || s3_check_body(s3, false))) {
+    if (!s3->over && (s3->body || s3->http->sink || s3_check_body(s3, false))) {
         call->operation->run(call);
     }
     if (!call->http->later) {

@@ -140,7 +140,7 @@ bool s3_write_conditions(struct s3 *s3);
 void s3_read_quotas(struct s3 *s3);
 /* PREFIXif-match and so on of a read: 0 (go on), 304 or 412. */
 int s3_conditions(struct s3 *s3, const char *prefix, const char *etag, int64_t modified);
-/* The answer to a put or copy: headers, and parts that are no more. False: it failed, and was answered. */
+/* The answer to a put or copy: its headers. False: it failed, and was answered. */
 bool s3_put_done(struct s3 *s3);
 /* What an object is made of, links followed; '*account' is whose. False: answered. */
 struct swift_pieces;
@@ -169,9 +169,6 @@ bool s3_copy_result(struct s3 *s3, const char *name, const struct s3_source *sou
 bool s3_copy(struct s3 *s3);
 
 /* ---- s3_upload.c ---- */
-
-/* The change of an object was done: parts of a multipart object that is no more are removed, on a thread of their own. */
-void s3_drop_parts(const struct store_change *change, enum store_versions versions);
 
 /* A 'struct swift' for the parts of Swift's door that S3's uses: pieces, ranges, manifests, access lists. */
 struct swift *s3_swift(struct s3 *s3, const char *account, const struct store_found *found);

@@ -41,6 +41,7 @@ static const struct error {
     {"InvalidPartNumber", 416, "The requested partnumber is not satisfiable"},
     {"InvalidPartOrder", 400, "The list of parts was not in ascending order. The parts list must be specified in order by "
                               "part number."},
+    {"InvalidPolicyDocument", 400, "The content of the form does not meet the conditions specified in the policy document."},
     {"InvalidRange", 416, "The requested range is not satisfiable"},
     {"InvalidRequest", 400, "Invalid Request"},
     {"InvalidStorageClass", 400, "The storage class that you specified is not valid."},
@@ -49,8 +50,10 @@ static const struct error {
     {"KeyTooLongError", 400, "Your key is too long."},
     {"MalformedACLError", 400, "The ACL that you provided was not well formed or did not validate against our published "
                                "schema."},
+    {"MalformedPOSTRequest", 400, "The body of your POST request is not well-formed multipart/form-data."},
     {"MalformedXML", 400, "The XML that you provided was not well formed or did not validate against our published schema."},
     {"MalformedTrailerError", 400, "The trailers of the request are not well formed."},
+    {"MaxPostPreDataLengthExceededError", 400, "Your POST request fields preceding the upload file were too large."},
     {"MaxMessageLengthExceeded", 400, "Your request was too large."},
     {"MetadataTooLarge", 400, "Your metadata headers exceed the maximum allowed metadata size."},
     {"MethodNotAllowed", 405, "The specified method is not allowed against this resource."},

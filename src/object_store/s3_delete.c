@@ -118,7 +118,6 @@ static void write_one(struct many *many, struct one *one) {
     } else if (result != STORE_OK && result != STORE_MISSING) {
         write_failure(many, one->change.name, one->version, "InternalError", "The object could not be deleted. Try again.");
     } else {
-        s3_drop_parts(&one->change, many->s3->found.container.versions);
         write_success(many, one->version, &one->change);
     }
 }

@@ -360,11 +360,10 @@ static bool read_version_marker(struct s3 *s3, struct store_list *list) {
     }
     if (!strcmp(text, "null")) {
         struct store_find find = {.account = s3->account, .container = s3->bucket, .name = list->marker,
-                                  .version = STORE_CURRENT, .want_expired = true};
+                                  .version = 0, .want_expired = true};
         struct store_found found;
 
-        /* The current one comes before all others of its name, an old one behind them. */
-        list->marker_version = store_find(s3->arena, &find, &found) == STORE_OK && !found.object.version ? INT64_MAX : 0;
+        list->marker_version = store_find(s3->arena, &find, &found) == STORE_OK ? found.object.modified : 0;
         return true;
     }
     if (strspn(text, "0123456789.") != strlen(text) || strlen(text) > 32) {

@@ -250,7 +250,6 @@ bool s3_put_done(struct s3 *s3) {
     if (change->made_version) {
         s3_put_header(s3, "x-amz-version-id", "%s", s3_version_text(s3->arena, change->made_version));
     }
-    s3_drop_parts(change, s3->found.container.versions);
     return true;
 }
 
@@ -492,7 +491,6 @@ static void deleted(struct s3 *s3) {
         s3_put_header(s3, "x-amz-delete-marker", "true");
         s3_put_header(s3, "x-amz-version-id", "%s", s3_version_text(s3->arena, change->made_version));
     }
-    s3_drop_parts(change, s3->found.container.versions);
     s3_status(s3, 204);
 }
 

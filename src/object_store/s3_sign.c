@@ -221,6 +221,16 @@ static bool read_4_query(struct http_request *http, struct s3_signature *ret, st
            problem(ret_problem, "AccessDenied", "The header host must be signed.");
 }
 
+bool s3_signature_of_form(struct http_request *http, const char *algorithm, const char *credential, const char *date,
+                          const char *signature, struct s3_signature *ret, struct s3_problem *ret_problem) {
+    *ret = (struct s3_signature){.by = S3_SIGNED_4_QUERY, .signature = signature, .date = date};
+    if (strcmp(algorithm, ALGORITHM) != 0 || !compact_time(date)) {
+        return problem(ret_problem, "InvalidArgument", "X-Amz-Algorithm or X-Amz-Date is not valid.");
+    }
+    return read_credential(http, credential, ret, ret_problem, "InvalidArgument") &&
+           (same_day(ret) || problem(ret_problem, "InvalidArgument", "The date of the credential is not that of the request."));
+}
+
 bool s3_signature_read(struct http_request *http, struct s3_signature *ret, struct s3_problem *ret_problem) {
     const char *header = http_header(http, "Authorization");
     bool query_4 = http_argument(http, "X-Amz-Algorithm") || http_argument(http, "X-Amz-Signature");

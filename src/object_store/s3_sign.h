@@ -29,6 +29,9 @@ struct s3_problem {
 /* Reads the request's signature. False with *ret_problem when there is one that is malformed. A request without: by
  * S3_NOBODY. */
 bool s3_signature_read(struct http_request *http, struct s3_signature *ret, struct s3_problem *ret_problem);
+/* The same of the fields of a form, version 4. */
+bool s3_signature_of_form(struct http_request *http, const char *algorithm, const char *credential, const char *date,
+                          const char *signature, struct s3_signature *ret, struct s3_problem *ret_problem);
 /* The text that was signed. 'host_bucket': the bucket, when the host names it. 'slash': version 2 with a slash behind the
  * path, as some clients sign a bucket's that has none. */
 const char *s3_signature_text(struct http_request *http, const struct s3_signature *signature, const char *host_bucket,

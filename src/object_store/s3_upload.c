@@ -193,7 +193,6 @@ struct completion {
     int64_t size;
     int count, last;
     bool small;                     /* the part before is too small to have another behind it */
-    struct map *kept;               /* names of the parts that the manifest has */
 };
 
 static void add_bytes(struct digest *digest, const char *hex) {
@@ -220,7 +219,6 @@ static void add_segment(struct completion *completion, const char *name, const s
     add_bytes(completion->bytes, object->etag);
     completion->size += object->size;
     completion->count++;
-    map_set(completion->kept, name, completion);
 }
 
 /* The ETag of an entry without the quotes that may be around it. */
@@ -303,33 +301,7 @@ static enum store_result put_manifest(struct completion *completion, const struc
     return result == STORE_OK ? store_put_object(&s3->change) : result;
 }
 
-/* ---- removing parts ---- */
-
-struct removal {
-    struct arena *arena;
-    const char *account, *container;
-    const struct map *kept;         /* null: none */
-};
-
-static bool remove_listed(void *user, const struct store_object *object) {
-    struct removal *removal = user;
-    struct store_change change = {.arena = removal->arena, .account = removal->account, .container = removal->container,
-                                  .version = STORE_CURRENT, .name = arena_text(removal->arena, object->name)};
-
-    if (!removal->kept || !map_get(removal->kept, object->name)) {
-        store_delete_object(&change);
-    }
-    return true;
-}
-
-static void remove_parts(struct arena *arena, const char *account, const char *container, const char *prefix,
-                         const struct map *kept) {
-    struct removal removal = {arena, account, container, kept};
-    struct store_list list = {.account = account, .container = container, .prefix = prefix, .limit = S3_MAX_PARTS + 1,
-                              .on_object = remove_listed, .user = &removal};
-
-    store_list(arena, &list, NULL);
-}
+/* ---- the end of an upload: its parts that nothing asks for go by themselves (parts.c) ---- */
 
 static void remove_upload(struct s3 *s3) {
     struct store_change change = {.arena = s3->arena, .account = s3->account, .container = s3_uploads(s3),
@@ -392,8 +364,6 @@ static void complete(struct completion *completion) {
         return;
     }
     remove_upload(s3);
-    remove_parts(s3->arena, s3->account, s3_segments(s3), completion->prefix, completion->kept);
-    s3_drop_parts(&s3->change, s3->found.container.versions);
     respond_completed(s3, store_meta_get(&s3->change.object.meta, "sys-s3-etag"), s3->change.made_version);
 }
 
@@ -401,7 +371,7 @@ bool s3_upload_complete(struct call *call) {
     struct s3 *s3 = s3_of(call);
     const char *id = s3_argument(s3, "uploadId");
     struct completion completion = {.s3 = s3, .prefix = part_prefix(s3, id), .tags = digest_new("md5"),
-                                    .bytes = digest_new("md5"), .kept = map_new()};
+                                    .bytes = digest_new("md5")};
 
     completion.out.buf = &completion.text;
     if (s3_allow_bucket(s3, S3_WRITE) && s3_write_conditions(s3)) {
@@ -413,7 +383,6 @@ bool s3_upload_complete(struct call *call) {
     digest_free(completion.tags);
     digest_free(completion.bytes);
     buf_release(&completion.text);
-    map_free(completion.kept, NULL);
     return true;
 }
 
@@ -427,77 +396,9 @@ bool s3_upload_abort(struct call *call) {
 
         if (s3_find_upload(s3, &upload)) {
             remove_upload(s3);
-            remove_parts(s3->arena, s3->account, s3_segments(s3), part_prefix(s3, id), NULL);
             s3_status(s3, 204);
         }
         pthread_mutex_unlock(lock);
     }
     return true;
-}
-
-/* ---- parts of objects that are no more ---- */
-
-struct dropped {
-    struct dropped *next;
-    struct arena *arena;
-    const char *account, *container, *prefix;
-};
-
-static struct {
-    pthread_mutex_t lock;
-    pthread_cond_t work;
-    struct dropped *first, **last;
-    bool runs;
-} drops = {.lock = PTHREAD_MUTEX_INITIALIZER, .work = PTHREAD_COND_INITIALIZER, .last = &drops.first};
-
-static void *drop_all(void *unused) {
-    for (;;) {
-        struct dropped *dropped;
-
-        pthread_mutex_lock(&drops.lock);
-        while (!drops.first) {
-            pthread_cond_wait(&drops.work, &drops.lock);
-        }
-        dropped = drops.first;
-        drops.first = dropped->next;
-        if (!drops.first) {
-            drops.last = &drops.first;
-        }
-        pthread_mutex_unlock(&drops.lock);
-        remove_parts(dropped->arena, dropped->account, dropped->container, dropped->prefix, NULL);
-        arena_free(dropped->arena);
-    }
-    return NULL;
-}
-
-static void queue(struct dropped *dropped) {
-    pthread_t thread;
-
-    pthread_mutex_lock(&drops.lock);
-    *drops.last = dropped;
-    drops.last = &dropped->next;
-    if (!drops.runs && !pthread_create(&thread, NULL, drop_all, NULL)) {
-        pthread_detach(thread);
-        drops.runs = true;
-    }
-    pthread_cond_signal(&drops.work);
-    pthread_mutex_unlock(&drops.lock);
-}
-
-void s3_drop_parts(const struct store_change *change, enum store_versions versions) {
-    const struct store_object *was = &change->was;
-    const char *id = was->name && was->kind == STORE_MANIFEST ? store_meta_get(&was->meta, "sys-s3-upload") : NULL;
-    bool gone = change->version != STORE_CURRENT || versions == VERSIONS_OFF || (versions == VERSIONS_SUSPENDED && !was->version);
-    struct dropped *dropped;
-    struct arena *arena;
-
-    if (!id || !gone) {
-        return;
-    }
-    arena = arena_new(0);
-    dropped = ARENA_NEW(arena, struct dropped);
-    *dropped = (struct dropped){.arena = arena, .account = arena_text(arena, change->account),
-                                .container = arena_printf(arena, "%s" S3_SEGMENTS, change->container),
-                                .prefix = arena_printf(arena, "%s/%s/", change->name, id)};
-    queue(dropped);
 }

@@ -148,7 +148,8 @@ struct store_list {
     bool names_only;                /* of objects nothing but names is wanted */
     bool shown_only;                /* of objects nothing of the store's own is wanted, and no versions */
     bool versions;                  /* of objects: also those that are not current, newest first per name */
-    int64_t marker_version;         /* with versions: after this one of the marker's name; 0: after all of them */
+    int64_t marker_version;         /* with versions: after this one of the marker's name (version 0: its time); 0: after
+                                       all of them */
     int64_t limit;
     /* For each in order; what it points to lives until it returns. 'common': a name up to the delimiter that others
      * share. False ends the walk. */
@@ -256,6 +257,10 @@ bool store_each_damaged(struct arena *arena, void (*fn)(void *user, const char *
 /* Containers ("account/container") and accounts ("account", in one shard) whose counters are wrong. */
 bool store_each_miscount(struct arena *arena, void (*fn)(void *user, const char *what), void *user);
 bool store_recount(struct arena *arena, const char *what);
+
+/* Parts of multipart uploads ("account/container/name") that no upload and no object asks for. */
+bool store_each_unwanted_part(struct arena *arena, void (*fn)(void *user, const char *what), void *user);
+bool store_remove_unwanted_part(struct arena *arena, const char *what);     /* looks again before it does */
 
 /* Calls fn for up to 'limit' objects that expired by 'now' (seconds). For the expirer. */
 bool store_each_expired(struct arena *arena, int64_t now, int64_t limit,

@@ -22,6 +22,11 @@ static bool split(struct swift *sw, const char *header, const char *text, const 
     return swift_error(sw, 412, "%s must be of the form <container name>/<object name>", header), false;
 }
 
+/* What S3's API notes of an object is of that object alone, but for its tags. */
+static bool is_of_source_alone(const char *name) {
+    return !strncmp(name, "sys-s3-", 7) && strcmp(name, "sys-s3-tags") != 0;
+}
+
 /* The destination keeps the source's metadata but where the request says something else. */
 static void merge_meta(struct swift *sw, const struct store_object *source) {
     const char *fresh = swift_request_header(sw, "X-Fresh-Metadata");
@@ -32,7 +37,9 @@ static void merge_meta(struct swift *sw, const struct store_object *source) {
     }
     *meta = (struct store_meta){0};
     for (size_t i = 0; i < source->meta.count; i++) {
-        store_meta_set(sw->arena, meta, source->meta.at[i].name, source->meta.at[i].value);
+        if (!is_of_source_alone(source->meta.at[i].name)) {
+            store_meta_set(sw->arena, meta, source->meta.at[i].name, source->meta.at[i].value);
+        }
     }
     for (size_t i = 0; i < given.count; i++) {
         store_meta_set(sw->arena, meta, given.at[i].name, given.at[i].value);
