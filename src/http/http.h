@@ -172,6 +172,11 @@ struct http_call {
     const struct http_header *headers;      /* ends with a null name; may be null */
     const void *body;
     size_t body_size;
+    /* Instead of a body: gives up to 'size' bytes of the 'stream_size' that are sent; -1 breaks off. */
+    ssize_t (*stream)(void *user, void *bytes, size_t size);
+    void *stream_user;
+    int64_t stream_size;
+    bool path_as_is;                        /* segments "." and ".." of the path are names */
     int timeout_ms;                         /* 0: 30,000 */
     size_t max_response;                    /* 0: 16 MiB; more is an error */
     const char *unix_socket;                /* connect there instead; null: by the URL */

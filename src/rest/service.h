@@ -88,7 +88,7 @@ struct service {
     const struct policy_default *policies;
     size_t policy_count;
     const struct quota *quotas;     /* ends with a null name */
-    const struct task_kind *tasks;  /* ends with a null name */
+    const struct task_kind *tasks;  /* ends with a null name; see task.h */
     /* Called once at the API's start, in a write transaction: makes what must always be there. Idempotent. */
     bool (*bootstrap)(struct call *call);
     /* Tells of a change ("user.create" and the id) after it was committed, where the log's word is not enough. */
