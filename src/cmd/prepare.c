@@ -25,6 +25,7 @@ static const struct directory {
     {"", 0755, ROOT},
     {"/run", 01775, SHARED},
     {"/api", 0700, API},
+    {"/backups", 0711, API},
     {"/images", 0711, API},
     {"/objects", 0700, API},
 };

@@ -6,12 +6,12 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
 #include "base/id.h"
 #include "image/parts.h"
+#include "image/stores.h"
 #include "rest/task.h"
 
 enum { UUID_SIZE = 36 };
@@ -27,13 +27,15 @@ bool image_find_lost(struct call *call, struct audit *audit) {
         return false;
     }
     for (size_t i = 0; i < count; i++) {
-        struct stat st;
+        const struct image_driver *driver = image_store(rows[i].stores ? rows[i].stores : image_driver_file.name);
+        int64_t size = driver ? driver->size(call->arena, rows[i].id) : -2;
 
-        if (stat(image_path(call->arena, rows[i].id, ""), &st)) {
-            audit_break(audit, rows[i].id, "its file cannot be found: %s", strerror(errno));
-        } else if (st.st_size != rows[i].size) {
-            audit_break(audit, rows[i].id, "its file has %" PRId64 " bytes instead of %" PRId64, (int64_t)st.st_size,
-                        rows[i].size);
+        if (size == -2) {
+            audit_break(audit, rows[i].id, "its store %s cannot be looked at", rows[i].stores);
+        } else if (size == -1) {
+            audit_break(audit, rows[i].id, "its bytes cannot be found in its store");
+        } else if (size != rows[i].size) {
+            audit_break(audit, rows[i].id, "its store has %" PRId64 " bytes instead of %" PRId64, size, rows[i].size);
         }
     }
     return true;
@@ -95,6 +97,46 @@ bool image_fix_file(struct call *call, const char *name) {
     const char *path = image_path(call->arena, name, "");
 
     return !unlink(path) || errno == ENOENT || fail(call, 500, "%s cannot be removed: %s", path, strerror(errno));
+}
+
+struct kept {
+    struct call *call;
+    struct audit *audit;
+    const struct image_driver *driver;
+};
+
+static void look_at_kept(void *user, const char *id) {
+    const struct kept *kept = user;
+    struct call *call = kept->call;
+    struct image_image *row;
+    const char *name = arena_printf(call->arena, "%s/%s", kept->driver->name, id);
+
+    if (task_pending(call, id)) {
+        return;
+    }
+    if (!row_find(call, &resource_image_image, id, &row)) {
+        audit_break(kept->audit, name, "no image asks for it");
+    } else if (!row->stores || strcmp(row->stores, kept->driver->name) != 0) {
+        audit_break(kept->audit, name, "the image is in another store");
+    }
+}
+
+bool image_find_kept(struct call *call, struct audit *audit) {
+    struct kept kept = {call, audit, NULL};
+
+    while ((kept.driver = image_store_next(kept.driver))) {
+        if (kept.driver->keep && !kept.driver->each(call->arena, look_at_kept, &kept)) {
+            return fail(call, 503, "Store %s could not be looked at.", kept.driver->name);
+        }
+    }
+    return !call->error;
+}
+
+bool image_fix_kept(struct call *call, const char *name) {
+    const char *id = strchr(name, '/'), *error = NULL;
+    const struct image_driver *driver = image_store(arena_text_size(call->arena, name, (size_t)(id - name)));
+
+    return !driver || driver->forget(call->arena, id + 1, &error) || fail(call, 503, "%s cannot be removed: %s", name, error);
 }
 
 /* ---- work that has stopped ---- */

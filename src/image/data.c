@@ -12,6 +12,7 @@
 #include "base/id.h"
 #include "http/http.h"
 #include "image/parts.h"
+#include "image/stores.h"
 #include "rest/cloud.h"
 #include "rest/dispatch.h"
 
@@ -23,6 +24,7 @@ struct upload {
     struct call *call;
     const char *id, *upload_id, *path, *disk_format;
     const char *status;         /* of the image meanwhile */
+    const char *store;          /* that the client chose; null: the default */
     struct image_reader *reader;
     struct image_sums sums;
     int64_t size, flushed;      /* bytes written, and of those on their way to the disk */
@@ -80,6 +82,10 @@ static bool begin(struct call *call, const char *status) {
 
     if (!type || strncmp(type, "application/octet-stream", 24) != 0) {
         return fail(call, 415, "The Content-Type of image data must be application/octet-stream.");
+    }
+    upload->store = http_header(call->http, "X-Image-Meta-Store");
+    if (upload->store && !image_store(upload->store)) {
+        return fail(call, 400, "There is no store '%.255s'.", upload->store);
     }
     if (!image_mutable(call, row)) {
         return false;
@@ -198,7 +204,7 @@ static bool record_upload(struct call *call, void *user) {
     }
     old = *row;
     image_set_data(row, &upload->sums);
-    return resource_update(call, &resource_image_image, &old, row);
+    return resource_update(call, &resource_image_image, &old, row) && image_keep(call, row, upload->store);
 }
 
 static bool record_stage(struct call *call, void *user) {
@@ -265,6 +271,9 @@ bool image_download(struct call *call) {
     if ((strcmp(row->status, "active") != 0 && strcmp(row->status, "deactivated") != 0) || row->size == 0) {
         call->status = 204;
         return true;
+    }
+    if (!image_copy_make(call, row)) {
+        return false;
     }
     fd = open(image_path(call->arena, row->id, ""), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0) {

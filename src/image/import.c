@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "http/http.h"
 #include "image/parts.h"
+#include "image/stores.h"
 #include "rest/task.h"
 
 LOG_MODULE("image.import");
@@ -47,7 +48,7 @@ static bool check_import(struct call *call, const struct image_image *row, const
 
     if (!strcmp(method->name, "copy-image")) {
         return call_allow(call, "copy_image", &resource_image_image, row) &&
-               fail(call, 400, "Image is already present at store 'file', the only one.");
+               fail(call, 400, "Image is already present at store '%s'; an image is in one.", row->stores ? row->stores : "");
     }
     if (!direct && !web) {
         return fail(call, 400, "Unknown import method name '%s'.", method->name);
@@ -72,14 +73,21 @@ static bool check_stores(struct call *call, const char *stores) {
     const struct json *list = stores ? json_parse(call->arena, stores, strlen(stores), NULL) : NULL;
 
     for (JSON_EACH(store, list)) {
-        if (strcmp(store->text, "file") != 0) {
+        if (!image_store(store->text)) {
             return fail(call, 409, "Unknown store '%s'.", store->text);
         }
     }
     return true;
 }
 
-static const char *task_input(struct call *call, const struct image_image *row) {
+/* An image is in one store: the first that was named, or the default. */
+static const char *first_store(struct call *call, const char *stores) {
+    const struct json *list = stores ? json_parse(call->arena, stores, strlen(stores), NULL) : NULL;
+
+    return list && list->first ? list->first->text : image_store_default()->name;
+}
+
+static const char *task_input(struct call *call, const struct image_image *row, const char *store) {
     struct buf buf = {0};
     struct json_out out = {.buf = &buf};
     const char *text;
@@ -88,7 +96,10 @@ static const char *task_input(struct call *call, const struct image_image *row) 
     json_put_text(&out, "image_id", row->id);
     json_key(&out, "import_req");
     json_tree(&out, call->body);
-    json_put_raw(&out, "backend", "[\"file\"]");
+    json_key(&out, "backend");
+    json_list(&out);
+    json_text(&out, store);
+    json_list_end(&out);
     json_map_end(&out);
     text = arena_text(call->arena, buf.at);
     buf_release(&buf);
@@ -107,7 +118,7 @@ bool image_import_data(struct call *call) {
     row_defaults(call, &resource_image_task, task);
     task->image_id = row->id;
     task->request_id = call->request_id;
-    task->input = task_input(call, row);
+    task->input = task_input(call, row, first_store(call, input->stores));
     row->status = "importing";
     return row_insert(call, &resource_image_task, task) && resource_update(call, &resource_image_image, &old, row) &&
            task_add(call, "image.import", row->id, NULL,
@@ -236,6 +247,17 @@ static bool end_import_task(struct call *call, const struct task *task, const ch
     return row_update(call, &resource_image_task, row);
 }
 
+static const char *import_store(struct call *call, const struct task *task) {
+    struct image_task *row;
+    const struct json *backend;
+
+    if (!import_task_find(call, task, &row)) {
+        return NULL;
+    }
+    backend = json_get(json_parse(call->arena, row->input, strlen(row->input), NULL), "backend");
+    return backend && backend->first ? backend->first->text : NULL;
+}
+
 static bool import_done(struct call *call, const struct task *task, const struct json *result) {
     struct image_image *row;
     struct image_sums sums = read_sums(result);
@@ -246,7 +268,8 @@ static bool import_done(struct call *call, const struct task *task, const struct
     }
     image_set_data(row, &sums);
     row->updated_at = clock_now();
-    return row_update(call, &resource_image_image, row) && end_import_task(call, task, "success", "");
+    return row_update(call, &resource_image_image, row) && image_keep(call, row, import_store(call, task)) &&
+           end_import_task(call, task, "success", "");
 }
 
 /* 'properties' with one more member. */
@@ -275,7 +298,8 @@ static bool import_failed(struct call *call, const struct task *task, const char
     unlink(image_path(call->arena, task->resource_id, staged));
     if (row_find(call, &resource_image_image, task->resource_id, &row)) {
         row->status = "queued";
-        row->properties = with_property(call, row->properties, "os_glance_failed_import", "file");
+        row->properties = with_property(call, row->properties, "os_glance_failed_import",
+                                        image_store_default()->name);
         row->updated_at = clock_now();
         row_update(call, &resource_image_image, row);
     }
@@ -318,13 +342,15 @@ static bool remove_run(struct call *call, const struct task *task, struct json_o
             return fail(call, 500, "%s cannot be removed: %s", path, strerror(errno));
         }
     }
-    return true;
+    return image_forget(call, task->resource_id);
 }
 
 const struct task_kind image_tasks[] = {
     {.name = "image.import", .seconds = 3600, .tries = 1, .run = import_run, .done = import_done,
      .failed = import_failed},
     {.name = "image.checksum", .seconds = 3600, .run = checksum_run, .done = checksum_done},
+    {.name = "image.copy", .seconds = 86400, .run = image_copy_run},
+    {.name = "image.keep", .seconds = 86400, .run = image_keep_run, .done = image_keep_done},
     {.name = "image.remove", .seconds = 86400, .run = remove_run},
     {0},
 };

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "image/parts.h"
+#include "image/stores.h"
 
 /* ---- versions ---- */
 
@@ -121,12 +122,13 @@ static void write_schema(const struct resource *resource, struct json_out *out) 
     json_map_end(out);
 }
 
-static bool respond_schema(struct call *call, const struct resource *resource) {
-    write_schema(resource, &call->out);
+bool image_schema(struct call *call) {
+    write_schema(call->resource, &call->out);
     return true;
 }
 
-static bool respond_list_schema(struct call *call, const struct resource *resource) {
+bool image_schemas(struct call *call) {
+    const struct resource *resource = call->resource;
     struct json_out *out = &call->out;
 
     json_map(out);
@@ -149,38 +151,6 @@ static bool respond_list_schema(struct call *call, const struct resource *resour
     return true;
 }
 
-bool image_schema_image(struct call *call) {
-    return respond_schema(call, &resource_image_image);
-}
-
-bool image_schema_images(struct call *call) {
-    return respond_list_schema(call, &resource_image_image);
-}
-
-bool image_schema_member(struct call *call) {
-    return respond_schema(call, &resource_image_member);
-}
-
-bool image_schema_members(struct call *call) {
-    return respond_list_schema(call, &resource_image_member);
-}
-
-bool image_schema_task(struct call *call) {
-    return respond_schema(call, &resource_image_task);
-}
-
-bool image_schema_tasks(struct call *call) {
-    return respond_list_schema(call, &resource_image_task);
-}
-
-bool image_schema_namespace(struct call *call) {
-    return respond_schema(call, &resource_image_namespace);
-}
-
-bool image_schema_namespaces(struct call *call) {
-    return respond_list_schema(call, &resource_image_namespace);
-}
-
 /* ---- info ---- */
 
 bool image_info_import(struct call *call) {
@@ -189,35 +159,42 @@ bool image_info_import(struct call *call) {
     return true;
 }
 
-static bool write_store(struct call *call, bool detail) {
+static bool write_stores(struct call *call, bool detail) {
+    const struct image_driver *driver = NULL;
     struct json_out *out = &call->out;
 
     json_map(out);
     json_key(out, "stores");
     json_list(out);
-    json_map(out);
-    json_put_text(out, "id", "file");
-    json_put_text(out, "description", "Files of the image service");
-    json_put_text(out, "default", "true");
-    if (detail) {
-        json_put_text(out, "type", "file");
-        json_key(out, "properties");
+    while ((driver = image_store_next(driver))) {
         json_map(out);
-        json_put_text(out, "data_dir", image_path(call->arena, "", ""));
+        json_put_text(out, "id", driver->name);
+        json_put_text(out, "description", driver->description);
+        if (driver == image_store_default()) {
+            json_put_text(out, "default", "true");
+        }
+        if (detail) {
+            json_put_text(out, "type", driver->name);
+            json_key(out, "properties");
+            json_map(out);
+            if (!driver->keep) {
+                json_put_text(out, "data_dir", image_path(call->arena, "", ""));
+            }
+            json_map_end(out);
+        }
         json_map_end(out);
     }
-    json_map_end(out);
     json_list_end(out);
     json_map_end(out);
     return true;
 }
 
 bool image_info_stores(struct call *call) {
-    return write_store(call, false);
+    return write_stores(call, false);
 }
 
 bool image_info_stores_detail(struct call *call) {
-    return write_store(call, true);
+    return write_stores(call, true);
 }
 
 bool image_info_usage(struct call *call) {

@@ -42,5 +42,8 @@ int64_t image_max_size(void);
 /* Gives the written file its final name, durably. False with errno. */
 bool image_file_commit(struct arena *arena, int fd, const char *from, const char *id);
 
+/* The types of resources that metadata definitions know from the beginning. */
+bool image_metadef_bootstrap(struct call *call);
+
 /* Import, digests, removal. */
 extern const struct task_kind image_tasks[];

@@ -4,6 +4,7 @@
 
 #include "base/clock.h"
 #include "image/parts.h"
+#include "image/stores.h"
 #include "rest/task.h"
 
 bool image_get(struct call *call, const char *id, struct image_info *ret_image) {
@@ -56,7 +57,7 @@ bool image_written(struct call *call, const char *id, int64_t size, int64_t virt
     row->updated_at = clock_now();
     /* An image of a server that boots from volume has no bytes of its own: it names snapshots. */
     return row_update(call, &resource_image_image, row) &&
-           (size == 0 || task_add_once(call, "image.checksum", id, NULL, NULL));
+           (size == 0 || (task_add_once(call, "image.checksum", id, NULL, NULL) && image_keep(call, row, NULL)));
 }
 
 bool image_remove(struct call *call, const char *id) {

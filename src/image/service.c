@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "image/parts.h"
+#include "image/stores.h"
 #include "rest/cloud.h"
 #include "rest/policy.h"
 #include "rest/policy_defaults.h"
@@ -59,6 +60,10 @@ static bool forget_uploads(struct call *call) {
     return true;
 }
 
+static bool image_bootstrap(struct call *call) {
+    return image_stores_known(call) && forget_uploads(call) && image_copies_wanted(call) && image_metadef_bootstrap(call);
+}
+
 const struct service image = {
     .type = "image",
     .name = "glance",
@@ -70,5 +75,5 @@ const struct service image = {
     .policies = policies,
     .policy_count = sizeof policies / sizeof *policies,
     .tasks = image_tasks,
-    .bootstrap = forget_uploads,
+    .bootstrap = image_bootstrap,
 };

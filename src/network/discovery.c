@@ -16,6 +16,7 @@ static const struct extension {
     {"availability_zone", "Availability Zone", "2015-01-01T10:00:00-00:00"},
     {"availability_zone_filter", "Availability Zone Filter Extension", "2018-06-22T10:00:00-00:00"},
     {"binding", "Port Binding", "2014-02-03T10:00:00-00:00"},
+    {"data-plane-status", "Port data plane status extension", "2017-01-24T10:00:00-00:00"},
     {"default-subnetpools", "Default Subnetpools", "2016-02-18T18:00:00-00:00"},
     {"dns-domain-ports", "dns_domain for ports", "2017-04-24T10:00:00-00:00"},
     {"dns-integration", "DNS Integration", "2015-08-15T18:00:00-00:00"},

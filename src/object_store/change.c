@@ -337,7 +337,7 @@ static enum store_result put_object(struct shard *shard, struct store_change *ch
     if (target.there) {
         change->was = target.was;
     }
-    upload_taken(change->upload);
+    upload_taken(change->upload, true);
     return STORE_CREATED;
 }
 

@@ -146,6 +146,7 @@ struct store_list {
     const char *prefix, *marker, *end_marker, *delimiter;       /* null: none */
     bool reverse;
     bool names_only;                /* of objects nothing but names is wanted */
+    bool shown_only;                /* of objects nothing of the store's own is wanted, and no versions */
     bool versions;                  /* of objects: also those that are not current, newest first per name */
     int64_t marker_version;         /* with versions: after this one of the marker's name; 0: after all of them */
     int64_t limit;

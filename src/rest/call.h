@@ -154,6 +154,8 @@ bool row_insert(struct call *call, const struct resource *resource, const void *
 bool rows_insert(struct call *call, const struct resource *resource, const void *rows, size_t count);
 /* Writes all columns of 'row' by its key. */
 bool row_update(struct call *call, const struct resource *resource, const void *row);
+/* The same for a row whose key may have changed: 'old' is the row as it is in the table. */
+bool row_rename(struct call *call, const struct resource *resource, const void *old, const void *row);
 bool row_delete(struct call *call, const struct resource *resource, const void *row);
 /* Fills in the declared defaults of a zeroed row, as a create without a body does. */
 void row_defaults(struct call *call, const struct resource *resource, void *row);

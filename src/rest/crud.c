@@ -78,7 +78,7 @@ bool resource_update(struct call *call, const struct resource *resource, const v
         return false;
     }
     touch(resource, row);
-    if (!row_update(call, resource, row)) {
+    if (!row_rename(call, resource, old, row)) {
         return false;
     }
     note(call, resource, "update", row);
@@ -220,8 +220,10 @@ static const char *last_parameter(const struct call *call) {
     return call->parameter_count ? call->parameters[call->parameter_count - 1].value : NULL;
 }
 
-/* A row below another is found only under its own parent. */
+/* A row below another is found only under its own parent. Where the row does not tell whose it is, the parent does. */
 static bool under_parent(struct call *call, const struct resource *resource, const void *row) {
+    void *parent;
+
     for (size_t i = 0; i + 1 < call->parameter_count; i++) {
         const struct field *field = resource_field(resource, call->parameters[i].name);
 
@@ -230,6 +232,9 @@ static bool under_parent(struct call *call, const struct resource *resource, con
 
             if (!text || strcmp(text, call->parameters[i].value) != 0) {
                 return fail_not_found(call, resource, last_parameter(call));
+            }
+            if (field->refers && !resource->runtime->project && !row_get(call, field->refers, text, &parent)) {
+                return false;
             }
         }
     }
@@ -322,6 +327,7 @@ bool op_update(struct call *call) {
     memcpy(row, old, resource->size);
     memset(call->given, 0, sizeof call->given);
     if (!input_parse(call, resource, body, UPDATE, row, call->given) ||
+        (call->operation->flags & OP_REPLACE && !input_replace(call, resource, call->given, row)) ||
         !attributes_allowed(call, resource, call->given, row) || !resource_update(call, resource, old, row) ||
         !expand_one(call, resource, row)) {
         return false;

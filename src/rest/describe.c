@@ -32,7 +32,8 @@ static const struct word rights_words[] = {
 static const struct word flag_words[] = {
     WORD(OP_BRIEF), WORD(OP_PUBLIC), WORD(OP_STREAM), WORD(OP_NO_TRANSACTION), WORD(OP_WRITE), WORD(OP_READ),
     WORD(OP_BULK), WORD(OP_BLOCKING), WORD(OP_RAW_BODY), WORD(OP_NO_WRAP), WORD(OP_ANY_BODY), WORD(OP_NO_ROW),
-    WORD(OP_UPGRADE), WORD(OP_NO_BODY), WORD(OP_HIDE_MISSING), WORD(OP_PATCH_DOCUMENT), {0}};
+    WORD(OP_UPGRADE), WORD(OP_NO_BODY), WORD(OP_HIDE_MISSING), WORD(OP_PATCH_DOCUMENT),
+    WORD(OP_REPLACE), WORD(OP_WHOLE), {0}};
 
 static void put_words(struct json_out *out, const char *key, const struct word *words, unsigned bits) {
     json_key(out, key);

@@ -274,10 +274,16 @@ static const char *below_prefix(struct call *call, const char *url) {
 }
 
 void page_glance(struct call *call, const struct resource *resource, const struct page *page, struct json_out *out) {
-    json_put_text(out, "first", below_prefix(call, page_url(call, NULL, false)));
-    if (page->more) {
+    bool whole = call->operation->flags & OP_WHOLE;
+
+    if (!whole) {
+        json_put_text(out, "first", below_prefix(call, page_url(call, NULL, false)));
+    }
+    if (!whole && page->more) {
         json_put_text(out, "next", below_prefix(call, page_url(call, page->last, false)));
     }
-    json_put_text(out, "schema", arena_printf(call->arena, "/v2/schemas/%s%s%s", resource->family ? resource->family : "",
-                                              resource->family ? "/" : "", resource->plural));
+    if (!whole || resource_field(resource, "schema")) {
+        json_put_text(out, "schema", arena_printf(call->arena, "/v2/schemas/%s%s%s", resource->family ? resource->family : "",
+                                                  resource->family ? "/" : "", resource->plural));
+    }
 }

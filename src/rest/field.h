@@ -70,7 +70,7 @@ enum rights {
     INDEX = 1 << 8,             /* has an index in the database */
     NULLABLE = 1 << 9,          /* null is a value */
     VIRTUAL = 1 << 10,          /* no column: input only, or filled by .expand or .write */
-    OMIT_NULL = 1 << 11,        /* left out of the response when it is null */
+    OMIT_NULL = 1 << 11,        /* left out of the response when it is null (a BOOL: false) */
     LENIENT = 1 << 12,          /* numbers and truth values are taken from text too ("10", "true") */
     ALLOW_EMPTY = 1 << 13,      /* a required text may be empty */
     NOT_EMPTY = 1 << 14,        /* an optional text must not be empty */
@@ -117,6 +117,8 @@ enum operation_flags {
     OP_NO_BODY = 1 << 13,       /* the response has no body although the status would allow it */
     OP_HIDE_MISSING = 1 << 15,  /* who would not pass without the row is told 403, not 404, when it is not there */
     OP_PATCH_DOCUMENT = 1 << 14,/* the body is a JSON patch (RFC 6902), as image's update takes */
+    OP_REPLACE = 1 << 16,       /* an update names the whole: what the body does not have goes back to its default */
+    OP_WHOLE = 1 << 17,         /* a list is one page unless the client asks for less, and has no links to others */
 };
 
 struct operation {

@@ -589,6 +589,17 @@ static bool required_given(struct call *call, const struct resource *resource, c
     return true;
 }
 
+bool input_replace(struct call *call, const struct resource *resource, const uint64_t *given, void *row) {
+    const struct resource_runtime *run = resource->runtime;
+
+    for (size_t i = 0; i < run->field_count; i++) {
+        if (!bit_get(given, i) && run->fields[i].rights & UPDATE && !(run->fields[i].rights & REQUIRED)) {
+            set_default(call, &run->fields[i], field_slot(&run->fields[i], row));
+        }
+    }
+    return required_given(call, resource, given);
+}
+
 /* With UPDATE, members given are laid over those that the row has; null removes one. */
 static void keep_extra(struct call *call, const struct resource *resource, unsigned right, struct buf *given, void *out) {
     const char **slot = field_slot(resource_field(resource, resource->extra), out);

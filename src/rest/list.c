@@ -26,6 +26,9 @@ struct query {
     size_t arg_count;
     const char *taken[MAX_TAKEN];
     size_t taken_count;
+    struct buf below;               /* " AND namespace = ?": of the parent that the path names */
+    struct value below_args[MAX_PARAMETERS];
+    size_t below_count;
     const char *order;              /* replaces the default */
     int all_projects;               /* -1: by the style; 0, 1: what the hook says */
     bool deleted;                   /* rows that filter_deleted hides are shown */
@@ -117,6 +120,8 @@ static bool only_parent(struct query *query) {
             }
             query_where(query, arena_printf(query->call->arena, "%s = ?", field->name),
                         SQL_ARGS(sql_text(parameter->value)));
+            buf_printf(&query->below, " AND %s = ?", field->name);
+            query->below_args[query->below_count++] = sql_text(parameter->value);
         }
     }
     return true;
@@ -418,7 +423,7 @@ static void finish_sorts(struct query *query) {
 static bool read_page(struct query *query) {
     const struct api_style *style = query->call->service->style;
     const char *marker = call_argument(query->call, "marker");
-    int64_t limit = -1;
+    int64_t limit = -1, most;
 
     if (!call_argument_count(query->call, "limit", 0, &limit) ||
         (style->offset && !call_argument_count(query->call, "offset", 0, &query->offset))) {
@@ -426,8 +431,14 @@ static bool read_page(struct query *query) {
     }
     query->limited = limit > 0 || (limit == 0 && style->max_limit);
     query->limit = limit < 0 ? style->default_limit : limit;
-    if (style->max_limit && (query->limit > style->max_limit || (limit < 0 && !query->limit))) {
+    if (limit < 0 && query->call->operation->flags & OP_WHOLE) {
+        query->limit = 0;
+    } else if (style->max_limit && (query->limit > style->max_limit || (limit < 0 && !query->limit))) {
         query->limit = style->max_limit;
+    }
+    most = style->list_limit ? style->list_limit(query->call) : 0;
+    if (most && (query->limit > most || !query->limit)) {
+        query->limit = most;
     }
     query->marker = marker && *marker ? marker : NULL;
     query->reverse = style->page_reverse && query->limited && call_argument_true(query->call, "page_reverse");
@@ -440,15 +451,17 @@ static bool after_marker(struct query *query) {
     struct call *call = query->call;
     const struct resource_runtime *run = query->resource->runtime;
     struct buf select = {0}, sql = {0};
-    struct value values[MAX_SORTS], args[MAX_SORTS * MAX_SORTS + 1];
+    struct value values[MAX_SORTS], args[MAX_SORTS * MAX_SORTS + 1], named[1 + MAX_PARAMETERS] = {sql_text(query->marker)};
     size_t count = 0;
     struct rows *rows;
 
     for (size_t i = 0; i < query->sort_count; i++) {
         buf_printf(&select, "%s%s", i ? ", " : "SELECT ", sort_column(query->call->arena, query->sorts[i].field));
     }
-    buf_printf(&select, " FROM %s WHERE %s = ?", query->resource->table, run->key->name);
-    rows = db_query(call->db, select.at, SQL_ARGS(sql_text(query->marker)));
+    buf_printf(&select, " FROM %s WHERE %s = ?%s", query->resource->table, run->key->name,
+               query->below.at ? query->below.at : "");
+    memcpy(named + 1, query->below_args, query->below_count * sizeof *named);
+    rows = db_query(call->db, select.at, named, 1 + query->below_count);
     buf_release(&select);
     if (!rows_next(rows)) {
         rows_end(rows);
@@ -608,5 +621,6 @@ bool op_list(struct call *call) {
         ok = (!query->marker || after_marker(query)) && !call->error && write_list(query);
     }
     buf_release(&query->where);
+    buf_release(&query->below);
     return ok;
 }

@@ -31,8 +31,8 @@ struct news {
 
 const struct task_kind *task_kind_find(const char *name, const struct service **ret_service) {
     for (size_t s = 0; cloud.services[s]; s++) {
-        for (const struct task_kind *kind = cloud.services[s]->tasks; kind && kind->name; kind++) {
-            if (!strcmp(kind->name, name)) {
+        for (const struct task_kind *kind = cloud.services[s]->tasks; kind; kind = kind->name ? kind + 1 : kind->more) {
+            if (kind->name && !strcmp(kind->name, name)) {
                 if (ret_service) {
                     *ret_service = cloud.services[s];
                 }

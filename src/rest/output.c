@@ -76,6 +76,7 @@ static struct shown *shown_for(struct call *call, const struct resource *resourc
 static bool is_null(const struct field *field, const void *slot) {
     switch (field->type) {
     case TYPE_BOOL:
+        return field->rights & OMIT_NULL && !*(const bool *)slot;
     case TYPE_REAL:
         return false;
     case TYPE_INT:

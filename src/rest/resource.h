@@ -47,6 +47,9 @@ const char *row_visible(struct call *call, const struct resource *resource, stru
 /* Sets the defaults of fields that 'given' does not have. */
 void input_defaults(struct call *call, const struct resource *resource, const uint64_t *given, void *row);
 
+/* For an update with OP_REPLACE: what must be given was, and what may be changed and was not goes back to its default. */
+bool input_replace(struct call *call, const struct resource *resource, const uint64_t *given, void *row);
+
 /* "yes"-like texts of a query or lenient body: 1 true, 0 false, -1 neither. */
 int truth_of(const char *text);
 

@@ -151,12 +151,16 @@ bool rows_insert(struct call *call, const struct resource *resource, const void 
     return true;
 }
 
-bool row_update(struct call *call, const struct resource *resource, const void *row) {
+bool row_rename(struct call *call, const struct resource *resource, const void *old, const void *row) {
     struct value args[MAX_FIELDS + 8];
     size_t n = bind_row(resource->runtime, row, args);
 
-    n += bind_keys(resource->runtime, row, args + n);
+    n += bind_keys(resource->runtime, old, args + n);
     return call_exec(call, resource->runtime->update, args, n);
+}
+
+bool row_update(struct call *call, const struct resource *resource, const void *row) {
+    return row_rename(call, resource, row, row);
 }
 
 bool row_delete(struct call *call, const struct resource *resource, const void *row) {

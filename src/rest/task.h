@@ -37,6 +37,8 @@ struct task_kind {
     bool (*done)(struct call *call, const struct task *task, const struct json *result);
     /* Records the fault on the resource, in a write transaction. May be null. */
     bool (*failed)(struct call *call, const struct task *task, const char *cause);
+
+    const struct task_kind *more;   /* of the last one, which has no name: where the service's kinds go on */
 };
 
 /* Adds a task in the call's transaction. 'host' null: run here. 'args' JSON text or null. */

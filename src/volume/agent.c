@@ -161,6 +161,41 @@ static bool upload_image(struct work *work) {
     return true;
 }
 
+/* ---- backups: the file is where they pass, whatever the document says ---- */
+
+static const char *backup_file(struct work *work, const char *ending) {
+    if (!id_is_uuid(work->id)) {
+        work_fail(work, "'%.40s' is not the id of a backup", work->id);
+        return NULL;
+    }
+    return arena_printf(work->arena, "%s/backups/%s%s", work->host->data, work->id, ending);
+}
+
+static bool backup_write(struct work *work) {
+    const char *kind = json_get(work->doc, "snapshot") ? "snapshot" : "volume";
+    const char *name = disk_name(work, kind, json_get_text(work->doc, kind)), *path = name ? backup_file(work, "") : NULL;
+    int64_t size, virtual_size;
+
+    return path && driver->export(work, name, path, "qcow2", &size, &virtual_size);
+}
+
+/* The disk is made anew: nobody has the volume while it is restored. */
+static bool restore(struct work *work) {
+    const char *id = json_get_text(work->doc, "volume");
+    struct volume_spec spec = {.name = disk_name(work, "volume", id), .format = "qcow2"};
+    bool ok;
+
+    spec.image = spec.name ? backup_file(work, ".restore") : NULL;
+    if (!spec.image || !size_read(work, &spec.size) || !driver->remove(work, spec.name) || !driver->make(work, &spec)) {
+        return false;
+    }
+    json_key(&work->result, "connection");
+    json_map(&work->result);
+    ok = driver->connect(work, spec.name, &work->result);
+    json_map_end(&work->result);
+    return ok;
+}
+
 /* One part of the list: disks whose name begins with 'prefix', by what follows. */
 struct part {
     struct work *work;
@@ -192,9 +227,11 @@ static bool list(struct work *work) {
 }
 
 const struct work_kind volume_work[] = {
+    {"volume.backup_write", backup_write, COPY_SECONDS},
     {"volume.create", create, COPY_SECONDS},
     {"volume.delete", delete},
     {"volume.extend", extend},
+    {"volume.restore", restore, COPY_SECONDS},
     {"volume.snapshot_create", snapshot_create, COPY_SECONDS},
     {"volume.snapshot_delete", snapshot_delete},
     {"volume.upload_image", upload_image, COPY_SECONDS},

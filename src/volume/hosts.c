@@ -74,16 +74,23 @@ bool volume_host_down(struct call *call, const char *host) {
                      SQL_ARGS(sql_text(host)));
 }
 
-bool volume_scheduler_ensure(struct call *call) {
+/* What the API role itself is, in the words of the services that it stands for. */
+static bool ensure(struct call *call, const char *host, const char *binary, bool up) {
     struct volume_service *row;
     bool fresh;
 
-    if (!host_ensure(call, cloud.host, &row, &fresh)) {
+    if (!host_ensure(call, host, &row, &fresh)) {
         return false;
     }
-    row->binary_name = "cinder-scheduler";
-    row->connected = true;
+    row->binary_name = binary;
+    row->connected = up;
     return save(call, row, fresh);
+}
+
+bool volume_scheduler_ensure(struct call *call) {
+    return ensure(call, cloud.host, "cinder-scheduler", true) &&
+           ensure(call, arena_printf(call->arena, "%s@object", cloud.host), "cinder-backup",
+                  cloud_service("object-store") != NULL);
 }
 
 /* ---- choosing ---- */
@@ -164,7 +171,7 @@ bool volume_service_expand(struct call *call, void *pointer, size_t count) {
     struct volume_service *rows = pointer;
 
     for (size_t i = 0; i < count; i++) {
-        if (!strcmp(rows[i].binary_name, "cinder-scheduler")) {
+        if (strcmp(rows[i].binary_name, "cinder-volume") != 0 && rows[i].connected) {
             rows[i].updated_at = clock_now();
         }
         rows[i].state = rows[i].backend_state = is_up(&rows[i]) ? "up" : "down";

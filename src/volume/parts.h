@@ -9,6 +9,7 @@
 struct volume_request {
     const char *name, *description, *project_id, *user_id, *type, *zone, *metadata;
     const char *image_id, *snapshot_id, *source_volid;
+    const struct volume_backup *backup;     /* its bytes come later: the caller begins the restoring */
     int64_t size;               /* GiB; NO_INT: that of the source */
     bool must_fit;              /* fail when no host has room, instead of a volume in error */
 };
@@ -20,6 +21,12 @@ struct volume_volume *volume_row(struct call *call, const char *id);
 /* Sets the status and saves the row. */
 bool volume_set_status(struct call *call, struct volume_volume *row, const char *status);
 bool volume_status_is(const struct volume_volume *row, const char *statuses);     /* "available|error" */
+
+/* Writes the list of links of a row of that kind ("volumes"). */
+void volume_links(struct call *call, const char *kind, const char *project, const char *id, struct json_out *out);
+
+/* Gives the volume the status that its attachments say. */
+bool volume_fix_status(struct call *call, const char *id);
 
 /* Tells the volume's project why something failed (the messages of 3.3). */
 bool volume_message_add(struct call *call, const struct volume_volume *row, const char *event, const char *text);
@@ -70,4 +77,4 @@ const struct json *volume_map_read(struct call *call, const char *map);
 bool volume_quota_check(struct call *call, const char *project, const struct volume_type *type, int64_t volumes,
                         int64_t snapshots, int64_t size, int64_t volume_size);
 extern const struct quota volume_quotas[];
-extern const struct task_kind volume_tasks[];
+extern const struct task_kind volume_tasks[], volume_backup_tasks[];

@@ -15,8 +15,8 @@ const struct quota volume_quotas[] = {
      "SELECT coalesce(sum(size), 0) FROM (SELECT project_id, size FROM volume_volume"
      " UNION ALL SELECT project_id, size FROM volume_snapshot) AS used WHERE project_id = ?"},
     {"per_volume_gigabytes", -1, NULL},
-    {"backups", 10, NULL},
-    {"backup_gigabytes", 1000, NULL},
+    {"backups", 10, "SELECT count(*) FROM volume_backup WHERE project_id = ?"},
+    {"backup_gigabytes", 1000, "SELECT coalesce(sum(size), 0) FROM volume_backup WHERE project_id = ?"},
     {"groups", 10, NULL},
     {0},
 };

@@ -8,7 +8,8 @@
 
 /* How a status ends that nobody brings to its end. */
 static const char *error_of(const char *status) {
-    return !strcmp(status, "deleting") ? "error_deleting" : !strcmp(status, "extending") ? "error_extending" : "error";
+    return !strcmp(status, "deleting") ? "error_deleting" : !strcmp(status, "extending") ? "error_extending"
+           : !strcmp(status, "restoring-backup") ? "error_restoring" : "error";
 }
 
 bool volume_stuck(struct call *call, void *pointer, const char *cause) {
@@ -22,13 +23,16 @@ bool volume_stuck(struct call *call, void *pointer, const char *cause) {
     if (!strcmp(row->status, "uploading") || !strcmp(row->status, "retyping")) {
         return volume_set_status(call, row, row->previous_status ? row->previous_status : "available");
     }
+    if (!strcmp(row->status, "backing-up")) {
+        return volume_fix_status(call, row->id);
+    }
     return volume_set_status(call, row, error_of(row->status)) && (made || compute_volume_ready(call, row->id, cause));
 }
 
 bool volume_snapshot_stuck(struct call *call, void *pointer, const char *cause) {
     struct volume_snapshot_row *row = pointer;
 
-    row->status = error_of(row->status);
+    row->status = !strcmp(row->status, "backing-up") ? "available" : error_of(row->status);
     row->updated_at = clock_now();
     return row_update(call, &resource_volume_snapshot_row, row);
 }

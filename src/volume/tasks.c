@@ -209,5 +209,5 @@ const struct task_kind volume_tasks[] = {
     {.name = "volume.snapshot_delete", .seconds = 3600, .tries = 10, .prepare = delete_prepare,
      .done = snapshot_delete_done, .failed = snapshot_delete_failed},
     {.name = "volume.upload_image", .seconds = 3600, .tries = 3, .done = upload_done, .failed = upload_failed},
-    {0},
+    {.more = volume_backup_tasks},
 };

@@ -9,18 +9,8 @@
 
 void volume_transfer_write_links(struct call *call, const struct field *field, const void *pointer, struct json_out *out) {
     const struct volume_transfer *row = pointer;
-    static const char *const rels[] = {"self", "bookmark"};
 
-    json_list(out);
-    for (int i = 0; i < 2; i++) {
-        json_map(out);
-        json_put_text(out, "rel", rels[i]);
-        json_put_text(out, "href",
-                      arena_printf(call->arena, "%s/volume%s/%s/os-volume-transfer/%s", call_base_url(call), i ? "" : "/v3",
-                                   call->caller.project_id ? call->caller.project_id : row->project_id, row->id));
-        json_map_end(out);
-    }
-    json_list_end(out);
+    volume_links(call, "os-volume-transfer", row->project_id, row->id, out);
 }
 
 static const char *digest_of_key(struct call *call, const char *id, const char *key) {

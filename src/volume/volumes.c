@@ -8,12 +8,11 @@
 #include "http/http.h"
 #include "image/image.h"
 #include "rest/service.h"
-#include "volume/parts.h"
+#include "volume/backups.h"
 
 /* ---- showing ---- */
 
-void volume_write_links(struct call *call, const struct field *field, const void *pointer, struct json_out *out) {
-    const struct volume_volume *row = pointer;
+void volume_links(struct call *call, const char *kind, const char *project, const char *id, struct json_out *out) {
     static const char *const rels[] = {"self", "bookmark"};
 
     json_list(out);
@@ -21,11 +20,17 @@ void volume_write_links(struct call *call, const struct field *field, const void
         json_map(out);
         json_put_text(out, "rel", rels[i]);
         json_put_text(out, "href",
-                      arena_printf(call->arena, "%s/volume%s/%s/volumes/%s", call_base_url(call), i ? "" : "/v3",
-                                   call->caller.project_id ? call->caller.project_id : row->project_id, row->id));
+                      arena_printf(call->arena, "%s/volume%s/%s/%s/%s", call_base_url(call), i ? "" : "/v3",
+                                   call->caller.project_id ? call->caller.project_id : project, kind, id));
         json_map_end(out);
     }
     json_list_end(out);
+}
+
+void volume_write_links(struct call *call, const struct field *field, const void *pointer, struct json_out *out) {
+    const struct volume_volume *row = pointer;
+
+    volume_links(call, "volumes", row->project_id, row->id, out);
 }
 
 void volume_write_bootable(struct call *call, const struct field *field, const void *pointer, struct json_out *out) {
@@ -326,11 +331,25 @@ static bool check_volume(struct call *call, struct volume_request *request, stru
            fail(call, 400, "Invalid input received: Clones currently must be >= original volume size.");
 }
 
+static bool check_backup(struct call *call, struct volume_request *request) {
+    if (strcmp(request->backup->status, "available") != 0) {
+        return fail(call, 400, "Invalid backup: it must be available, and is %s.", request->backup->status);
+    }
+    request->size = request->size == NO_INT ? request->backup->size : request->size;
+    return request->size >= request->backup->size ||
+           fail(call, 400, "Invalid volume: %lld GiB are too few for a backup of %lld GiB.", (long long)request->size,
+                (long long)request->backup->size);
+}
+
 static bool check_source(struct call *call, struct volume_request *request, struct source *source) {
-    int count = (request->image_id != NULL) + (request->snapshot_id != NULL) + (request->source_volid != NULL);
+    int count = (request->image_id != NULL) + (request->snapshot_id != NULL) + (request->source_volid != NULL) +
+                (request->backup != NULL);
 
     if (count > 1) {
-        return fail(call, 400, "May specify only one of snapshot, imageRef or source volume.");
+        return fail(call, 400, "May specify only one of snapshot, imageRef, source volume or backup.");
+    }
+    if (request->backup && !check_backup(call, request)) {
+        return false;
     }
     if ((request->image_id && !check_image(call, request, &source->image)) ||
         (request->snapshot_id && !check_snapshot(call, request, source)) ||
@@ -343,7 +362,8 @@ static bool check_source(struct call *call, struct volume_request *request, stru
 
 static bool find_type(struct call *call, const struct volume_request *request, struct source *source) {
     const char *inherited = source->snapshot ? source->snapshot->volume_type_id
-                            : source->volume ? source->volume->volume_type_id : NULL;
+                            : source->volume ? source->volume->volume_type_id
+                            : request->backup ? request->backup->volume_type_id : NULL;
     const char *name = request->type ? request->type : inherited ? inherited : volume_project_type(call, request->project_id);
 
     if (!volume_type_find(call, name, request->project_id, &source->type)) {
@@ -443,7 +463,7 @@ bool volume_make(struct call *call, const struct volume_request *wanted, struct 
     row->status = row->host ? "creating" : "error";
     *ret_row = row;
     return resource_create(call, &resource_volume_volume, row) &&
-           (row->host ? volume_task(call, "volume.create", row->id, row->host, NULL)
+           (row->host ? request.backup || volume_task(call, "volume.create", row->id, row->host, NULL)
                       : volume_message_add(call, row, "VOLUME_VOLUME_001_003",
                                            "schedule allocate volume:Could not find any available weighted backend."));
 }
@@ -465,16 +485,21 @@ static const char *not_empty(const char *text) {
 
 bool volume_op_create(struct call *call) {
     const struct volume_create_input *input = call->input;
+    struct volume_backup *backup = NULL;
     struct volume_volume *row;
 
     if (input->multiattach) {
         return fail(call, 400, "multiattach parameter has been removed. Use a volume type with multiattach.");
     }
-    if (input->backup_id || not_empty(input->group_id) || not_empty(input->consistencygroup_id)) {
-        return fail(call, 501, "Volumes from backups or in groups are not available in this cloud yet.");
+    if (not_empty(input->group_id) || not_empty(input->consistencygroup_id)) {
+        return fail(call, 501, "Volumes in groups are not available in this cloud yet.");
+    }
+    if (input->backup_id && !row_get(call, &resource_volume_backup, input->backup_id, &backup)) {
+        return false;
     }
     return volume_make(call,
                        &(struct volume_request){
+                           .backup = backup,
                            .name = input->name ? input->name : input->display_name,
                            .description = input->description ? input->description : input->display_description,
                            .project_id = call->caller.project_id,
@@ -488,7 +513,7 @@ bool volume_op_create(struct call *call) {
                            .size = input->size,
                        },
                        &row) &&
-           respond_volume(call, row);
+           (!backup || !row->host || volume_backup_begin_restore(call, backup, row)) && respond_volume(call, row);
 }
 
 /* ---- deleting ---- */

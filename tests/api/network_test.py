@@ -169,6 +169,21 @@ class NetworkTest(NetworkCase):
         body = {"port": {"port_security_enabled": False, "security_groups": []}}
         self.assertEqual([], self.ask("PUT", "/ports/" + port["id"], body, 200)["port"]["security_groups"])
 
+    def test_what_watches_the_data_plane_says_a_ports_status(self):
+        network = self.ask("POST", "/networks", {"network": {}}, 201)["network"]["id"]
+        port = self.ask("POST", "/ports", {"port": {"network_id": network}}, 201)["port"]
+        self.assertIsNone(port["data_plane_status"])
+        path, admin = "/ports/" + port["id"], self.cloud.token()
+        self.ask("PUT", path, {"port": {"data_plane_status": "DOWN"}}, 403)
+        self.assertEqual(self.ask("PUT", path, {"port": {"data_plane_status": "DOWN"}}, 200, admin)["port"]
+                         ["data_plane_status"], "DOWN")
+        self.ask("PUT", path, {"port": {"data_plane_status": "odd"}}, 400, admin)
+        self.ask("POST", "/ports", {"port": {"network_id": network, "data_plane_status": "DOWN"}}, 400, admin)
+        self.assertEqual(self.ask("GET", path)["port"]["data_plane_status"], "DOWN")
+        self.ask("GET", "/extensions/data-plane-status", status=200)
+        self.ask("DELETE", path, status=204)
+        self.ask("DELETE", "/networks/" + network, status=204)
+
     def test_a_bound_port_becomes_active(self):
         host = self.ask("GET", "/agents", token=self.cloud.token())["agents"][0]["host"]
         net, _ = self.network("10.12.0.0/24")

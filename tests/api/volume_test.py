@@ -252,7 +252,7 @@ class VolumeTest(CloudTest):
 
     def test_services_pools_and_zones_are_told(self):
         binaries = {row["binary"]: row["state"] for row in self.ask("GET", V3 + "/os-services")["services"]}
-        self.assertEqual(binaries, {"cinder-scheduler": "up", "cinder-volume": "up"})
+        self.assertEqual(binaries, {"cinder-backup": "up", "cinder-scheduler": "up", "cinder-volume": "up"})
         self.assertEqual(self.ask("GET", V3 + "/os-availability-zone")["availabilityZoneInfo"],
                          [{"zoneName": "nova", "zoneState": {"available": True}}])
         self.assertTrue(self.ask("GET", V3 + "/scheduler-stats/get_pools?detail=true")["pools"][0]["capabilities"])

@@ -236,6 +236,27 @@ def volume_life(client, checkpoint):
         client.remove("%s/volumes/%s" % (VOLUME, one))
 
 
+def backup_life(client, checkpoint):
+    first, path = volume(client, "first"), VOLUME + "/backups"
+
+    def backup_is(backup, word):
+        return client.get("%s/%s" % (path, backup))["backup"]["status"] == word
+    kept = client.make(path, "backup", {"name": "kept", "volume_id": first})
+    client.until(lambda: backup_is(kept, "available"), "the backup")
+    client.until(lambda: volume_is(client, first, "available"), "the volume")
+    checkpoint("kept")
+    client.change("POST", "%s/%s/restore" % (path, kept), {"restore": {"name": "fresh"}},
+                  lambda: client.get(VOLUME + "/volumes?name=fresh")["volumes"])
+    fresh = named(client, VOLUME + "/volumes", "fresh")
+    client.until(lambda: volume_is(client, fresh, "available"), "the new volume")
+    client.until(lambda: backup_is(kept, "available"), "the backup")
+    client.quiet()
+    checkpoint("alive")
+    client.remove("%s/%s" % (path, kept))
+    for one in (first, fresh):
+        client.remove("%s/volumes/%s" % (VOLUME, one))
+
+
 # ---- images ----
 
 def image_life(client, checkpoint):
@@ -298,4 +319,4 @@ def network_life(client, checkpoint):
         client.remove("%s/%s/%s" % (NETWORK, what, one))
 
 
-LIVES = {"server": server_life, "attach": attach_life, "volume": volume_life, "image": image_life, "network": network_life}
+LIVES = {"server": server_life, "attach": attach_life, "volume": volume_life, "backup": backup_life, "image": image_life, "network": network_life}
