@@ -274,15 +274,17 @@ static bool is_plain(const struct swift *sw) {
 
 enum swift_sync_verdict swift_sync_allows(struct swift *sw) {
     const char *auth = swift_request_header(sw, "X-Container-Sync-Auth");
-    const char *given = swift_request_header(sw, "X-Container-Sync-Key"), *time = swift_request_header(sw, "X-Timestamp");
-    const char *key = sw->container ? store_meta_get(&sw->found.container.meta, "sys-sync-key") : NULL;
-    int64_t stamp = time ? read_stamp(time) : 0;
-    bool valid = key && stamp && is_plain(sw);
+    const char *given = *hosts ? swift_request_header(sw, "X-Container-Sync-Key") : NULL, *time, *key;
+    int64_t stamp;
+    bool valid;
 
-    if (!auth && !(given && *hosts)) {
+    if (!auth && !given) {
         return SYNC_NOT_ASKED;
     }
-    valid = valid && (auth ? signature_fits(sw, auth, time, key) : equal_secret(given, key));
+    time = swift_request_header(sw, "X-Timestamp");
+    stamp = time ? read_stamp(time) : 0;
+    key = sw->container ? store_meta_get(&sw->found.container.meta, "sys-sync-key") : NULL;
+    valid = key && stamp && is_plain(sw) && (auth ? signature_fits(sw, auth, time, key) : equal_secret(given, key));
     if (valid) {
         sw->stamp = stamp;
         return SYNC_ALLOWED;
