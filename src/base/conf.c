@@ -124,3 +124,21 @@ bool conf_bool(const struct conf *conf, const char *section, const char *option,
     }
     return !strcasecmp(text, "true") || !strcasecmp(text, "yes") || !strcasecmp(text, "on") || !strcmp(text, "1");
 }
+
+void conf_each(const struct conf *conf, const char *prefix,
+               void (*fn)(void *user, const char *name, const char *option, const char *value), void *user) {
+    size_t cursor = 0, size = strlen(prefix);
+    const char *key;
+    void *value;
+
+    while ((key = map_next(conf->values, &cursor, &value))) {
+        const char *dot = strncmp(key, prefix, size) ? NULL : strchr(key + size, '.');
+
+        if (dot) {
+            char name[256];
+
+            snprintf(name, sizeof name, "%.*s", (int)(dot - key - (ptrdiff_t)size), key + size);
+            fn(user, name, dot + 1, value);
+        }
+    }
+}

@@ -18,3 +18,8 @@ void conf_set(struct conf *conf, const char *section, const char *option, const 
 const char *conf_text(const struct conf *conf, const char *section, const char *option, const char *otherwise);
 int64_t conf_int(const struct conf *conf, const char *section, const char *option, int64_t otherwise);
 bool conf_bool(const struct conf *conf, const char *section, const char *option, bool otherwise);
+
+/* Calls fn for every option of every section whose name begins with 'prefix', in no order; 'name' is the rest of that name.
+ * For things of which there are as many as the operator says. */
+void conf_each(const struct conf *conf, const char *prefix,
+               void (*fn)(void *user, const char *name, const char *option, const char *value), void *user);

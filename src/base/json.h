@@ -44,9 +44,13 @@ static inline bool json_is_bool(const struct json *node) {
     return node->type == JSON_TRUE || node->type == JSON_FALSE;
 }
 
+/* The first item of a list or member of a map; null of anything else. */
+static inline const struct json *json_first(const struct json *of) {
+    return of && of->type >= JSON_LIST ? of->first : NULL;
+}
+
 /* for (JSON_EACH(item, list_or_map)) */
-#define JSON_EACH(item, of) \
-    const struct json *item = (of) && (of)->type >= JSON_LIST ? (of)->first : NULL; item; item = item->next
+#define JSON_EACH(item, of) const struct json *item = json_first(of); item; item = item->next
 
 /* The writer. Commas are its own business: begin and end containers, give keys inside maps. */
 struct json_out {

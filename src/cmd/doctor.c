@@ -23,6 +23,7 @@
 #include "cmd/cmd.h"
 #include "cmd/engines.h"
 #include "cmd/role.h"
+#include "object_store/object_store.h"
 
 enum verdict { OK, WARN, FAIL };
 
@@ -45,6 +46,7 @@ static struct finding check_listen(struct cmd *cmd);
 static struct finding check_libvirt(struct cmd *cmd);
 static struct finding check_switch(struct cmd *cmd);
 static struct finding check_bridge(struct cmd *cmd);
+static struct finding check_objects(struct cmd *cmd);
 
 static const struct check {
     const char *name;
@@ -63,6 +65,7 @@ static const struct check {
     {"libvirt", check_libvirt},
     {"Open vSwitch", check_switch},
     {"external network", check_bridge},
+    {"object store", check_objects},
 };
 
 int cmd_doctor(struct cmd *cmd) {
@@ -84,6 +87,15 @@ int cmd_doctor(struct cmd *cmd) {
 
 static struct finding fine(const char *text) {
     return (struct finding){OK, text, NULL};
+}
+
+static struct finding check_objects(struct cmd *cmd) {
+    const char *driver = conf_text(cmd->conf, "object_store", "driver", "file"), *error;
+
+    if (object_store_fit(driver, &error)) {
+        return fine(arena_printf(cmd->arena, "the driver %s has what it needs", driver));
+    }
+    return (struct finding){FAIL, error, "install what is missing, or change [object_store] driver"};
 }
 
 static struct finding check_root(struct cmd *cmd) {

@@ -72,7 +72,7 @@ bool metadata_load(struct call *call, const char *server_id, struct metadata *re
         return true;
     }
     m->hostname = full_hostname(call, m->hostname && *m->hostname ? m->hostname : "server");
-    return network_ports_of(call, (const char *const[]){server_id}, 1, true, &m->ports, &m->port_count);
+    return network_ports_with_subnets(call, server_id, &m->ports, &m->port_count);
 }
 
 /* ---- meta_data.json ---- */

@@ -30,13 +30,22 @@ static const char *short_id(struct call *call, const char *kind, const char *id)
     return arena_printf(call->arena, "%s-%.8s", kind, id && *id ? id : "00000000");
 }
 
+static bool is_v4(const char *address) {
+    return address && !strchr(address, ':');
+}
+
 static const char *first_address(struct call *call, const struct metadata *m, bool floating) {
     for (size_t i = 0; i < m->port_count; i++) {
-        for (JSON_EACH(item, parsed(call, floating ? m->ports[i].floating_ips : m->ports[i].fixed_ips))) {
-            const char *text = json_get_text(item, floating ? "floating_ip_address" : "ip_address");
+        const struct network_port_name *ip = floating ? m->ports[i].floating_ips : NULL;
 
-            if (text && !strchr(text, ':')) {
-                return text;
+        for (; ip; ip = ip->next) {
+            if (is_v4(ip->name)) {
+                return ip->name;
+            }
+        }
+        for (JSON_EACH(item, floating ? NULL : parsed(call, m->ports[i].fixed_ips))) {
+            if (is_v4(json_get_text(item, "ip_address"))) {
+                return json_get_text(item, "ip_address");
             }
         }
     }
@@ -85,21 +94,18 @@ static void put_key(const struct metadata *m, struct json_out *out, struct call 
     json_map_end(out);
 }
 
-static void put_groups(struct call *call, const struct metadata *m, struct json_out *out) {
+static void put_groups(const struct metadata *m, struct json_out *out) {
     json_key(out, "security-groups");
     json_list(out);
     for (size_t i = 0; i < m->port_count; i++) {
-        for (JSON_EACH(name, parsed(call, m->ports[i].security_groups))) {
+        for (const struct network_port_name *group = m->ports[i].security_groups; group; group = group->next) {
             bool before = false;
 
             for (size_t k = 0; k < i && !before; k++) {
-                for (JSON_EACH(other, parsed(call, m->ports[k].security_groups))) {
-                    before = before ||
-                             (other->type == JSON_TEXT && name->type == JSON_TEXT && !strcmp(other->text, name->text));
-                }
+                before = network_port_in_group(&m->ports[k], group->name);
             }
-            if (!before && name->type == JSON_TEXT) {
-                json_text(out, name->text);
+            if (!before) {
+                json_text(out, group->name);
             }
         }
     }
@@ -139,7 +145,7 @@ static void put_tree(struct call *call, const struct metadata *m, int version, s
     }
     put_key(m, out, call);
     json_put_text(out, "reservation-id", m->reservation_id);
-    put_groups(call, m, out);
+    put_groups(m, out);
     json_map_end(out);
 }
 

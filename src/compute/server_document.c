@@ -213,7 +213,7 @@ bool document_write(struct call *call, const struct compute_server *server, stru
     char created[TIME_TEXT_SIZE];
 
     if (!disks_of(call, server->id, &disks, &disk_count) ||
-        !network_ports_of(call, &server->id, 1, true, &ports, &port_count)) {
+        !network_ports_with_subnets(call, server->id, &ports, &port_count)) {
         return false;
     }
     json_put_text(out, "id", server->id);

@@ -184,7 +184,7 @@ bool networks_drop(struct call *call, const struct compute_server *server) {
     struct network_port_info *ports;
     size_t count;
 
-    if (!network_ports_of(call, &server->id, 1, false, &ports, &count)) {
+    if (!network_ports_of(call, &server->id, 1, &ports, &count)) {
         return false;
     }
     for (size_t i = 0; i < count; i++) {

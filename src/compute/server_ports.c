@@ -10,7 +10,7 @@ static bool find_port(struct call *call, const char *server_id, const char *port
     size_t count;
 
     *ret_port = NULL;
-    if (!network_ports_of(call, &server_id, 1, false, &ports, &count)) {
+    if (!network_ports_of(call, &server_id, 1, &ports, &count)) {
         return false;
     }
     for (size_t i = 0; i < count && !*ret_port; i++) {
@@ -56,7 +56,7 @@ bool compute_interfaces_list(struct call *call) {
     struct network_port_info *ports;
     size_t count;
 
-    if (!network_ports_of(call, &server->id, 1, false, &ports, &count)) {
+    if (!network_ports_of(call, &server->id, 1, &ports, &count)) {
         return false;
     }
     json_map(&call->out);

@@ -151,8 +151,6 @@ static const struct json *parsed(struct call *call, const char *text) {
 
 /* The addresses of one port, with the floating ones after those they belong to. */
 static void put_port(struct call *call, struct json_out *out, const struct network_port_info *port, bool extended) {
-    const struct json *floating = parsed(call, port->floating_ips);
-
     for (JSON_EACH(fixed, parsed(call, port->fixed_ips))) {
         const char *address = json_get_text(fixed, "ip_address");
 
@@ -160,11 +158,9 @@ static void put_port(struct call *call, struct json_out *out, const struct netwo
             continue;
         }
         put_address(out, address, "fixed", port->mac_address, extended);
-        for (JSON_EACH(ip, floating)) {
-            const char *to = json_get_text(ip, "fixed_ip_address"), *its = json_get_text(ip, "floating_ip_address");
-
-            if (its && to && !strcmp(to, address)) {
-                put_address(out, its, "floating", port->mac_address, extended);
+        for (const struct network_port_name *ip = port->floating_ips; ip; ip = ip->next) {
+            if (ip->fixed_ip && !strcmp(ip->fixed_ip, address)) {
+                put_address(out, ip->name, "floating", port->mac_address, extended);
             }
         }
     }
@@ -206,27 +202,26 @@ static const char *addresses_of(struct call *call, const struct network_port_inf
 static const char *groups_of(struct call *call, const struct network_port_info *ports, size_t count) {
     struct buf buf = {0};
     struct json_out out = {.buf = &buf};
-    const char *seen[64];
-    size_t n = 0;
+    bool some = false;
 
     json_list(&out);
     for (size_t i = 0; i < count; i++) {
-        for (JSON_EACH(group, parsed(call, ports[i].security_groups))) {
-            bool again = group->type != JSON_TEXT || n == 64;
+        for (const struct network_port_name *group = ports[i].security_groups; group; group = group->next) {
+            bool again = false;
 
-            for (size_t k = 0; k < n && !again; k++) {
-                again = !strcmp(seen[k], group->text);
+            for (size_t k = 0; k < i && !again; k++) {
+                again = network_port_in_group(&ports[k], group->name);
             }
             if (!again) {
-                seen[n++] = group->text;
                 json_map(&out);
-                json_put_text(&out, "name", group->text);
+                json_put_text(&out, "name", group->name);
                 json_map_end(&out);
+                some = true;
             }
         }
     }
     json_list_end(&out);
-    return n ? buf_taken(&buf, call->arena) : (buf_release(&buf), NULL);
+    return some ? buf_taken(&buf, call->arena) : (buf_release(&buf), NULL);
 }
 
 static int by_id(const void *a, const void *b) {
@@ -265,7 +260,7 @@ static bool add_ports(struct call *call, const struct batch *batch, bool extende
     struct network_port_info *ports;
     size_t count, run;
 
-    if (!network_ports_of(call, batch->ids, batch->count, false, &ports, &count)) {
+    if (!network_ports_of(call, batch->ids, batch->count, &ports, &count)) {
         return false;
     }
     for (size_t i = 0; i < count; i += run) {
@@ -462,7 +457,7 @@ static bool ports_shown(struct call *call, const char **ret_addresses) {
     struct network_port_info *ports;
     size_t count;
 
-    if (!network_ports_of(call, &server->id, 1, false, &ports, &count)) {
+    if (!network_ports_of(call, &server->id, 1, &ports, &count)) {
         return false;
     }
     *ret_addresses = addresses_of(call, ports, count, false);

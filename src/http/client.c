@@ -208,12 +208,32 @@ static bool header_list(struct state *state, struct curl_slist **ret_list) {
     return !state->error;
 }
 
-static void set_request(CURL *curl, const struct http_call *call, struct curl_slist *headers) {
+static size_t give_body(char *bytes, size_t one, size_t size, void *user) {
+    const struct state *state = user;
+    ssize_t got = state->call->stream(state->call->stream_user, bytes, one * size);
+
+    return got < 0 ? CURL_READFUNC_ABORT : (size_t)got;
+}
+
+static void set_stream(CURL *curl, struct state *state) {
+    curl_easy_setopt(curl, CURLOPT_UPLOAD, 1L);
+    curl_easy_setopt(curl, CURLOPT_READFUNCTION, give_body);
+    curl_easy_setopt(curl, CURLOPT_READDATA, state);
+    curl_easy_setopt(curl, CURLOPT_INFILESIZE_LARGE, (curl_off_t)state->call->stream_size);
+    /* A kept connection that proves dead would need the body from its beginning. */
+    curl_easy_setopt(curl, CURLOPT_FRESH_CONNECT, 1L);
+}
+
+static void set_request(CURL *curl, struct state *state, struct curl_slist *headers) {
+    const struct http_call *call = state->call;
     const char *method = call->method ? call->method : "GET";
 
     curl_easy_setopt(curl, CURLOPT_URL, call->url);
     curl_easy_setopt(curl, CURLOPT_HTTPHEADER, headers);
-    if (call->body || strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0) {
+    curl_easy_setopt(curl, CURLOPT_PATH_AS_IS, call->path_as_is ? 1L : 0L);
+    if (call->stream) {
+        set_stream(curl, state);
+    } else if (call->body || strcmp(method, "POST") == 0 || strcmp(method, "PUT") == 0) {
         curl_easy_setopt(curl, CURLOPT_POSTFIELDS, call->body ? call->body : "");
         curl_easy_setopt(curl, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)(call->body ? call->body_size : 0));
     }
@@ -259,7 +279,7 @@ static void perform(struct state *state, struct curl_slist *headers) {
     long status = 0;
 
     set_limits(curl, state);
-    set_request(curl, state->call, headers);
+    set_request(curl, state, headers);
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, message);
     code = curl_easy_perform(curl);
     curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, NULL);

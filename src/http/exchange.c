@@ -96,7 +96,7 @@ void *exchange_begin(void *argument, const char *target, struct MHD_Connection *
     request->target = arena_text_size(request->arena, target, exchange->line_size);
     hide_query(target);
     request->path = request->raw_path = request->query = "";
-    request->client = info && info->socket_context ? info->socket_context : "";
+    peer_read(info ? info->socket_context : NULL, connection, exchange);
     request->tls = server->certificate != NULL;
     request->received = clock_monotonic();
     atomic_fetch_add_explicit(&server->active, 1, memory_order_relaxed);

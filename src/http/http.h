@@ -37,6 +37,8 @@ struct http_request {
     const char *raw_path;                   /* not decoded, without the query */
     const char *query;                      /* not decoded; "" when there is none */
     const char *client;                     /* address of the peer */
+    const void *certificate;                /* the peer's, in DER, that options.client_ca vouches for; null: none */
+    size_t certificate_size;
     bool tls;
     int64_t received;                       /* clock_monotonic, microseconds */
     int64_t content_length;                 /* -1: none or chunked */
@@ -132,6 +134,7 @@ struct http_server;
 struct http_server_options {
     const char *address;                    /* "127.0.0.1:8470", "[::1]:8470", "0.0.0.0:0" */
     const char *certificate, *key;          /* PEM files; null: no TLS */
+    const char *client_ca;                  /* PEM file: clients are asked for certificates of these; null: not asked */
     int threads, workers;                   /* 0: as many as cores; 2 x cores + 2 */
     size_t max_connections;                 /* 0: 20,000 */
     int idle_seconds;                       /* 0: 75 */
@@ -169,6 +172,11 @@ struct http_call {
     const struct http_header *headers;      /* ends with a null name; may be null */
     const void *body;
     size_t body_size;
+    /* Instead of a body: gives up to 'size' bytes of the 'stream_size' that are sent; -1 breaks off. */
+    ssize_t (*stream)(void *user, void *bytes, size_t size);
+    void *stream_user;
+    int64_t stream_size;
+    bool path_as_is;                        /* segments "." and ".." of the path are names */
     int timeout_ms;                         /* 0: 30,000 */
     size_t max_response;                    /* 0: 16 MiB; more is an error */
     const char *unix_socket;                /* connect there instead; null: by the URL */

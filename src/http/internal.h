@@ -51,11 +51,19 @@ struct exchange {
     struct exchange *upgraded_next, *upgraded_previous;
 };
 
+/* Who is at the other end of a connection. */
+struct peer {
+    char address[48];
+    bool asked;                         /* its certificate was looked for, once TLS was set up */
+    void *certificate;
+    size_t certificate_size;
+};
+
 struct http_server {
     struct http_server_options options;
     struct MHD_Daemon *daemon;
     int listen_fd, port;
-    char *certificate, *key;            /* contents of the PEM files */
+    char *certificate, *key, *client_ca;    /* contents of the PEM files */
 
     pthread_mutex_t mutex;              /* guards what follows up to the statistics */
     pthread_cond_t work, drained;
@@ -91,6 +99,11 @@ void exchange_end(void *server, struct MHD_Connection *connection, void **exchan
 void exchange_work(struct exchange *exchange);
 bool exchange_hand_over(struct exchange *exchange, enum task task);
 void exchange_free(struct exchange *exchange);
+
+/* peer.c: who a connection is with; and what of that a request tells. Null is fine. */
+struct peer *peer_new(struct MHD_Connection *connection);
+void peer_free(struct peer *peer);
+void peer_read(struct peer *peer, struct MHD_Connection *connection, struct exchange *exchange);
 
 /* workers.c */
 bool workers_start(struct http_server *server);

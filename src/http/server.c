@@ -145,20 +145,12 @@ static bool read_certificate(struct http_server *server, struct arena *arena, co
                                                                                : options->certificate);
         return false;
     }
-    return true;
-}
-
-static char *client_text(struct MHD_Connection *connection) {
-    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
-    const struct sockaddr *address = info ? info->client_addr : NULL;
-    char text[INET6_ADDRSTRLEN] = "";
-
-    if (address && address->sa_family == AF_INET) {
-        inet_ntop(AF_INET, &((const struct sockaddr_in *)address)->sin_addr, text, sizeof text);
-    } else if (address && address->sa_family == AF_INET6) {
-        inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)address)->sin6_addr, text, sizeof text);
+    server->client_ca = options->client_ca ? file_read(options->client_ca) : NULL;
+    if (options->client_ca && !server->client_ca) {
+        *ret_error = arena_printf(arena, "cannot read %s", options->client_ca);
+        return false;
     }
-    return strdup(text);
+    return true;
 }
 
 static void connection_notify(void *argument, struct MHD_Connection *connection, void **context,
@@ -166,11 +158,11 @@ static void connection_notify(void *argument, struct MHD_Connection *connection,
     struct http_server *server = argument;
 
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-        *context = client_text(connection);
+        *context = peer_new(connection);
         atomic_fetch_add(&server->connections, 1);
         atomic_fetch_add(&server->open_connections, 1);
     } else {
-        free(*context);
+        peer_free(*context);
         *context = NULL;
         atomic_fetch_sub(&server->open_connections, 1);
     }
@@ -188,6 +180,7 @@ static bool daemon_start(struct http_server *server) {
     struct MHD_OptionItem tls[] = {
         {MHD_OPTION_HTTPS_MEM_CERT, 0, server->certificate},
         {MHD_OPTION_HTTPS_MEM_KEY, 0, server->key},
+        {server->client_ca ? MHD_OPTION_HTTPS_MEM_TRUST : MHD_OPTION_END, 0, server->client_ca},
         {MHD_OPTION_END, 0, NULL},
     };
 
@@ -198,7 +191,7 @@ static bool daemon_start(struct http_server *server) {
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, options->max_header, MHD_OPTION_URI_LOG_CALLBACK, exchange_begin, server,
         MHD_OPTION_UNESCAPE_CALLBACK, keep_escaped, NULL, MHD_OPTION_NOTIFY_COMPLETED, exchange_end, server,
         MHD_OPTION_NOTIFY_CONNECTION, connection_notify, server, MHD_OPTION_ARRAY,
-        server->certificate ? tls : &tls[2], MHD_OPTION_END);
+        server->certificate ? tls : &tls[3], MHD_OPTION_END);
     if (!server->daemon && fcntl(server->listen_fd, F_GETFD) < 0) {
         server->listen_fd = -1;     /* libmicrohttpd closes it on some failures only */
     }
@@ -218,6 +211,7 @@ static void server_free(struct http_server *server) {
     }
     free(server->certificate);
     free(server->key);
+    free(server->client_ca);
     pthread_mutex_destroy(&server->mutex);
     pthread_cond_destroy(&server->work);
     pthread_cond_destroy(&server->drained);

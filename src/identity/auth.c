@@ -20,7 +20,8 @@
 static const struct auth_method *const methods[] = {&auth_method_password, &auth_method_token,
                                                     &auth_method_application_credential, &auth_method_oauth1,
                                                     &auth_method_totp, &auth_method_external,
-                                                    &auth_method_mapped, &auth_method_openid, &auth_method_saml2};
+                                                    &auth_method_mapped, &auth_method_openid, &auth_method_saml2,
+                                                    &auth_method_oauth2};
 
 bool auth_refused(struct call *call) {
     return fail(call, 401, "The request you have made requires authentication.");
@@ -230,6 +231,7 @@ bool auth_make_token(struct call *call, struct authentication *auth) {
         .idp_id = from ? from->idp_id : auth->idp_id,
         .protocol_id = from ? from->protocol_id : auth->protocol_id,
         .group_ids = from ? from->group_ids : auth->group_ids,
+        .thumbprint = from ? from->thumbprint : auth->thumbprint,
         .issued = now,
         .audit_id = token_audit_id(call->arena),
         .parent_audit_id = !from ? NULL : from->parent_audit_id ? from->parent_audit_id : from->audit_id,

@@ -17,6 +17,8 @@ struct authentication {
     const char *scope_id;
     const char *idp_id, *protocol_id;   /* who brought the user, */
     const char *group_ids;              /* and the groups it named: JSON list */
+    const char *client_id;              /* the user that an OAuth 2.0 client with a certificate says it is; null else */
+    const char *thumbprint;             /* of the certificate that the token will be bound to; null: none */
     const struct json *assertion;       /* what a provider was asked already about the user; null: the request says it */
     int64_t latest;                     /* the token ends by then; 0: by its own life */
     struct token token;                 /* being made */
@@ -33,7 +35,8 @@ struct auth_method {
 };
 
 extern const struct auth_method auth_method_password, auth_method_token, auth_method_application_credential,
-    auth_method_oauth1, auth_method_totp, auth_method_external, auth_method_mapped, auth_method_openid, auth_method_saml2;
+    auth_method_oauth1, auth_method_totp, auth_method_external, auth_method_mapped, auth_method_openid, auth_method_saml2,
+    auth_method_oauth2;
 
 /* The value of the header that [auth] 'option' names, when the request comes from one of [auth] external_addresses; null
  * else: nobody but the proxies there is believed. */

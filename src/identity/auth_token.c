@@ -2,6 +2,7 @@
  * Method token: another scope for who has a token already. */
 #include "base/conf.h"
 #include "identity/auth.h"
+#include "identity/certificate.h"
 #include "rest/cloud.h"
 
 static bool run(struct call *call, struct authentication *auth) {
@@ -14,6 +15,9 @@ static bool run(struct call *call, struct authentication *auth) {
     auth->from = token_open(call->arena, given->id, false);
     if (!auth->from) {
         return fail(call, 404, "Could not find token.");
+    }
+    if (!certificate_allows(call, auth->from)) {
+        return auth_refused(call);
     }
     if (auth->from->delegation != DELEGATION_NONE || (auth->from->methods & METHOD_EC2)) {
         return fail(call, 403, "You are not authorized to perform the requested action: a delegated token cannot be used "

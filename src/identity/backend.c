@@ -13,7 +13,7 @@
 #include "rest/cloud.h"
 #include "rest/task.h"
 
-static const struct identity_backend *const backends[] = {&backend_sql, &backend_ldap};
+static const struct identity_backend *const backends[] = {&backend_sql, &backend_ldap, &backend_htpasswd};
 
 /* ---- ours: the rows are the users ---- */
 

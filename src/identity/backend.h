@@ -54,7 +54,7 @@ struct identity_backend {
                                         const char *name, const char *password);
 };
 
-extern const struct identity_backend backend_sql, backend_ldap;
+extern const struct identity_backend backend_sql, backend_ldap, backend_htpasswd;
 
 /* The directory of a domain; in a transaction. */
 bool directory_open(struct call *call, const char *domain_id, struct directory *ret_directory);

@@ -10,7 +10,8 @@
 #include "identity/user_password.h"
 
 /* Roles that count on one target: given there, or inherited from above it, with what they imply. Roles of a domain only
- * imply. The target thrice, then the arguments of %s: whose. */
+ * imply. The target thrice, then the arguments of %s: whose. SQLite keeps the order of a CROSS JOIN: it goes from the few roles
+ * that are held to their rows, and not through all roles. */
 static const char sql_roles[] =
     "WITH RECURSIVE up(id) AS ("
     "  SELECT id FROM identity_project WHERE id = ?"
@@ -22,8 +23,8 @@ static const char sql_roles[] =
     "     AND %s"
     "  UNION"
     "  SELECT implied_role_id FROM identity_implied_role JOIN held ON prior_role_id = held.id"
-    ") SELECT identity_role.id, identity_role.name FROM identity_role JOIN held ON held.id = identity_role.id"
-    "   WHERE identity_role.domain_id IS NULL"
+    ") SELECT identity_role.id, identity_role.name FROM held CROSS JOIN identity_role"
+    "   WHERE identity_role.id = held.id AND identity_role.domain_id IS NULL"
     "   ORDER BY identity_role.id";
 
 struct roles {

@@ -206,6 +206,14 @@ static void write_roles(const struct caller *caller, struct json_out *out) {
     json_list_end(out);
 }
 
+/* The certificate that the token is bound to, as Keystone's middleware looks for it, and as RFC 8705 section 3.2 says it. */
+static void write_thumbprint(struct json_out *out, const char *key, const char *thumbprint) {
+    json_key(out, key);
+    json_map(out);
+    json_put_text(out, "x5t#S256", thumbprint);
+    json_map_end(out);
+}
+
 void token_write(struct call *call, const struct token *token, const struct caller *caller, bool with_catalog) {
     struct json_out *out = &call->out;
     char text[TIME_TEXT_SIZE];
@@ -238,6 +246,10 @@ void token_write(struct call *call, const struct token *token, const struct call
     json_put_text(out, "issued_at", time_print(token->issued / SECOND * SECOND, TIME_MICRO_Z, text));
     write_scope(caller, out);
     write_delegation(call, token, out);
+    if (token->thumbprint) {
+        write_thumbprint(out, "oauth2_credential", token->thumbprint);
+        write_thumbprint(out, "cnf", token->thumbprint);
+    }
     if (caller->role_count) {
         write_roles(caller, out);
     }

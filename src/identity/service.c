@@ -39,6 +39,7 @@ static const struct api_style style = {
     .attribute = identity_attribute,
     .write_error = error_plain,
     .write_page = page_identity,
+    .list_limit = identity_list_limit,
 };
 
 /* "links": {"self": ...}; the field's .values is the path of the collection where it is not the plural, and may have one

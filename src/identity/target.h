@@ -8,5 +8,8 @@
  * domain, system. */
 const char *identity_attribute(struct call *call, const struct resource *resource, const void *row, const char *name);
 
+/* api_style.list_limit of identity. */
+int64_t identity_list_limit(struct call *call);
+
 /* Finds what {KIND_id} in the path names; fails 404. 'ret_row' points to a pointer to the kind's struct. */
 bool path_row(struct call *call, const char *kind, void *ret_row);

@@ -14,6 +14,7 @@
 #include "base/map.h"
 #include "http/http.h"
 #include "identity/application_credential.h"
+#include "identity/certificate.h"
 #include "identity/identity.h"
 #include "identity/token_cache.h"
 #include "identity/token_form.h"
@@ -24,7 +25,7 @@
 #define OVERLAP (60 * SECOND)       /* revocations are read again from so long before: clocks differ */
 
 const char *const token_method_names[] = {"password", "token", "application_credential", "ec2credential", "totp", "oauth1",
-                                          "external", "mapped", "openid", "saml2", NULL};
+                                          "external", "mapped", "openid", "saml2", "oauth2_credential", NULL};
 
 void token_methods_write(struct json_out *out, unsigned methods) {
     json_list(out);
@@ -240,7 +241,8 @@ bool token_find(struct call *call, const char *sealed, struct token *ret_token, 
 }
 
 static bool authenticate(struct call *call, const struct cached *cached) {
-    if (!cached || (cached->token.access_rules && !access_rules_allow(call, cached->token.access_rules))) {
+    if (!cached || !certificate_allows(call, &cached->token) ||
+        (cached->token.access_rules && !access_rules_allow(call, cached->token.access_rules))) {
         return false;
     }
     call->caller = cached->caller;

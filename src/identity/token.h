@@ -9,6 +9,7 @@ enum token_scope { SCOPE_NONE, SCOPE_PROJECT, SCOPE_DOMAIN, SCOPE_SYSTEM };
 enum token_method {
     METHOD_PASSWORD = 1, METHOD_TOKEN = 2, METHOD_APPLICATION_CREDENTIAL = 4, METHOD_EC2 = 8, METHOD_TOTP = 16,
     METHOD_OAUTH1 = 32, METHOD_EXTERNAL = 64, METHOD_MAPPED = 128, METHOD_OPENID = 256, METHOD_SAML2 = 512,
+    METHOD_OAUTH2 = 1024,
 };
 /* A token that stands for less than its user: by a trust, an application credential, an OAuth access token. */
 enum token_delegation { DELEGATION_NONE, DELEGATION_TRUST, DELEGATION_APPLICATION_CREDENTIAL, DELEGATION_OAUTH1 };
@@ -25,6 +26,7 @@ struct token {
     const char *audit_id, *parent_audit_id;     /* 22 characters of base64url; the parent may be null */
     const char *idp_id, *protocol_id;   /* of who was brought by an identity provider; null else */
     const char *group_ids;              /* JSON list: what it said the user is in, for as long as the token */
+    const char *thumbprint;         /* only with METHOD_OAUTH2: of the certificate that must come with the token */
     /* Filled by caller_load: */
     int64_t until;                              /* what it found is good until then; 0: as long as the token */
     const char *access_rules;                   /* what the token is good for: JSON; null: all */

@@ -94,6 +94,7 @@ static void pack(struct packer *packer, struct caller *caller, struct token *tok
         &caller->domain_name, &caller->system, &caller->trust_id, &caller->trustor_id, &caller->trustee_id,
         &token->user_id, &token->scope_id, &token->delegation_id, &token->audit_id, &token->parent_audit_id,
         &token->access_rules, &token->secret, &token->idp_id, &token->protocol_id, &token->group_ids,
+        &token->thumbprint,
     };
 
     pack_texts(packer, &caller->roles, caller->role_count);

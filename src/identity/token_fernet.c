@@ -127,6 +127,9 @@ char *token_seal_fernet(struct arena *arena, const struct token *token) {
     put_int(&buf, token->expires);
     put_id(&buf, token->audit_id);
     put_id(&buf, token->parent_audit_id);
+    if (token->methods & METHOD_OAUTH2) {
+        put_id(&buf, token->thumbprint);
+    }
     if (token->idp_id) {
         put_federation(&buf, arena, token);
     }
@@ -160,6 +163,9 @@ struct token *token_open_fernet(struct arena *arena, const char *sealed) {
     token->expires = get_int(&r);
     token->audit_id = get_id(&r, arena);
     token->parent_audit_id = get_id(&r, arena);
+    if (token->methods & METHOD_OAUTH2) {
+        token->thumbprint = get_id(&r, arena);
+    }
     if (r.at < r.end) {
         get_federation(&r, arena, token);
     }

@@ -228,6 +228,9 @@ static void write_claims(struct json_out *out, const struct token *token) {
         json_put_text(out, "openstack_protocol_id", token->protocol_id);
         json_put_raw(out, "openstack_group_ids", token->group_ids);
     }
+    if (token->thumbprint) {
+        json_put_text(out, "openstack_thumbprint", token->thumbprint);
+    }
     if (token->delegation != DELEGATION_NONE) {
         json_put_text(out, delegation_claims[token->delegation], token->delegation_id);
     }
@@ -290,6 +293,7 @@ struct token *token_open_jws(struct arena *arena, const char *sealed) {
     token->idp_id = json_get_text(claims, "openstack_idp_id");
     token->protocol_id = json_get_text(claims, "openstack_protocol_id");
     token->group_ids = token->idp_id ? json_print(arena, json_get(claims, "openstack_group_ids")) : NULL;
+    token->thumbprint = json_get_text(claims, "openstack_thumbprint");
     token->issued = json_get_int(claims, "iat_micros", json_get_int(claims, "iat", 0) * SECOND);
     token->expires = json_get_int(claims, "exp", 0) * SECOND;
     token->audit_id = first->text;

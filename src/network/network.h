@@ -18,15 +18,20 @@ struct network_port_new {
     const char *const *security_groups;     /* ids, end with null; null: the project's default group */
 };
 
+/* A name that a port has, in the names' order: of a security group, or a floating address and the fixed one it leads to. */
+struct network_port_name {
+    const char *name, *fixed_ip;
+    struct network_port_name *next;
+};
+
 /* A server's port as compute shows it and drivers need it. */
 struct network_port_info {
     const char *id, *network_id, *network_name, *mac_address, *device_id, *host, *status, *project_id;
     const char *fixed_ips;                  /* JSON list of {"subnet_id", "ip_address"} */
-    const char *floating_ips;               /* JSON list of {"floating_ip_address", "fixed_ip_address"} */
-    const char *security_groups;            /* JSON list of names */
-    const char *subnets;                    /* JSON list of the subnets of the fixed IPs: cidr, gateway_ip, dns_nameservers,
+    struct network_port_name *floating_ips, *security_groups;
+    const char *subnets;                    /* where asked for: JSON list of the subnets of the fixed IPs: cidr, gateway_ip, dns_nameservers,
                                              * host_routes, enable_dhcp, ip_version: for network_data.json */
-    int64_t mtu;
+    int64_t mtu, created_at;
     bool port_security_enabled, server_owned;   /* server_owned: made by compute, removed with the server */
     const char *tag;
 };
@@ -51,10 +56,14 @@ bool network_ports_bind(struct call *call, const char *device_id, const char *ho
 /* The port no longer belongs to the server: removed when compute made it, else free again. */
 bool network_port_drop(struct call *call, const char *port_id);
 
-/* The ports of some servers, by server and then creation; their 'subnets' on request only. A constant number of statements
- * whatever the count. */
-bool network_ports_of(struct call *call, const char *const *device_ids, size_t device_count, bool subnets,
+/* The ports of some servers, by server and then creation. One statement whatever the count. */
+bool network_ports_of(struct call *call, const char *const *device_ids, size_t device_count,
                       struct network_port_info **ret_ports, size_t *ret_count);
+/* Those of one server, with their 'subnets'. */
+bool network_ports_with_subnets(struct call *call, const char *device_id, struct network_port_info **ret_ports,
+                                size_t *ret_count);
+
+bool network_port_in_group(const struct network_port_info *port, const char *group_name);
 
 /* The port with a fixed address on a network (a metadata request), or null in '*ret_port'. */
 bool network_port_by_address(struct call *call, const char *network_id, const char *address,

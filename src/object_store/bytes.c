@@ -16,6 +16,7 @@
 #include "object_store/crc32c.h"
 #include "object_store/index.h"
 #include "object_store/seal.h"
+#include "object_store/write_ring.h"
 
 LOG_MODULE("object_store.bytes");
 
@@ -26,8 +27,10 @@ struct upload {
     char *memory;                   /* STORE_INLINE bytes, until there is a blob */
     const void *whole;
     const struct seal *seal;        /* or null */
-    void *sealed;                   /* bytes of the index encrypted, or room for a block of a blob */
+    void *sealed;                   /* bytes of the index encrypted */
     struct blob *blob;
+    struct ring *ring;              /* on which its bytes are hashed and written; null: where they are added */
+    int64_t stored;                 /* bytes given to the blob */
     const char *place;
     const char *claimed;            /* the blob's name, known as being under way */
     struct buf sums;                /* of whole blocks */
@@ -70,6 +73,7 @@ bool upload_under_way(const char *blob) {
 static void release(void *pointer) {
     struct upload *upload = pointer;
 
+    ring_free(upload->ring);
     digest_free(upload->md5);
     buf_release(&upload->sums);
     if (upload->blob) {
@@ -116,44 +120,59 @@ static void put_sum(struct upload *upload) {
     upload->sum = 0;
 }
 
-static bool write_stored(struct upload *upload, int64_t position, const char *bytes, size_t size) {
+static void hash(void *user, const char *bytes, size_t size) {
+    digest_add(((struct upload *)user)->md5, bytes, size);
+}
+
+/* Encrypts the bytes where they stand. */
+static bool write_blob(void *user, char *bytes, size_t size) {
+    struct upload *upload = user;
+
+    if (upload->seal) {
+        seal_bytes(upload->seal, upload->stored, bytes, bytes, size);
+    }
     if (!store.driver->write(upload->blob, bytes, size)) {
-        return failed(upload, "writing");
+        return false;
     }
     while (size) {
-        size_t room = STORE_BLOCK - (size_t)(position % STORE_BLOCK), part = size < room ? size : room;
+        size_t room = STORE_BLOCK - (size_t)(upload->stored % STORE_BLOCK), part = size < room ? size : room;
 
         upload->sum = crc32c(upload->sum, bytes, part);
         if (part == room) {
             put_sum(upload);
         }
-        position += (int64_t)part;
+        upload->stored += (int64_t)part;
         bytes += part;
         size -= part;
     }
     return true;
 }
 
-/* Writes to the blob bytes that stand behind 'position' others. */
-static bool write_blob(struct upload *upload, int64_t position, const char *bytes, size_t size) {
+/* Hashes and writes right here. */
+static bool write_here(struct upload *upload, const char *bytes, size_t size) {
+    char *copy = NULL;
+    bool ok = true;
+
+    hash(upload, bytes, size);
     if (!upload->seal) {
-        return write_stored(upload, position, bytes, size);
+        return write_blob(upload, (char *)(uintptr_t)bytes, size);
     }
-    if (!upload->sealed) {
-        upload->sealed = arena_alloc(upload->arena, STORE_BLOCK);
-    }
-    while (size) {
+    copy = malloc(STORE_BLOCK);
+    while (copy && ok && size) {
         size_t part = size < STORE_BLOCK ? size : STORE_BLOCK;
 
-        seal_bytes(upload->seal, position, bytes, upload->sealed, part);
-        if (!write_stored(upload, position, upload->sealed, part)) {
-            return false;
-        }
-        position += (int64_t)part;
+        memcpy(copy, bytes, part);
+        ok = write_blob(upload, copy, part);
         bytes += part;
         size -= part;
     }
-    return true;
+    free(copy);
+    return copy && ok;
+}
+
+static bool add_to_blob(struct upload *upload, const char *bytes, size_t size) {
+    return (upload->ring ? ring_add(upload->ring, bytes, size) : write_here(upload, bytes, size)) ||
+           failed(upload, "writing");
 }
 
 /* What the index keeps of an upload that has no blob. */
@@ -169,7 +188,8 @@ static bool begin_blob(struct upload *upload) {
         upload->place = NULL;
         return failed(upload, "making");
     }
-    return !upload->public.size || write_blob(upload, 0, upload->memory, (size_t)upload->public.size);
+    upload->ring = ring_new(&(struct ring_user){hash, write_blob, upload});
+    return !upload->public.size || add_to_blob(upload, upload->memory, (size_t)upload->public.size);
 }
 
 bool store_upload_add(struct store_upload *public, const void *bytes, size_t size) {
@@ -178,13 +198,12 @@ bool store_upload_add(struct store_upload *public, const void *bytes, size_t siz
     if (public->failed != STORE_OK) {
         return false;
     }
-    digest_add(upload->md5, bytes, size);
-    if (!upload->blob && public->size + (int64_t)size <= STORE_INLINE) {
+    if (!upload->blob && public->size + (int64_t)size <= store.driver->inline_bytes) {
         if (!upload->memory) {
             upload->memory = arena_alloc(upload->arena, STORE_INLINE);
         }
         memcpy(upload->memory + public->size, bytes, size);
-    } else if ((!upload->blob && !begin_blob(upload)) || !write_blob(upload, public->size, bytes, size)) {
+    } else if ((!upload->blob && !begin_blob(upload)) || !add_to_blob(upload, bytes, size)) {
         return false;
     }
     public->size += (int64_t)size;
@@ -194,48 +213,64 @@ bool store_upload_add(struct store_upload *public, const void *bytes, size_t siz
 bool store_upload_whole(struct store_upload *public, const void *bytes, size_t size) {
     struct upload *upload = (struct upload *)public;
 
-    if (size > STORE_INLINE || public->size) {
+    if ((int64_t)size > store.driver->inline_bytes || public->size) {
         return store_upload_add(public, bytes, size);
     }
-    digest_add(upload->md5, bytes, size);
     upload->whole = bytes;
     public->size = (int64_t)size;
     return true;
 }
 
+static void end_in_index(struct upload *upload) {
+    size_t size = (size_t)upload->public.size;
+
+    hash(upload, in_index(upload), size);
+    if (upload->seal && size) {
+        const void *plain = in_index(upload);
+
+        upload->sealed = arena_alloc(upload->arena, size);
+        seal_bytes(upload->seal, 0, plain, upload->sealed, size);
+    }
+    upload->sum = crc32c(0, in_index(upload), size);
+}
+
+static bool end_blob(struct upload *upload) {
+    struct blob *blob = upload->blob;
+
+    if (upload->ring && !ring_end(upload->ring)) {
+        return failed(upload, "writing");
+    }
+    ring_free(upload->ring);
+    upload->ring = NULL;
+    if (upload->stored % STORE_BLOCK) {
+        put_sum(upload);
+    }
+    if (!store.driver->write(blob, upload->sums.at, upload->sums.size)) {
+        return failed(upload, "writing");
+    }
+    upload->blob = NULL;
+    if (!store.driver->commit(blob)) {
+        upload->place = NULL;
+        return failed(upload, "keeping");
+    }
+    return true;
+}
+
 enum store_result store_upload_end(struct store_upload *public) {
     struct upload *upload = (struct upload *)public;
-    struct blob *blob = upload->blob;
 
     if (upload->ended || public->failed != STORE_OK) {
         return public->failed;
     }
     upload->ended = true;
-    public->etag = digest_hex(upload->md5, upload->arena);
-    upload->md5 = NULL;
-    if (!blob) {
-        if (upload->seal && public->size) {
-            const void *plain = in_index(upload);
-
-            upload->sealed = arena_alloc(upload->arena, (size_t)public->size);
-            seal_bytes(upload->seal, 0, plain, upload->sealed, (size_t)public->size);
-        }
-        upload->sum = crc32c(0, in_index(upload), (size_t)public->size);
-        return STORE_OK;
-    }
-    if (public->size % STORE_BLOCK) {
-        put_sum(upload);
-    }
-    if (!store.driver->write(blob, upload->sums.at, upload->sums.size)) {
-        failed(upload, "writing");
+    if (!upload->blob) {
+        end_in_index(upload);
+    } else if (!end_blob(upload)) {
         return public->failed;
     }
-    upload->blob = NULL;
-    if (!store.driver->commit(blob)) {
-        upload->place = NULL;
-        failed(upload, "keeping");
-    }
-    return public->failed;
+    public->etag = digest_hex(upload->md5, upload->arena);
+    upload->md5 = NULL;
+    return STORE_OK;
 }
 
 struct upload_bytes upload_bytes(const struct store_upload *public) {
@@ -244,8 +279,8 @@ struct upload_bytes upload_bytes(const struct store_upload *public) {
     return (struct upload_bytes){upload->place, in_index(upload), upload->place ? 0 : upload->sum, upload->seal};
 }
 
-void upload_taken(struct store_upload *public) {
-    ((struct upload *)public)->taken = true;
+void upload_taken(struct store_upload *public, bool taken) {
+    ((struct upload *)public)->taken = taken;
 }
 
 /* ---- copies ---- */

@@ -96,7 +96,8 @@ static bool insert_container(struct shard *shard, struct store_change *change) {
     sqlite3_bind_int(insert, 5, change->versions ? change->versions - 1 : VERSIONS_OFF);
     index_bind_meta(insert, 6, change->arena, &meta);
     shard->containers_change = true;
-    return index_run(shard->writer, insert) && count_account(shard, change, 1, 0, 0);
+    return index_run(shard->writer, insert) && count_account(shard, change, 1, 0, 0) &&
+           sync_container(shard, sqlite3_last_insert_rowid(shard->writer->handle), &none, &meta, change->modified);
 }
 
 static bool update_container(struct shard *shard, struct store_change *change, const struct store_container *was) {
@@ -108,7 +109,7 @@ static bool update_container(struct shard *shard, struct store_change *change, c
     sqlite3_bind_int(update, 3, change->versions ? change->versions - 1 : (int)was->versions);
     index_bind_meta(update, 4, change->arena, &meta);
     shard->containers_change = true;
-    return index_run(shard->writer, update);
+    return index_run(shard->writer, update) && sync_container(shard, was->id, &was->meta, &meta, change->modified);
 }
 
 static enum store_result change_container(struct shard *shard, struct store_change *change, bool make) {
@@ -121,7 +122,7 @@ static enum store_result change_container(struct shard *shard, struct store_chan
     if (there && make && change->policy >= 0 && change->policy != was.policy) {
         return STORE_PRECONDITION;
     }
-    change->policy = there ? was.policy : change->policy < 0 ? 0 : change->policy;
+    change->policy = there ? was.policy : change->policy < 0 ? store.default_policy : change->policy;
     change->modified = writer_version(shard);
     if (there ? !update_container(shard, change, &was) : !insert_container(shard, change)) {
         return index_error(shard->writer);
@@ -302,6 +303,12 @@ static bool fits(const struct store_change *change, const struct target *target)
            account_fits(change, bytes, objects);
 }
 
+/* What is here is as new as what was done elsewhere, or newer. */
+static bool is_old(struct shard *shard, const struct store_change *change, const struct target *target) {
+    return change->stamp && change->stamp <= (target->row ? target->was.modified
+                                              : sync_listed(shard, target->container.id, change->name));
+}
+
 static enum store_result put_object(struct shard *shard, struct store_change *change) {
     struct target target = {0};
     enum store_result result = find_target(shard, change, STORE_CURRENT, &target);
@@ -310,25 +317,27 @@ static enum store_result put_object(struct shard *shard, struct store_change *ch
     if (result != STORE_OK) {
         return result;
     }
-    if (change->if_absent && target.there) {
+    if ((change->if_absent && target.there) || is_old(shard, change, &target)) {
         return STORE_PRECONDITION;
     }
     change->object.size = change->upload->size;
     if (!fits(change, &target)) {
         return STORE_OVER_QUOTA;
     }
-    change->modified = writer_version(shard);
-    change->made_version = target.container.versions == VERSIONS_ON ? change->modified : 0;
+    change->modified = change->stamp ? change->stamp : writer_version(shard);
+    change->made_version = target.container.versions != VERSIONS_ON ? 0 : change->stamp ? writer_version(shard)
+                           : change->modified;
     bytes = change->object.size;
     if (!displace(shard, change, &target, &objects, &bytes, &old_objects, &old_bytes) ||
         !insert_object(shard, change, target.container.id) ||
-        !count_objects(shard, change, target.container.id, objects, bytes, old_objects, old_bytes)) {
+        !count_objects(shard, change, target.container.id, objects, bytes, old_objects, old_bytes) ||
+        !sync_note(shard, &target.container, change->name, change->modified)) {
         return index_error(shard->writer);
     }
     if (target.there) {
         change->was = target.was;
     }
-    upload_taken(change->upload);
+    upload_taken(change->upload, true);
     return STORE_CREATED;
 }
 
@@ -362,7 +371,8 @@ static enum store_result post_object(struct shard *shard, struct store_change *c
     sqlite3_bind_int64(update, 5, change->object.expires < 0 ? target.was.expires : change->object.expires);
     index_bind_text(update, 6, change->object.type ? change->object.type : target.was.type);
     index_bind_object_meta(update, 7, change->arena, &meta, target.was.seal, target.was.etag);
-    return index_run(shard->writer, update) ? STORE_OK : index_error(shard->writer);
+    return index_run(shard->writer, update) && sync_note(shard, &target.container, change->name, change->modified)
+               ? STORE_OK : index_error(shard->writer);
 }
 
 enum store_result store_post_object(struct store_change *change) {
@@ -450,6 +460,20 @@ static enum store_result delete_for_good(struct shard *shard, struct store_chang
     return STORE_OK;
 }
 
+static enum store_result delete_found(struct shard *shard, struct store_change *change, const struct target *target) {
+    if (change->if_expired) {
+        return target->row && target->was.expires && target->was.expires <= change->if_expired
+                   ? delete_for_good(shard, change, target) : STORE_PRECONDITION;
+    }
+    if (target->there) {
+        change->was = target->was;
+    }
+    if (change->version == STORE_CURRENT && target->container.versions != VERSIONS_OFF) {
+        return delete_softly(shard, change, target);
+    }
+    return target->there ? delete_for_good(shard, change, target) : STORE_MISSING;
+}
+
 static enum store_result delete_object(struct shard *shard, struct store_change *change) {
     struct target target = {0};
     enum store_result result = find_target(shard, change, change->version, &target);
@@ -457,18 +481,13 @@ static enum store_result delete_object(struct shard *shard, struct store_change 
     if (result != STORE_OK) {
         return result;
     }
-    change->modified = writer_version(shard);
-    if (change->if_expired) {
-        return target.row && target.was.expires && target.was.expires <= change->if_expired
-                   ? delete_for_good(shard, change, &target) : STORE_PRECONDITION;
+    if (is_old(shard, change, &target)) {
+        return target.row ? STORE_PRECONDITION : STORE_MISSING;
     }
-    if (target.there) {
-        change->was = target.was;
-    }
-    if (change->version == STORE_CURRENT && target.container.versions != VERSIONS_OFF) {
-        return delete_softly(shard, change, &target);
-    }
-    return target.there ? delete_for_good(shard, change, &target) : STORE_MISSING;
+    change->modified = change->stamp ? change->stamp : writer_version(shard);
+    result = delete_found(shard, change, &target);
+    return result != STORE_OK || sync_note(shard, &target.container, change->name, change->modified)
+               ? result : index_error(shard->writer);
 }
 
 enum store_result store_delete_object(struct store_change *change) {
@@ -524,7 +543,7 @@ static enum store_result delete_container(struct shard *shard, struct store_chan
         return index_error(index);
     }
     sqlite3_bind_int64(remove, 1, was.id);
-    return index_run(index, remove) && count_account(shard, change, -1, 0, 0) ? STORE_OK : index_error(index);
+    return index_run(index, remove) && sync_drop(shard, was.id) && count_account(shard, change, -1, 0, 0) ? STORE_OK : index_error(index);
 }
 
 enum store_result store_delete_container(struct store_change *change) {

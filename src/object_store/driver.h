@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * What keeps the bytes of large objects: blobs, written once under a name of 32 hexadecimal digits, read at any offset,
- * removed. Small objects and all names are in the index, which is none of a driver's business.
+ * What keeps objects. The bytes of large ones are blobs, written once under a name of 32 hexadecimal digits, read at any
+ * offset, removed. Names and small objects are in the index (index.h): files beside the program, unless the driver keeps
+ * the index too (ordered.h).
  *
  * A blob that was committed is durable. A process that dies leaves a blob whole or not at all; one that nobody refers to
  * is found by each(). Functions set errno on failure and may be called from any thread. */
@@ -9,12 +10,19 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct arena;
 struct blob;        /* one that is being written, or read */
+struct conf;
+struct ordered_driver;
 
 struct object_driver {
     const char *name;
     bool shared;                    /* by several processes */
-    bool (*start)(const char *root);
+    int inline_bytes;               /* objects up to so many bytes are in the index; at most STORE_INLINE */
+    const struct ordered_driver *ordered;       /* keeps the index; null: it is files below 'root' */
+    bool (*fit)(const char **ret_error);        /* null: it needs nothing of the host */
+    /* 'root' is where a directory of its own may be made. */
+    bool (*start)(struct arena *arena, const struct conf *conf, const char *root, const char **ret_error);
     struct blob *(*create)(const char *name);
     bool (*write)(struct blob *blob, const void *bytes, size_t size);   /* appends */
     bool (*commit)(struct blob *blob);              /* frees it, also when it fails; then nothing is left */
@@ -28,4 +36,5 @@ struct object_driver {
     bool (*each)(void (*fn)(void *user, const char *name, int64_t age, bool whole), void *user);
 };
 
-extern const struct object_driver object_driver_file, object_driver_fake;
+const struct object_driver *object_driver_find(const char *name);      /* or null */
+extern const struct object_driver object_driver_file, object_driver_fake, object_driver_rados;

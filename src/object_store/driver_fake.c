@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Blobs in memory. */
+ * Blobs in memory, and the index (ordered_fake.c). */
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,6 +8,8 @@
 #include "base/buf.h"
 #include "base/map.h"
 #include "object_store/driver.h"
+#include "object_store/ordered.h"
+#include "object_store/store.h"
 
 struct kept {
     struct buf bytes;
@@ -36,7 +38,7 @@ static void kept_drop(struct kept *kept) {
     }
 }
 
-static bool start(const char *root) {
+static bool start(struct arena *arena, const struct conf *conf, const char *root, const char **ret_error) {
     pthread_mutex_lock(&lock);
     blobs = blobs ? blobs : map_new();
     pthread_mutex_unlock(&lock);
@@ -139,6 +141,6 @@ static bool each(void (*fn)(void *user, const char *name, int64_t age, bool whol
 }
 
 const struct object_driver object_driver_fake = {
-    .name = "fake", .start = start, .create = blob_create, .write = blob_write, .commit = blob_commit,
+    .name = "fake", .inline_bytes = STORE_INLINE, .ordered = &ordered_fake, .start = start, .create = blob_create, .write = blob_write, .commit = blob_commit,
     .discard = blob_close, .open = blob_open, .read = blob_read, .close = blob_close, .link = blob_link,
     .remove = blob_remove, .each = each};

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Blobs as files: ROOT/blobs/abc/abc..., written as ROOT/blobs/new/abc... and renamed when they are durable.
  *
- * A blob is written past the page cache from two buffers, one filled while the other is on its way to the disk, so that who
- * writes does not wait and nothing is left to flush at the end. Buffers are few; a blob that gets none is written plainly. */
+ * Pieces that are whole blocks of a disk, as those of write_ring.h, are written past the page cache, so that nothing is left
+ * to flush at the end; from the first that is not, the blob is written plainly. */
 #include <assert.h>
 #include <dirent.h>
 #include <errno.h>
@@ -13,23 +13,19 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/beside.h"
+#include "base/arena.h"
 #include "base/clock.h"
 #include "base/crash.h"
 #include "object_store/driver.h"
-#include "object_store/write_buffer.h"
+#include "object_store/store.h"
 
-enum { PATH_SIZE = 64, FOLDER_SIZE = 3, FLUSH_BYTES = 16 * 1024 * 1024 };
+enum { PATH_SIZE = 64, FOLDER_SIZE = 3, FLUSH_BYTES = 16 * 1024 * 1024, DISK_BLOCK = 4096 };
 
 struct blob {
     int fd;
-    int64_t size, flushed;              /* of what was given to write_at, and of that, on its way to the disk */
+    int64_t size, flushed;              /* of what was written, and of that, on its way to the disk */
     char name[40];
-    char *filling, *writing;            /* buffers, or null */
-    size_t filled;
-    struct beside beside;
-    bool under_way;                     /* 'writing' is */
-    int error;                          /* of the write that was under way; 0: none */
+    bool direct;                        /* past the page cache */
 };
 
 static int root_fd = -1, new_fd = -1;
@@ -43,13 +39,17 @@ static int open_folder(int at, const char *name) {
     return openat(at, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 }
 
-static bool start(const char *root) {
-    int base = open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+static bool start(struct arena *arena, const struct conf *conf, const char *root, const char **ret_error) {
+    bool made = mkdir(root, 0700) == 0 || errno == EEXIST;
+    int base = made ? open(root, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
 
     root_fd = base >= 0 ? open_folder(base, "blobs") : -1;
     new_fd = root_fd >= 0 ? open_folder(root_fd, "new") : -1;
     if (base >= 0) {
         close(base);
+    }
+    if (new_fd < 0) {
+        *ret_error = arena_printf(arena, "the blobs below %s cannot be opened: %s", root, strerror(errno));
     }
     return new_fd >= 0;
 }
@@ -84,20 +84,18 @@ static struct blob *blob_new(int fd, const char *name) {
 
 static struct blob *blob_create(const char *name) {
     static const int flags = O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC;
-    char *buffer = write_buffer_take();
-    int fd = openat(new_fd, name, flags | (buffer ? O_DIRECT : 0), 0600);
+    int fd = openat(new_fd, name, flags | O_DIRECT, 0600);
+    bool direct = fd >= 0;
     struct blob *blob;
 
-    if (fd < 0 && errno == EINVAL && buffer) {
+    if (fd < 0 && errno == EINVAL) {
         fd = openat(new_fd, name, flags & ~O_EXCL, 0600);   /* the file system knows no O_DIRECT, and may have made it */
     }
     blob = blob_new(fd, name);
-    if (!blob) {
-        write_buffer_give(buffer);
-        return NULL;
+    if (blob) {
+        blob->direct = direct;
+        crash_point("blob made");
     }
-    blob->filling = buffer;
-    crash_point("blob made");
     return blob;
 }
 
@@ -117,59 +115,32 @@ static bool write_at(struct blob *blob, const char *bytes, size_t size) {
     return true;
 }
 
-/* What does not end where a block of the disk ends goes through the page cache. */
 static void write_plainly_from_here(struct blob *blob) {
-    int flags = fcntl(blob->fd, F_GETFL);
-
-    if (flags & O_DIRECT) {
-        fcntl(blob->fd, F_SETFL, flags & ~O_DIRECT);
-    }
+    fcntl(blob->fd, F_SETFL, fcntl(blob->fd, F_GETFL) & ~O_DIRECT);
+    blob->direct = false;
+    blob->flushed = blob->size;
 }
 
-static void write_buffer(void *argument) {
-    struct blob *blob = argument;
-    bool ok = write_at(blob, blob->writing, WRITE_BUFFER);
-
-    if (!ok && errno == EINVAL) {
-        write_plainly_from_here(blob);      /* its blocks are larger than we think */
-        ok = write_at(blob, blob->writing, WRITE_BUFFER);
-    }
-    blob->error = ok ? 0 : errno;
+static bool is_whole_blocks(const void *bytes, size_t size) {
+    return (uintptr_t)bytes % DISK_BLOCK == 0 && size % DISK_BLOCK == 0;
 }
 
-static bool settle(struct blob *blob) {
-    if (blob->under_way) {
-        beside_wait(&blob->beside);
-        blob->under_way = false;
-    }
-    errno = blob->error;
-    return !blob->error;
-}
+static bool blob_write(struct blob *blob, const void *bytes, size_t size) {
+    if (blob->direct && is_whole_blocks(bytes, size)) {
+        int64_t before = blob->size;
 
-/* The full buffer goes to the disk; the other one, if there is one, is filled meanwhile. */
-static bool turn(struct blob *blob) {
-    char *spare = blob->writing;
-
-    if (!settle(blob)) {
-        return false;
+        if (write_at(blob, bytes, size)) {
+            return true;
+        }
+        if (errno != EINVAL) {
+            return false;
+        }
+        bytes = (const char *)bytes + (blob->size - before);    /* its blocks are larger than we think */
+        size -= (size_t)(blob->size - before);
     }
-    spare = spare ? spare : write_buffer_take();
-    blob->writing = blob->filling;
-    blob->filling = spare;
-    blob->filled = 0;
-    blob->beside = (struct beside){.run = write_buffer, .argument = blob};
-    if (spare) {
-        blob->under_way = true;
-        beside_begin(&blob->beside);
-        return true;
+    if (blob->direct) {
+        write_plainly_from_here(blob);
     }
-    write_buffer(blob);
-    blob->filling = blob->writing;
-    blob->writing = NULL;
-    return settle(blob);
-}
-
-static bool write_plainly(struct blob *blob, const void *bytes, size_t size) {
     if (!write_at(blob, bytes, size)) {
         return false;
     }
@@ -181,28 +152,7 @@ static bool write_plainly(struct blob *blob, const void *bytes, size_t size) {
     return true;
 }
 
-static bool blob_write(struct blob *blob, const void *bytes, size_t size) {
-    if (!blob->filling) {
-        return write_plainly(blob, bytes, size);
-    }
-    for (const char *at = bytes; size;) {
-        size_t room = WRITE_BUFFER - blob->filled, part = size < room ? size : room;
-
-        memcpy(blob->filling + blob->filled, at, part);
-        blob->filled += part;
-        at += part;
-        size -= part;
-        if (blob->filled == WRITE_BUFFER && !turn(blob)) {
-            return false;
-        }
-    }
-    return true;
-}
-
 static void blob_close(struct blob *blob) {
-    settle(blob);
-    write_buffer_give(blob->filling);
-    write_buffer_give(blob->writing);
     close(blob->fd);
     free(blob);
 }
@@ -212,18 +162,10 @@ static void blob_discard(struct blob *blob) {
     blob_close(blob);
 }
 
-static bool make_durable(struct blob *blob) {
-    if (!settle(blob)) {
-        return false;
-    }
-    write_plainly_from_here(blob);
-    return write_at(blob, blob->filling, blob->filled) && fsync(blob->fd) == 0;
-}
-
 static bool blob_commit(struct blob *blob) {
     char path[PATH_SIZE];
     int folder = folder_of(blob->name), error;
-    bool ok = folder >= 0 && make_durable(blob);
+    bool ok = folder >= 0 && fsync(blob->fd) == 0;
 
     crash_point("blob written");
     ok = ok && renameat(new_fd, blob->name, root_fd, path_of(blob->name, path)) == 0;
@@ -329,6 +271,6 @@ static bool each(void (*fn)(void *user, const char *name, int64_t age, bool whol
 }
 
 const struct object_driver object_driver_file = {
-    .name = "file", .start = start, .create = blob_create, .write = blob_write, .commit = blob_commit,
+    .name = "file", .inline_bytes = STORE_INLINE, .start = start, .create = blob_create, .write = blob_write, .commit = blob_commit,
     .discard = blob_discard, .open = blob_open, .read = blob_read, .close = blob_close, .link = blob_link,
     .remove = blob_remove, .each = each};

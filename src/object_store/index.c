@@ -36,6 +36,8 @@ static const char schema[] =
     "CREATE TABLE IF NOT EXISTS data (id INTEGER PRIMARY KEY, bytes BLOB NOT NULL);"
     "CREATE TABLE IF NOT EXISTS garbage (place TEXT PRIMARY KEY) WITHOUT ROWID;"
     "CREATE TABLE IF NOT EXISTS damaged (place TEXT PRIMARY KEY, what TEXT NOT NULL) WITHOUT ROWID;"
+    "CREATE TABLE IF NOT EXISTS sync (container INTEGER NOT NULL, name TEXT NOT NULL, stamp INTEGER NOT NULL,"
+    " PRIMARY KEY (container, name)) WITHOUT ROWID;"
     "CREATE INDEX IF NOT EXISTS object_expires ON object (expires) WHERE expires > 0;"
     "CREATE INDEX IF NOT EXISTS object_place ON object (place) WHERE place IS NOT NULL;"
     "CREATE INDEX IF NOT EXISTS version_place ON version (place) WHERE place IS NOT NULL;";
@@ -82,6 +84,9 @@ static const char *const sql[STATEMENTS] = {
     [S_GARBAGE_DELETE] = "DELETE FROM garbage WHERE place = ?",
     [S_GARBAGE_LIST] = "SELECT place FROM garbage LIMIT 1000",
     [S_LIST_OBJECTS] = "SELECT " OBJECT_COLUMNS " FROM object WHERE container = ? AND name >= ? ORDER BY name",
+    /* Each column costs: see index_read_shown for the order. */
+    [S_LIST_SHOWN] = "SELECT name, expires, size, modified, etag, type, kind, NULL, meta FROM object"
+                     " WHERE container = ? AND name >= ? ORDER BY name",
     [S_LIST_NAMES] = "SELECT name, expires FROM object WHERE container = ? AND name >= ? ORDER BY name",
     [S_LIST_OBJECTS_BACK] = "SELECT " OBJECT_COLUMNS " FROM object WHERE container = ? AND name < ? ORDER BY name DESC",
     [S_LIST_CONTAINERS] = "SELECT " CONTAINER_COLUMNS " FROM container WHERE account = ? AND name >= ? ORDER BY name",
@@ -118,6 +123,28 @@ static const char *const sql[STATEMENTS] = {
     [S_ACCOUNT_RECOUNT] = "UPDATE account SET (containers, objects, bytes) ="
                           " (SELECT count(*), coalesce(sum(c.objects), 0), coalesce(sum(c.bytes + c.old_bytes), 0)"
                           "    FROM container c WHERE c.account = account.name) WHERE name = ?",
+    [S_SYNC_PUT] = "INSERT OR REPLACE INTO sync VALUES (?, ?, ?)",
+    [S_SYNC_GET] = "SELECT stamp FROM sync WHERE container = ? AND name = ?",
+    [S_SYNC_LIST] = "SELECT name, stamp FROM sync WHERE container = ? AND name >= ? ORDER BY name LIMIT ?",
+    [S_SYNC_DONE] = "DELETE FROM sync WHERE container = ? AND name = ? AND stamp = ?",
+    [S_SYNC_DROP] = "DELETE FROM sync WHERE container = ?",
+    [S_SYNC_LAST] = "SELECT max(name) FROM"
+                    " (SELECT name FROM object WHERE container = ? AND name > ? ORDER BY name LIMIT ?)",
+    [S_SYNC_FILL] = "INSERT OR IGNORE INTO sync SELECT container, name, modified FROM object"
+                    " WHERE container = ? AND name > ? AND name <= ?",
+    [S_POLICY_COUNTS] = "SELECT policy, count(*), sum(objects), sum(bytes + old_bytes) FROM container"
+                        " WHERE account = ? GROUP BY policy",
+    [S_SYNCED] = "SELECT account, name FROM container WHERE id IN (SELECT DISTINCT container FROM sync)",
+};
+
+/* What virtual tables need said otherwise: they know no ON CONFLICT. */
+static const char *const ordered_sql[STATEMENTS] = {
+    [S_ACCOUNT_PUT] = "INSERT OR REPLACE INTO account SELECT ?1, coalesce(nullif(max(created), 0), ?2),"
+                      " coalesce(max(containers), 0), coalesce(max(objects), 0), coalesce(max(bytes), 0), ?3"
+                      " FROM account WHERE name = ?1",
+    [S_ACCOUNT_COUNT] = "INSERT OR REPLACE INTO account SELECT ?1, coalesce(max(created), 0), coalesce(max(containers), 0) + ?2,"
+                        " coalesce(max(objects), 0) + ?3, coalesce(max(bytes), 0) + ?4, max(meta)"
+                        " FROM account WHERE name = ?1",
 };
 
 /* The hash that chooses a shard must be the same for ever. FNV-1a with a final mix. */
@@ -155,10 +182,11 @@ bool index_failed(struct index *index) {
 }
 
 sqlite3_stmt *index_statement(struct index *index, enum statement which) {
+    const char *text = index->view && ordered_sql[which] ? ordered_sql[which] : sql[which];
     sqlite3_stmt **at = &index->statements[which];
 
-    if (!*at && sqlite3_prepare_v3(index->handle, sql[which], -1, SQLITE_PREPARE_PERSISTENT, at, NULL) != SQLITE_OK) {
-        log_error("the index: %s: %s", sql[which], sqlite3_errmsg(index->handle));
+    if (!*at && sqlite3_prepare_v3(index->handle, text, -1, SQLITE_PREPARE_PERSISTENT, at, NULL) != SQLITE_OK) {
+        log_error("the index: %s: %s", text, sqlite3_errmsg(index->handle));
         abort();        /* a statement of ours that is wrong, or no memory */
     }
     return *at;
@@ -176,6 +204,7 @@ static void index_close(struct index *index) {
         sqlite3_finalize(index->statements[i]);
     }
     sqlite3_close(index->handle);
+    ordered_view_free(index->view);
     free(index);
 }
 
@@ -188,6 +217,11 @@ struct index *index_connect(struct shard *shard) {
 
     if (!index) {
         abort();
+    }
+    if (store.driver->ordered) {
+        index->view = ordered_view_new(store.driver->ordered, shard->number);
+        index->handle = ordered_connect(index->view);
+        return index;
     }
     if (sqlite3_open_v2(shard->target, &index->handle,
                         SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_URI, NULL) == SQLITE_OK) {
@@ -221,6 +255,31 @@ void index_reader_release(struct shard *shard, struct index *index) {
     pthread_mutex_unlock(&shard->lock);
 }
 
+/* ---- a writer's transaction ---- */
+
+bool index_begin(struct index *index) {
+    return index->view ? ordered_begin(index->view) : index_run(index, index_statement(index, S_BEGIN_WRITE));
+}
+
+enum ordered_result index_commit(struct index *index) {
+    if (index->view) {
+        return ordered_commit(index->view);
+    }
+    return index_run(index, index_statement(index, S_COMMIT)) ? ORDERED_DONE : ORDERED_FAILED;
+}
+
+void index_rollback(struct index *index) {
+    if (index->view) {
+        ordered_rollback(index->view);
+    } else if (!sqlite3_get_autocommit(index->handle)) {
+        index_run(index, index_statement(index, S_ROLLBACK));
+    }
+}
+
+bool index_is_overtaken(struct index *index) {
+    return index->view && ordered_is_overtaken(index->view);
+}
+
 /* A path in a URI. */
 static const char *uri_path(const char *path) {
     struct buf text = {0};
@@ -232,7 +291,7 @@ static const char *uri_path(const char *path) {
     return kept;
 }
 
-static bool open_shard(struct arena *arena, const char *root, bool memory, int number, const char **ret_error) {
+static bool open_shard(struct arena *arena, const char *root, int number, const char **ret_error) {
     struct shard *shard = &store.shards[number];
 
     shard->number = number;
@@ -241,9 +300,11 @@ static bool open_shard(struct arena *arena, const char *root, bool memory, int n
     pthread_mutex_init(&shard->known_lock, NULL);
     pthread_cond_init(&shard->work, NULL);
     /* No other process has the index open, so locks and the map of the log need not be shared with any. */
-    shard->target = memory ? arena_printf(store.arena, "file:/haneul-objects-%d?vfs=memdb", number)
-                           : arena_printf(store.arena, "file:%s/index-%02d.db?vfs=unix-excl", uri_path(root), number);
+    shard->target = arena_printf(store.arena, "file:%s/index-%02d.db?vfs=unix-excl", uri_path(root), number);
     shard->writer = index_connect(shard);
+    if (store.driver->ordered) {
+        return true;
+    }
     if (!shard->writer || sqlite3_exec(shard->writer->handle, schema, NULL, NULL, NULL) != SQLITE_OK) {
         *ret_error = arena_printf(arena, "the index of objects %s cannot be opened: %s", shard->target,
                                   shard->writer ? sqlite3_errmsg(shard->writer->handle) : "the log has the cause");
@@ -275,17 +336,17 @@ static int kept_shards(struct arena *arena, const char *root, int wanted) {
     return kept;
 }
 
-bool index_open_all(struct arena *arena, const char *root, bool memory, int shards, const char **ret_error) {
-    shards = memory ? shards : kept_shards(arena, root, shards);
+bool index_open_all(struct arena *arena, const char *root, int shards, const char **ret_error) {
+    shards = store.driver->ordered ? store.driver->ordered->shards(shards) : kept_shards(arena, root, shards);
     if (shards < 1 || shards > 256) {
-        *ret_error = arena_printf(arena, "%s/shards cannot be read or made, or is no number from 1 to 256", root);
+        *ret_error = "the number of the index's shards cannot be read or made, or is none from 1 to 256";
         return false;
     }
     store.arena = arena_new(0);
     store.shards = arena_alloc(store.arena, (size_t)shards * sizeof *store.shards);
     store.shard_count = shards;
     for (int i = 0; i < shards; i++) {
-        if (!open_shard(arena, root, memory, i, ret_error)) {
+        if (!open_shard(arena, root, i, ret_error)) {
             return false;
         }
     }

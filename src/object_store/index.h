@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The index: SQLite files, one a shard. A container and all its objects are in the shard that the hash of its name says, so
+ * The index: SQLite files, one a shard; or what the driver keeps, which SQLite sees as its tables. A container and all its objects are in the shard that the hash of its name says, so
  * that a change is one transaction of one file. What an account has is counted in each shard for the containers there; the
  * sum is the account's. Its metadata are in the shard of its own name.
  *
@@ -10,6 +10,7 @@
 
 #include "base/arena.h"
 #include "object_store/driver.h"
+#include "object_store/ordered.h"
 #include "object_store/store.h"
 
 enum statement {
@@ -19,9 +20,11 @@ enum statement {
     S_OBJECT, S_OBJECT_PUT, S_OBJECT_DELETE, S_OBJECT_UPDATE,
     S_VERSION, S_VERSION_NEWEST, S_VERSION_KEEP, S_VERSION_MARKER, S_VERSION_DELETE, S_VERSION_UPDATE, S_VERSION_RESTORE,
     S_DATA, S_DATA_PUT, S_DATA_DELETE, S_GARBAGE_PUT, S_GARBAGE_DELETE, S_GARBAGE_LIST,
-    S_LIST_OBJECTS, S_LIST_NAMES, S_LIST_OBJECTS_BACK, S_LIST_CONTAINERS, S_LIST_CONTAINERS_BACK, S_LIST_VERSIONS,
+    S_LIST_OBJECTS, S_LIST_SHOWN, S_LIST_NAMES, S_LIST_OBJECTS_BACK, S_LIST_CONTAINERS, S_LIST_CONTAINERS_BACK, S_LIST_VERSIONS,
     S_EXPIRED, S_ANY_OBJECT, S_PLACE_USED, S_PLACES, S_DAMAGED_PUT, S_DAMAGED_CLEAR, S_DAMAGED, S_MISCOUNTED, S_RECOUNT,
     S_ACCOUNT_MISCOUNTED, S_ACCOUNT_RECOUNT,
+    S_SYNC_PUT, S_SYNC_GET, S_SYNC_LIST, S_SYNC_DONE, S_SYNC_DROP, S_SYNC_LAST, S_SYNC_FILL, S_SYNCED,
+    S_POLICY_COUNTS,
     STATEMENTS
 };
 
@@ -29,12 +32,13 @@ enum statement {
 struct index {
     sqlite3 *handle;
     sqlite3_stmt *statements[STATEMENTS];
+    struct ordered_view *view;      /* with a driver that keeps the index; null: 'handle' does */
     struct index *next;
 };
 
 struct shard {
     int number;
-    char *target;                   /* file, or name of a database in memory */
+    char *target;                   /* file */
     pthread_mutex_t lock;
     pthread_cond_t work;
     struct store_change *first, **last;
@@ -54,10 +58,11 @@ extern struct store {
     struct shard *shards;
     int shard_count;
     const struct object_driver *driver;
+    int default_policy;             /* of containers that ask for none */
 } store;
 
 /* index.c */
-bool index_open_all(struct arena *arena, const char *root, bool memory, int shards, const char **ret_error);
+bool index_open_all(struct arena *arena, const char *root, int shards, const char **ret_error);
 struct shard *index_shard(const char *account, const char *container);      /* container null: the account's own */
 struct index *index_reader(struct shard *shard);        /* null: it cannot be opened (logged) */
 void index_reader_release(struct shard *shard, struct index *index);
@@ -67,6 +72,12 @@ sqlite3_stmt *index_statement(struct index *index, enum statement which);
 bool index_run(struct index *index, sqlite3_stmt *statement);       /* steps to the end and resets; false after an error */
 bool index_failed(struct index *index);                 /* the last statement ended with an error */
 enum store_result index_error(struct index *index);     /* which; logs it */
+
+/* A writer's transaction. What comes between begin and commit is undone together when the commit is not done. */
+bool index_begin(struct index *index);
+enum ordered_result index_commit(struct index *index);
+void index_rollback(struct index *index);
+bool index_is_overtaken(struct index *index);           /* within: another machine changed the shard since the begin */
 
 uint64_t index_hash(const char *account, const char *container);
 
@@ -91,12 +102,24 @@ void index_bind_object_meta(sqlite3_stmt *statement, int at, struct arena *arena
 /* Without an arena metadata and seal are left out; index_read_meta reads them then. */
 void index_read_meta(struct arena *arena, sqlite3_stmt *row, struct store_object *ret);
 void index_read_object(struct arena *arena, sqlite3_stmt *row, struct store_object *ret);
+/* Of a row of S_LIST_SHOWN whose name was read; texts point into the statement, and metadata are left out. */
+void index_read_shown(sqlite3_stmt *row, const char *name, struct store_object *ret);
 void index_read_container(struct arena *arena, sqlite3_stmt *row, struct store_container *ret);
 /* True when it is there. */
 bool index_find_container(struct index *index, struct arena *arena, const char *account, const char *container,
                           struct store_container *ret);
 bool index_find_object(struct index *index, struct arena *arena, int64_t container, const char *name, int64_t version,
                        struct store_object *ret);
+
+/* sync.c, for changes: lists the name when the container's changes are to be done elsewhere; */
+bool sync_note(struct shard *shard, const struct store_container *container, const char *name, int64_t stamp);
+/* the container's metadata become 'meta'; */
+bool sync_container(struct shard *shard, int64_t container, const struct store_meta *was, const struct store_meta *meta,
+                    int64_t stamp);
+/* the container goes; */
+bool sync_drop(struct shard *shard, int64_t container);
+/* the time at which the name changed that is still listed; 0: none. */
+int64_t sync_listed(struct shard *shard, int64_t container, const char *name);
 
 /* writer.c */
 bool writers_start(void);
@@ -115,5 +138,5 @@ struct upload_bytes {
     const struct seal *seal;
 };
 struct upload_bytes upload_bytes(const struct store_upload *upload);
-void upload_taken(struct store_upload *upload);         /* the blob belongs to the index now */
+void upload_taken(struct store_upload *upload, bool taken);         /* whether the blob belongs to the index now */
 bool upload_under_way(const char *blob);                /* of this process: not in the index yet, or only just */

@@ -38,6 +38,9 @@ bool known_find(struct shard *shard, struct arena *arena, const char *account, c
     const struct known *known;
     bool found;
 
+    if (store.driver->shared) {
+        return false;               /* others change containers too */
+    }
     pthread_mutex_lock(&shard->known_lock);
     known = shard->known[hash % SLOTS];
     found = known && known->hash == hash && known->generation == known_generation(shard) && is_it(known, account, container);

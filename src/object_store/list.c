@@ -38,7 +38,7 @@ static void step(struct walk *walk, struct cursor *cursor) {
         return;
     }
     cursor->name = (const char *)sqlite3_column_text(cursor->rows, is_objects(walk->list) ? 0 : 1);
-    cursor->size = (size_t)sqlite3_column_bytes(cursor->rows, is_objects(walk->list) ? 0 : 1);
+    cursor->size = strlen(cursor->name);
 }
 
 /* Places a cursor at the first name >= 'size' bytes of 'bound' (backwards: the last one below). */
@@ -178,12 +178,20 @@ static bool names_only(const struct store_list *list) {
     return list->names_only && !list->versions && !list->reverse;
 }
 
+static bool shown_only(const struct store_list *list) {
+    return list->shown_only && !list->versions && !list->reverse;
+}
+
 static void read_row(struct walk *walk, const struct cursor *at, struct store_object *ret) {
     if (names_only(walk->list)) {
         *ret = (struct store_object){.name = at->name, .expires = sqlite3_column_int64(at->rows, 1)};
         return;
     }
-    index_read_object(NULL, at->rows, ret);
+    if (shown_only(walk->list)) {
+        index_read_shown(at->rows, at->name, ret);
+    } else {
+        index_read_object(NULL, at->rows, ret);
+    }
     ret->current = at == walk->cursors;
     if (sqlite3_column_bytes(at->rows, 8)) {
         index_read_meta(walk->arena, at->rows, ret);
@@ -279,7 +287,10 @@ static enum store_result open_objects(struct walk *walk) {
     const struct store_list *list = walk->list;
     struct shard *shard = index_shard(list->account, list->container);
     struct store_container container;
-    enum statement which = names_only(list) ? S_LIST_NAMES : list->reverse ? S_LIST_OBJECTS_BACK : S_LIST_OBJECTS;
+    enum statement which = names_only(list)   ? S_LIST_NAMES
+                           : shown_only(list) ? S_LIST_SHOWN
+                           : list->reverse    ? S_LIST_OBJECTS_BACK
+                                              : S_LIST_OBJECTS;
     struct index *index;
 
     if (!add_cursor(walk, shard, which, 0)) {

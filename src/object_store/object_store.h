@@ -27,3 +27,6 @@ int64_t object_kept_size(struct arena *arena, const char *container, const char 
 bool object_forget(struct arena *arena, const char *container, const char *name, const char **ret_error);
 /* Calls fn for each name in the container. */
 bool object_kept_each(struct arena *arena, const char *container, void (*fn)(void *user, const char *name), void *user);
+
+/* True when the driver of this name exists and this host has what it needs; otherwise a sentence. For haneul doctor. */
+bool object_store_fit(const char *driver, const char **ret_error);

@@ -1,44 +1,55 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Opening the store, and reading what is in it. */
-#include <errno.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/clock.h"
 #include "base/conf.h"
 #include "base/log.h"
 #include "object_store/crc32c.h"
 #include "object_store/index.h"
+#include "object_store/object_store.h"
 #include "object_store/seal.h"
 
 LOG_MODULE("object_store.read");
 
-enum { DEFAULT_SHARDS = 8 };
+enum { DEFAULT_SHARDS = 8, MAX_TORN = 100 };
+
+static const struct object_driver *const drivers[] = {&object_driver_file, &object_driver_rados, &object_driver_fake};
 
 bool store_start_encryption(struct arena *arena, const struct conf *conf, const char *keys, const char **ret_error) {
     return seal_start(arena, conf_text(conf, "object_store", "encryption_keys", keys),
                       conf_bool(conf, "object_store", "encryption", false), ret_error);
 }
 
+const struct object_driver *object_driver_find(const char *name) {
+    for (size_t i = 0; i < sizeof drivers / sizeof *drivers; i++) {
+        if (!strcmp(name, drivers[i]->name)) {
+            return drivers[i];
+        }
+    }
+    return NULL;
+}
+
+bool object_store_fit(const char *name, const char **ret_error) {
+    const struct object_driver *driver = object_driver_find(name);
+
+    *ret_error = "[object_store] driver must be file, rados or fake";
+    return driver && (!driver->fit || driver->fit(ret_error));
+}
+
 bool store_start(struct arena *arena, const struct conf *conf, const char *root, const char **ret_error) {
     const char *driver = conf_text(conf, "object_store", "driver", "file");
-    bool fake = !strcmp(driver, "fake");
 
-    if (!fake && strcmp(driver, "file") != 0) {
-        *ret_error = arena_printf(arena, "[object_store] driver must be file or fake, not %s", driver);
+    store.driver = object_driver_find(driver);
+    if (!store.driver) {
+        *ret_error = arena_printf(arena, "[object_store] driver must be file, rados or fake, not %s", driver);
         return false;
     }
-    if (!fake && mkdir(root, 0700) && errno != EEXIST) {
-        *ret_error = arena_printf(arena, "%s cannot be made: %s", root, strerror(errno));
-        return false;
-    }
-    store.driver = fake ? &object_driver_fake : &object_driver_file;
-    if (!store.driver->start(root)) {
-        *ret_error = arena_printf(arena, "the blobs below %s cannot be opened: %s", root, strerror(errno));
+    if (!store.driver->start(arena, conf, root, ret_error)) {
         return false;
     }
     *ret_error = "the writers of the object store cannot be started";
-    return index_open_all(arena, root, fake, (int)conf_int(conf, "object_store", "shards", DEFAULT_SHARDS), ret_error) &&
+    return index_open_all(arena, root, (int)conf_int(conf, "object_store", "shards", DEFAULT_SHARDS), ret_error) &&
            writers_start();
 }
 
@@ -137,8 +148,10 @@ static bool read_data(struct index *index, struct arena *arena, struct store_fou
     return there || !index_failed(index);
 }
 
+/* '*ret_torn': the object was replaced between reading its row and its bytes, which a driver without snapshots lets happen. */
 static enum store_result find_in_container(struct index *index, struct arena *arena, const struct store_find *find,
-                                           struct store_found *ret) {
+                                           struct store_found *ret, bool *ret_torn) {
+    *ret_torn = false;
     if (!ret->container.id && !index_find_container(index, arena, find->account, find->container, &ret->container)) {
         return index_failed(index) ? index_error(index) : STORE_NO_CONTAINER;
     }
@@ -153,10 +166,11 @@ static enum store_result find_in_container(struct index *index, struct arena *ar
     }
     ret->damaged = ret->object.shut;
     if (find->want_bytes && !ret->object.place && !ret->damaged) {
-        ret->bytes = "";
+        ret->bytes = ret->object.data ? NULL : "";
         if (ret->object.data && !read_data(index, arena, ret)) {
             return index_error(index);
         }
+        *ret_torn = !ret->bytes;
         if (ret->damaged) {
             log_error("%s/%s/%s: its bytes are not what was written", find->account, find->container, find->name);
         }
@@ -169,7 +183,7 @@ enum store_result store_find(struct arena *arena, const struct store_find *find,
     struct index *index;
     enum store_result result = STORE_OK;
     int64_t generation;
-    bool known;
+    bool known, torn = true;
 
     *ret = (struct store_found){0};
     if (find->want_account) {
@@ -189,7 +203,11 @@ enum store_result store_find(struct arena *arena, const struct store_find *find,
     if (!index) {
         return STORE_FAILED;
     }
-    result = begin(index) ? find_in_container(index, arena, find, ret) : index_error(index);
+    result = begin(index) ? STORE_OK : index_error(index);
+    for (int tries = 0; torn && result == STORE_OK && tries < MAX_TORN; tries++) {
+        result = find_in_container(index, arena, find, ret, &torn);
+    }
+    ret->damaged = ret->damaged || (result == STORE_OK && torn);
     end(index);
     index_reader_release(shard, index);
     if (find->no_counts && !known && ret->container.id) {

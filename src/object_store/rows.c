@@ -91,7 +91,9 @@ void index_bind_object_meta(sqlite3_stmt *statement, int at, struct arena *arena
         return;
     }
     all.at = ARENA_ARRAY(arena, struct store_pair, meta->count + 1);
-    memcpy(all.at, meta->at, meta->count * sizeof *meta->at);
+    if (meta->count) {
+        memcpy(all.at, meta->at, meta->count * sizeof *meta->at);
+    }
     all.count = meta->count;
     all.at[all.count++] = (struct store_pair){sealed_etag, etag};
     size = index_packed_size(&all);
@@ -150,6 +152,18 @@ void index_read_object(struct arena *arena, sqlite3_stmt *row, struct store_obje
     if (arena && sqlite3_column_bytes(row, 8)) {
         index_read_meta(arena, row, ret);
     }
+}
+
+void index_read_shown(sqlite3_stmt *row, const char *name, struct store_object *ret) {
+    *ret = (struct store_object){
+        .name = name,
+        .expires = sqlite3_column_int64(row, 1),
+        .size = sqlite3_column_int64(row, 2),
+        .modified = sqlite3_column_int64(row, 3),
+        .etag = (const char *)sqlite3_column_text(row, 4),
+        .type = (const char *)sqlite3_column_text(row, 5),
+        .kind = (enum store_kind)sqlite3_column_int(row, 6),
+    };
 }
 
 void index_read_container(struct arena *arena, sqlite3_stmt *row, struct store_container *ret) {

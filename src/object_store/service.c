@@ -2,7 +2,9 @@
  * The object store's entries in the table of services. */
 #include "object_store/object_store.h"
 #include "object_store/s3.h"
-#include "object_store/swift_parts.h"
+#include "object_store/swift_policies.h"
+#include "object_store/swift_ratelimit.h"
+#include "object_store/swift_sync.h"
 #include "object_store/types.h"
 #include "rest/cloud.h"
 #include "rest/task.h"
@@ -27,9 +29,15 @@ static bool bootstrap(struct call *call) {
         !store_start(call->arena, cloud.conf, arena_printf(call->arena, "%s/objects", cloud.data), &error)) {
         return fail(call, 500, "%s", error);
     }
+    if (!swift_policies_prepare(&error)) {
+        return fail(call, 500, "%s", error);
+    }
+    swift_ratelimit_prepare();
+    swift_sync_prepare();
     swift_prepare(&resource_swift_api);
     s3_prepare(&resource_s3_api);
-    return store_care_start(cloud.conf) || fail(call, 500, "The object store's care cannot be started.");
+    return (store_care_start(cloud.conf) || fail(call, 500, "The object store's care cannot be started.")) &&
+           swift_push_begin(call);
 }
 
 /* The account of a project that is no more. */
@@ -41,8 +49,12 @@ static bool forget_run(struct call *call, const struct task *task, struct json_o
            fail(call, 503, "The account of project %s could not be deleted.", task->resource_id);
 }
 
-static const struct task_kind tasks[] = {{.name = "object_store.forget_account", .seconds = 7 * 24 * 3600, .run = forget_run},
-                                         {0}};
+static const struct task_kind tasks[] = {
+    {.name = "object_store.forget_account", .seconds = 7 * 24 * 3600, .run = forget_run},
+    {.name = "object_store.sync_look", .tries = 1, .run = swift_push_look, .done = swift_push_looked,
+     .failed = swift_push_not_looked},
+    {.name = "object_store.sync", .tries = 1, .run = swift_push_run},
+    {0}};
 
 const struct service object_store = {
     .type = "object-store",

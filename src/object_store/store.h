@@ -133,12 +133,20 @@ struct store_find {
 /* STORE_OK, STORE_NO_CONTAINER, STORE_MISSING (the object; a version that is a marker is found), STORE_FAILED. */
 enum store_result store_find(struct arena *arena, const struct store_find *find, struct store_found *ret);
 
+/* What an account has in containers of each storage policy: calls fn up to once a shard and policy. It counts the account's
+ * containers. False when it could not be looked at. */
+bool store_policy_counts(const char *account, void (*fn)(void *user, int policy, int64_t containers, int64_t objects,
+                                                         int64_t bytes), void *user);
+/* The number that new containers get which ask for none; before anything is written. */
+void store_set_default_policy(int policy);
+
 /* A walk over names in byte order. 'container' null: the account's containers. */
 struct store_list {
     const char *account, *container;
     const char *prefix, *marker, *end_marker, *delimiter;       /* null: none */
     bool reverse;
     bool names_only;                /* of objects nothing but names is wanted */
+    bool shown_only;                /* of objects nothing of the store's own is wanted, and no versions */
     bool versions;                  /* of objects: also those that are not current, newest first per name */
     int64_t marker_version;         /* with versions: after this one of the marker's name; 0: after all of them */
     int64_t limit;
@@ -193,6 +201,8 @@ struct store_change {
     const char *if_etag;            /* only when the current object has this ETag */
     int64_t version;                /* delete_object, post_object: STORE_CURRENT or one */
     int64_t if_expired;             /* delete_object: only when it expired by then (seconds) */
+    int64_t stamp;                  /* put_object, delete_object: when it was done elsewhere; refused (STORE_PRECONDITION) when
+                                       what is there is newer. 0: now */
     bool keep_time;                 /* post_object: the object is as old as it was */
     bool restore;                   /* delete_object of the current version: the one before becomes current */
 
@@ -216,6 +226,23 @@ enum store_result store_delete_container(struct store_change *change);
 enum store_result store_put_object(struct store_change *change);
 enum store_result store_post_object(struct store_change *change);       /* changes metadata, type, expiry */
 enum store_result store_delete_object(struct store_change *change);
+
+/* ---- the list of changes that are yet to be done elsewhere: sync.c ----
+ *
+ * A container whose metadata have "sys-sync-to" lists the names that changed, each once, with the time of the change. When
+ * that pair gets another value, all names are listed. */
+struct store_sync {
+    const char *name;
+    int64_t stamp;
+};
+/* Calls fn for each container with such a list; false when it could not be looked at. */
+bool store_each_synced(struct arena *arena, void (*fn)(void *user, const char *account, const char *container), void *user);
+/* Up to 'limit' names behind 'after'. */
+enum store_result store_sync_list(struct arena *arena, const char *account, const char *container, const char *after,
+                                  int limit, struct store_sync **ret, size_t *ret_count);
+/* Takes a name from the list, unless it changed again. */
+enum store_result store_sync_done(struct arena *arena, const char *account, const char *container,
+                                  const struct store_sync *done);
 
 /* ---- care: what the store does for itself, on a thread of its own (care.c) ---- */
 

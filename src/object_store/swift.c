@@ -9,7 +9,8 @@
 #include "base/conf.h"
 #include "base/id.h"
 #include "base/clock.h"
-#include "object_store/swift_parts.h"
+#include "object_store/swift_ratelimit.h"
+#include "object_store/swift_sync.h"
 #include "rest/cloud.h"
 #include "rest/dispatch.h"
 
@@ -105,7 +106,7 @@ static bool names_object(enum http_method method) {
 static void look(struct swift *sw) {
     struct store_find find = {.account = sw->account, .container = sw->container, .version = sw->version,
                               .name = names_object(sw->http->method) ? sw->object : NULL,
-                              .want_bytes = sw->http->method == HTTP_GET, .no_counts = sw->depth == DEPTH_OBJECT};
+                              .want_bytes = sw->http->method == HTTP_GET, .no_counts = sw->depth == DEPTH_OBJECT && !swift_ratelimit_counts()};
 
     if (sw->depth == DEPTH_ACCOUNT) {
         find.want_account = ACCOUNT_ALL;
@@ -251,6 +252,11 @@ static bool answer_fixed(struct swift *sw) {
 
 /* By signature, or by who calls. */
 static bool permitted(struct swift *sw, const struct special *special) {
+    enum swift_sync_verdict verdict = swift_sync_allows(sw);
+
+    if (verdict != SYNC_NOT_ASKED) {
+        return verdict == SYNC_ALLOWED;
+    }
     if (special && special->signature) {
         return true;
     }
@@ -272,7 +278,16 @@ static enum http_body take_special(struct swift *sw, const struct special *speci
         sw->upload = NULL;
         sw->http->sink = NULL;
     }
+    sw->http->on_worker |= sw->wait != 0;
     return special->stream ? HTTP_STREAM : HTTP_BUFFER;
+}
+
+static const struct special sent_manifest = {swift_slo_begin, swift_slo_sent, .put = true};
+
+static bool sends_manifest(const struct swift *sw) {
+    const char *large = swift_request_header(sw, "X-Static-Large-Object");
+
+    return sw->stamp && sw->http->method == HTTP_PUT && large && swift_is_true(large);
 }
 
 enum http_body swift_take(struct call *call) {
@@ -297,16 +312,26 @@ enum http_body swift_take(struct call *call) {
     if (!permitted(sw, special)) {
         return refuse(sw);
     }
+    if (!swift_ratelimit(sw)) {
+        return refuse(sw);
+    }
+    if (sends_manifest(sw)) {
+        special = &sent_manifest;
+    }
     sw->change = (struct store_change){.arena = sw->arena, .account = sw->account, .container = sw->container,
-                                       .name = sw->object, .version = sw->version, .policy = -1};
+                                       .name = sw->object, .version = sw->version, .stamp = sw->stamp, .policy = -1};
     http->max_body = SMALL_BODY;
     if (special) {
         return take_special(sw, special);
     }
     if (call->operation->flags & OP_STREAM) {
-        return swift_put_begin(sw) ? sw->upload ? HTTP_STREAM : HTTP_BUFFER : refuse(sw);
+        if (!swift_put_begin(sw)) {
+            return refuse(sw);
+        }
+        http->on_worker |= sw->wait != 0;
+        return sw->upload ? HTTP_STREAM : HTTP_BUFFER;
     }
-    http->on_worker = call->operation->flags & OP_BLOCKING;
+    http->on_worker = (call->operation->flags & OP_BLOCKING) || sw->wait;
     return HTTP_BUFFER;
 }
 
@@ -325,7 +350,7 @@ bool swift_options(struct call *call) {
 void swift_answer(struct call *call) {
     struct swift *sw = swift_of(call);
 
-    if (!sw->over) {
+    if (!sw->over && (!sw->wait || swift_ratelimit_wait(sw))) {
         run(sw);
     }
     if (!call->http->later) {

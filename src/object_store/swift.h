@@ -15,7 +15,6 @@ enum {
     MAX_OBJECT_NAME = 1024, MAX_CONTAINER_NAME = 256, MAX_ACCOUNT_NAME = 256, LISTING_LIMIT = 10000,
 };
 #define MAX_FILE_SIZE 5368709122LL
-#define SWIFT_POLICY "Policy-0"         /* the one storage policy */
 
 enum depth { DEPTH_ACCOUNT = 1, DEPTH_CONTAINER, DEPTH_OBJECT };
 
@@ -40,6 +39,8 @@ struct swift {
     enum store_result (*operation)(struct store_change *change);
     void (*finish)(struct swift *sw);
     int64_t version;                /* ?version-id=; STORE_CURRENT */
+    int64_t wait;                   /* microseconds before it is answered: there is a limit on how often */
+    int64_t stamp;                  /* another cluster sends what was done there then; 0: it does not */
     void *extra;                    /* of the handler */
 };
 

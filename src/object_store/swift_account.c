@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "object_store/swift_parts.h"
+#include "object_store/swift_policies.h"
 
 static void write_account(struct swift *sw) {
     const struct store_account *account = &sw->found.account;
@@ -13,11 +13,7 @@ static void write_account(struct swift *sw) {
     swift_header(sw, "X-Account-Container-Count", "%" PRId64, account->containers);
     swift_header(sw, "X-Account-Object-Count", "%" PRId64, account->objects);
     swift_header(sw, "X-Account-Bytes-Used", "%" PRId64, account->bytes);
-    if (account->containers) {
-        swift_header(sw, "X-Account-Storage-Policy-" SWIFT_POLICY "-Container-Count", "%" PRId64, account->containers);
-        swift_header(sw, "X-Account-Storage-Policy-" SWIFT_POLICY "-Object-Count", "%" PRId64, account->objects);
-        swift_header(sw, "X-Account-Storage-Policy-" SWIFT_POLICY "-Bytes-Used", "%" PRId64, account->bytes);
-    }
+    swift_policy_headers(sw);
     swift_header(sw, "X-Timestamp", "%s", swift_timestamp(sw->arena, account->created ? account->created : clock_now()));
     swift_header(sw, "Accept-Ranges", "bytes");
     swift_write_meta(sw, "account", &account->meta);

@@ -5,7 +5,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "object_store/swift_parts.h"
+#include "object_store/swift_policies.h"
+#include "object_store/swift_sync.h"
 
 /* Headers that a container keeps, and by what names. The last ones are the owner's alone to see. */
 static const struct {
@@ -23,12 +24,15 @@ enum { KEPT = sizeof kept / sizeof *kept };
 
 static void write_container(struct swift *sw) {
     const struct store_container *container = &sw->found.container;
+    const struct swift_policy *policy = swift_policy_at(container->policy);
 
     swift_header(sw, "X-Container-Object-Count", "%" PRId64, container->objects);
     swift_header(sw, "X-Container-Bytes-Used", "%" PRId64, container->bytes + container->old_bytes);
     swift_header(sw, "X-Timestamp", "%s", swift_timestamp(sw->arena, container->created));
     swift_last_modified(sw, container->modified);
-    swift_header(sw, "X-Storage-Policy", SWIFT_POLICY);
+    if (policy) {
+        swift_header(sw, "X-Storage-Policy", "%s", policy->name);
+    }
     swift_header(sw, "Accept-Ranges", "bytes");
     swift_write_meta(sw, "container", &container->meta);
     for (int i = 0; i < KEPT; i++) {
@@ -37,6 +41,9 @@ static void write_container(struct swift *sw) {
         if (value && (sw->owner || !kept[i].secret)) {
             swift_header(sw, kept[i].header, "%s", value);
         }
+    }
+    if (sw->owner && store_meta_get(&container->meta, "sys-sync-error")) {
+        swift_header(sw, "X-Container-Sync-Error", "%s", store_meta_get(&container->meta, "sys-sync-error"));
     }
     if (container->versions != VERSIONS_OFF) {
         swift_header(sw, "X-Versions-Enabled", container->versions == VERSIONS_ON ? "True" : "False");
@@ -88,7 +95,7 @@ static bool read_kept(struct swift *sw) {
     return true;
 }
 
-static bool is_true(const char *text) {
+bool swift_is_true(const char *text) {
     return !strcasecmp(text, "true") || !strcmp(text, "1") || !strcasecmp(text, "yes") || !strcasecmp(text, "on") ||
            !strcasecmp(text, "t") || !strcasecmp(text, "y");
 }
@@ -114,11 +121,11 @@ static bool read_versions(struct swift *sw) {
     if (!enabled) {
         return true;
     }
-    if (is_true(enabled) && (store_meta_get(&sw->found.container.meta, "sys-versions-location") ||
+    if (swift_is_true(enabled) && (store_meta_get(&sw->found.container.meta, "sys-versions-location") ||
                              store_meta_get(&sw->found.container.meta, "sys-history-location"))) {
         return swift_error(sw, 400, "The container keeps versions in another one already."), false;
     }
-    sw->change.versions = 1 + (is_true(enabled) ? VERSIONS_ON
+    sw->change.versions = 1 + (swift_is_true(enabled) ? VERSIONS_ON
                                : sw->found.container.versions == VERSIONS_OFF ? VERSIONS_OFF : VERSIONS_SUSPENDED);
     return true;
 }
@@ -141,14 +148,21 @@ static bool check_quotas(struct swift *sw) {
 }
 
 static bool read_policy(struct swift *sw) {
-    const char *policy = swift_request_header(sw, "X-Storage-Policy");
+    const char *name = swift_request_header(sw, "X-Storage-Policy");
+    const struct swift_policy *policy = name && *name ? swift_policy_named(name) : NULL;
 
-    return !policy || !strcasecmp(policy, SWIFT_POLICY) ||
-           (swift_error(sw, 400, "There is no storage policy \"%.100s\".", policy), false);
+    if (!name || !*name) {
+        return true;
+    }
+    if (!policy) {
+        return swift_error(sw, 400, "There is no storage policy \"%.100s\".", name), false;
+    }
+    sw->change.policy = policy->index;
+    return !policy->deprecated || (swift_error(sw, 400, "The storage policy \"%s\" takes no new containers.", policy->name), false);
 }
 
 static bool read_container_headers(struct swift *sw) {
-    return swift_read_meta(sw, "container", &sw->change.set) && read_kept(sw) && read_versions(sw) && check_quotas(sw);
+    return swift_read_meta(sw, "container", &sw->change.set) && swift_sync_check(sw) && read_kept(sw) && read_versions(sw) && check_quotas(sw);
 }
 
 static void changed(struct swift *sw) {
@@ -158,6 +172,9 @@ static void changed(struct swift *sw) {
         break;
     case STORE_OK:
         swift_status(sw, sw->http->method == HTTP_PUT ? 202 : 204);
+        break;
+    case STORE_PRECONDITION:
+        swift_error(sw, 409, "A container keeps the storage policy that it was made with.");
         break;
     default:
         swift_failed(sw, sw->change.result);

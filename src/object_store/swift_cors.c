@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Cross-origin requests of browsers: what a container allows, and what a preflight is told. */
+#include <ctype.h>
 #include <string.h>
 #include <strings.h>
 
+#include "base/words.h"
 #include "object_store/swift_parts.h"
 
 /* True when the container's list (separated by spaces) has the origin. */
@@ -26,8 +28,25 @@ static const char *allowed_list(const struct swift *sw) {
     return store_meta_get(&sw->found.container.meta, "meta-access-control-allow-origin");
 }
 
-static const char *shown_origin(const char *list, const char *origin) {
-    return strchr(list, '*') ? "*" : origin;
+/* Only a container that allows all says so; others name the one that asked. */
+static bool allows_all(const char *list) {
+    list += strspn(list, " ");
+    return *list == '*' && !list[1 + strspn(list + 1, " ")];
+}
+
+/* The names of a list separated by spaces, in lower case, each with a comma before it. */
+static const char *more_names(struct arena *arena, const char *list) {
+    char *lower = arena_text(arena, list);
+    const char *names = "", *word;
+    size_t size;
+
+    for (char *at = lower; *at; at++) {
+        *at = (char)tolower((unsigned char)*at);
+    }
+    for (list = lower; words_next(&list, &word, &size);) {
+        names = arena_printf(arena, "%s, %.*s", names, (int)size, word);
+    }
+    return names;
 }
 
 void swift_cors_headers(struct swift *sw) {
@@ -43,12 +62,12 @@ void swift_cors_headers(struct swift *sw) {
         const char *name = sw->http->response.headers[i].name;
 
         if (!strncasecmp(name, "X-Object-Meta-", 14) || !strncasecmp(name, "X-Container-Meta-", 17)) {
-            names = arena_printf(sw->arena, "%s, %s", names, name);
+            names = arena_printf(sw->arena, "%s%s", names, more_names(sw->arena, name));
         }
     }
-    swift_header(sw, "Access-Control-Allow-Origin", "%s", shown_origin(list, origin));
-    swift_header(sw, "Access-Control-Expose-Headers", "%s%s%s", names, expose ? ", " : "", expose ? expose : "");
-    if (!strchr(list, '*')) {
+    swift_header(sw, "Access-Control-Allow-Origin", "%s", allows_all(list) ? "*" : origin);
+    swift_header(sw, "Access-Control-Expose-Headers", "%s%s", names, expose ? more_names(sw->arena, expose) : "");
+    if (!allows_all(list)) {
         swift_header(sw, "Vary", "Origin");
     }
 }
@@ -62,17 +81,20 @@ bool swift_cors_preflight(struct swift *sw) {
                                                     : "HEAD, GET, PUT, POST, OPTIONS, DELETE";
 
     swift_header(sw, "Allow", "%s", methods);
-    if (!origin) {
+    if (!origin || sw->depth == DEPTH_ACCOUNT) {
         return swift_status(sw, 200);
     }
-    if (!method || !strstr(methods, method) || !list || !origin_allowed(list, origin)) {
+    if (!method || !words_have(methods, method) || !list || !origin_allowed(list, origin)) {
         return swift_status(sw, 401);
     }
-    swift_header(sw, "Access-Control-Allow-Origin", "%s", shown_origin(list, origin));
+    swift_header(sw, "Access-Control-Allow-Origin", "%s", allows_all(list) ? "*" : origin);
     swift_header(sw, "Access-Control-Allow-Methods", "%s", methods);
-    if (headers) {
+    if (headers && *headers) {
         swift_header(sw, "Access-Control-Allow-Headers", "%s", headers);
-        swift_header(sw, "Vary", "Origin, Access-Control-Request-Headers");
+    }
+    if (!allows_all(list) || (headers && *headers)) {
+        swift_header(sw, "Vary", "%s%s%s", allows_all(list) ? "" : "Origin", !allows_all(list) && headers && *headers ? ", " : "",
+                     headers && *headers ? "Access-Control-Request-Headers" : "");
     }
     if (age) {
         swift_header(sw, "Access-Control-Max-Age", "%s", age);

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What the store says of itself to everybody: what is on and its limits, that it is well, and Flash's policy file. */
 #include <inttypes.h>
+#include <unistd.h>
 
 #include "base/conf.h"
-#include "object_store/swift_parts.h"
+#include "object_store/swift_policies.h"
+#include "object_store/swift_ratelimit.h"
+#include "object_store/swift_sync.h"
 #include "rest/cloud.h"
 
 static void put_map(struct json_out *out, const char *key) {
@@ -30,13 +33,7 @@ static void write_limits(struct json_out *out) {
     json_put_bool(out, "allow_account_management", true);
     json_put_bool(out, "account_autocreate", true);
     json_key(out, "policies");
-    json_list(out);
-    json_map(out);
-    json_put_text(out, "name", SWIFT_POLICY);
-    json_put_text(out, "aliases", SWIFT_POLICY);
-    json_put_bool(out, "default", true);
-    json_map_end(out);
-    json_list_end(out);
+    swift_policies_info(out);
     json_map_end(out);
 }
 
@@ -92,6 +89,8 @@ static void write_features(struct json_out *out) {
     json_put_int(out, "max_deletes_per_request", 10000);
     json_put_int(out, "max_failed_deletes", 1000);
     json_map_end(out);
+    swift_ratelimit_info(out);
+    swift_sync_info(out);
 }
 
 /* Answers at the server's root have the headers of Swift's as well. */
@@ -121,6 +120,12 @@ static bool answer_text(struct call *call, const char *type, const char *text) {
 }
 
 bool swift_healthcheck(struct call *call) {
+    const char *file = conf_text(cloud.conf, "object_store", "healthcheck_disable_path", "");
+
+    if (*file && !access(file, F_OK)) {
+        call->status = call->http->response.status = 503;
+        return answer_text(call, "text/plain", "The operator took this server out of service.");
+    }
     return answer_text(call, "text/plain", "OK");
 }
 

@@ -201,6 +201,10 @@ bool swift_put_begin(struct swift *sw) {
 static void put_done(struct swift *sw) {
     const struct store_change *change = &sw->change;
 
+    if (change->stamp && change->result == STORE_PRECONDITION) {
+        swift_status(sw, 202);
+        return;
+    }
     if (change->result != STORE_CREATED) {
         swift_failed(sw, change->result);
         return;
@@ -328,6 +332,10 @@ bool swift_object_post(struct call *call) {
 /* ---- DELETE ---- */
 
 static void deleted(struct swift *sw) {
+    if (sw->change.stamp && sw->change.result == STORE_PRECONDITION) {
+        swift_status(sw, 409);
+        return;
+    }
     if (sw->change.result != STORE_OK) {
         swift_failed(sw, sw->change.result);
         return;

@@ -7,6 +7,9 @@ void swift_prepare(const struct resource *resource);
 enum http_body swift_take(struct call *call);
 void swift_answer(struct call *call);
 
+/* Words that Swift takes for yes. */
+bool swift_is_true(const char *text);
+
 /* Headers that every answer has. */
 void swift_common_headers(struct swift *sw);
 
@@ -64,6 +67,7 @@ const char *swift_object_text(struct swift *sw, const char *account, const char 
 bool swift_segment_range(const char *text, int64_t size, int64_t *first, int64_t *count);
 bool swift_slo_begin(struct swift *sw);
 bool swift_slo_put(struct swift *sw);
+bool swift_slo_sent(struct swift *sw);    /* by another cluster */
 bool swift_slo_delete(struct swift *sw);
 
 /* ---- bulk: swift_bulk.c, swift_archive.c ---- */
@@ -104,6 +108,7 @@ bool swift_info(struct call *call);
 bool swift_healthcheck(struct call *call);
 bool swift_crossdomain(struct call *call);
 bool swift_auth(struct call *call);
+bool swift_endpoints(struct call *call);     /* swift_endpoints.c */
 
 /* ---- web: swift_web.c ---- */
 /* True: the request is one for a web site, and was answered. */

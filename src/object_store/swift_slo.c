@@ -18,6 +18,7 @@ struct manifest {
     struct digest *tags;
     int64_t size;
     int count;
+    bool sent;                      /* by another cluster, in the form that is kept */
 };
 
 static void complain(struct manifest *manifest, const char *path, const char *what) {
@@ -152,6 +153,10 @@ static bool check(struct manifest *manifest) {
 }
 
 static void put_done(struct swift *sw) {
+    if (sw->change.stamp && sw->change.result == STORE_PRECONDITION) {
+        swift_status(sw, 202);
+        return;
+    }
     if (sw->change.result != STORE_CREATED) {
         swift_failed(sw, sw->change.result);
         return;
@@ -167,7 +172,7 @@ static bool put(struct manifest *manifest) {
     enum store_result result;
 
     manifest->tags = NULL;
-    if (etag && strncmp(etag + (*etag == '"'), slo, strlen(slo)) != 0) {
+    if (!manifest->sent && etag && strncmp(etag + (*etag == '"'), slo, strlen(slo)) != 0) {
         return swift_status(sw, 422);
     }
     sw->upload = store_upload_new(sw->arena);
@@ -199,6 +204,63 @@ bool swift_slo_put(struct swift *sw) {
     digest_free(manifest.tags);
     buf_release(&manifest.text);
     buf_release(&manifest.errors);
+    return true;
+}
+
+/* ---- a manifest from another cluster: its segments may come later ---- */
+
+static bool add_sent(struct manifest *manifest, const struct json *item) {
+    const char *name = json_get_text(item, "name"), *hash = json_get_text(item, "hash"), *range = json_get_text(item, "range");
+    const char *data = json_get_text(item, "data"), *container, *object;
+    int64_t bytes = json_get_int(item, "bytes", -1), first, size;
+    struct arena *arena = manifest->sw->arena;
+    const uint8_t *decoded;
+    size_t count;
+
+    if (data) {
+        decoded = base64_decode(arena, data, &count);
+        hash = decoded ? digest_of(arena, "md5", decoded, count) : NULL;
+        size = (int64_t)count;
+    } else if (!name || bytes < 0 || bytes > MAX_FILE_SIZE * MAX_SEGMENTS || !swift_split_path(arena, name, &container, &object)) {
+        return false;
+    } else if (!range) {
+        size = bytes;
+    } else if (!swift_segment_range(range, bytes, &first, &size)) {
+        return false;
+    }
+    if (!hash) {
+        return false;
+    }
+    digest_add(manifest->tags, hash, strlen(hash));
+    if (range && !data) {
+        digest_add(manifest->tags, ":", 1);
+        digest_add(manifest->tags, range, strlen(range));
+        digest_add(manifest->tags, ";", 1);
+    }
+    manifest->size += size;
+    return true;
+}
+
+bool swift_slo_sent(struct swift *sw) {
+    struct manifest manifest = {.sw = sw, .tags = digest_new("md5"), .sent = true};
+    const struct buf *body = &sw->http->body;
+    const struct json *list = body->size ? json_parse(sw->arena, body->at, body->size, NULL) : NULL;
+    const char *etag = swift_request_header(sw, "ETag");
+    bool ok = list && list->type == JSON_LIST && list->count && list->count <= MAX_SEGMENTS;
+
+    for (JSON_EACH(item, ok ? list : NULL)) {
+        ok = ok && add_sent(&manifest, item);
+    }
+    if (!ok) {
+        swift_error(sw, 400, "The manifest is not a list of segments as they are kept.");
+    } else if (etag && strcmp(etag, digest_of(sw->arena, "md5", body->at, body->size)) != 0) {
+        swift_status(sw, 422);
+    } else {
+        buf_put(&manifest.text, body->at, body->size);
+        put(&manifest);
+    }
+    digest_free(manifest.tags);
+    buf_release(&manifest.text);
     return true;
 }
 

@@ -5,6 +5,8 @@
  * A change checks everything before its first write, so one that is refused leaves nothing behind. When the disk is full
  * or fails, the whole batch is undone, and its changes are tried again one by one: only those that do not fit fail. */
 #include <pthread.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/crash.h"
@@ -13,7 +15,8 @@
 
 LOG_MODULE("object_store.writer");
 
-enum { MAX_BATCH = 1024, MAX_GARBAGE = sizeof((struct shard){0}.garbage) / sizeof(char *) };
+/* Tries of a batch that other machines come before: many, since one of them succeeds each time. */
+enum { MAX_BATCH = 1024, MAX_TRIES = 1000, MAX_GARBAGE = sizeof((struct shard){0}.garbage) / sizeof(char *) };
 
 int64_t writer_version(struct shard *shard) {
     int64_t now = clock_now();
@@ -52,14 +55,16 @@ static void forget_garbage(struct shard *shard, const char *const *places, int c
     }
 }
 
-/* Applies 'first' to its end in one transaction. On failure nothing was done, and why is returned. */
-static enum store_result apply_batch(struct shard *shard, struct store_change *first) {
+/* '*ret_again': another machine changed the shard meanwhile. */
+static enum store_result try_batch(struct shard *shard, struct store_change *first, bool *ret_again) {
     struct index *index = shard->writer;
     enum store_result failure = STORE_OK;
+    enum ordered_result committed = ORDERED_FAILED;
 
     shard->garbage_count = 0;
     shard->containers_change = false;
-    if (!index_run(index, index_statement(index, S_BEGIN_WRITE))) {
+    *ret_again = false;
+    if (!index_begin(index)) {
         return index_error(index);
     }
     for (struct store_change *change = first; change && failure == STORE_OK; change = change->next) {
@@ -69,17 +74,42 @@ static enum store_result apply_batch(struct shard *shard, struct store_change *f
         }
     }
     crash_point("objects");
-    if (failure == STORE_OK && !index_run(index, index_statement(index, S_COMMIT))) {
-        failure = index_error(index);
+    if (failure == STORE_OK) {
+        committed = index_commit(index);
+        *ret_again = committed == ORDERED_AGAIN;
+        failure = committed != ORDERED_FAILED ? STORE_OK : index->view ? STORE_FAILED : index_error(index);
     }
     crash_point("objects committed");
     if (shard->containers_change) {
         known_forget(shard);
     }
-    if (failure != STORE_OK && !sqlite3_get_autocommit(index->handle)) {
-        index_run(index, index_statement(index, S_ROLLBACK));
+    /* What was read before and after another machine's change does not fit together: that may be all that is wrong. */
+    *ret_again = *ret_again || (failure != STORE_OK && index_is_overtaken(index));
+    if (committed == ORDERED_FAILED) {
+        index_rollback(index);
     }
     return failure;
+}
+
+/* Applies 'first' to its end in one transaction. On failure nothing was done, and why is returned. */
+static enum store_result apply_batch(struct shard *shard, struct store_change *first) {
+    enum store_result failure;
+    int tries = 0;
+    bool again;
+
+    do {
+        failure = try_batch(shard, first, &again);
+        if (again) {
+            for (struct store_change *change = first; change; change = change->next) {
+                change->was = (struct store_object){0};
+                if (change->upload) {
+                    upload_taken(change->upload, false);
+                }
+            }
+            usleep((useconds_t)(random() % (1000 << (tries < 5 ? tries : 5))));
+        }
+    } while (again && ++tries < MAX_TRIES);
+    return again ? STORE_FAILED : failure;
 }
 
 static void apply_alone(struct shard *shard, struct store_change *first) {
@@ -152,9 +182,9 @@ static void remove_old_garbage(struct shard *shard) {
     for (size_t i = 0; i < count; i++) {
         store.driver->remove(places[i]);
     }
-    if (count && index_run(index, index_statement(index, S_BEGIN_WRITE))) {
+    if (count && index_begin(index)) {
         forget_garbage(shard, places, (int)count);
-        index_run(index, index_statement(index, S_COMMIT));
+        index_commit(index);        /* or next time */
     }
     arena_free(arena);
 }

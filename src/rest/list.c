@@ -423,7 +423,7 @@ static void finish_sorts(struct query *query) {
 static bool read_page(struct query *query) {
     const struct api_style *style = query->call->service->style;
     const char *marker = call_argument(query->call, "marker");
-    int64_t limit = -1;
+    int64_t limit = -1, most;
 
     if (!call_argument_count(query->call, "limit", 0, &limit) ||
         (style->offset && !call_argument_count(query->call, "offset", 0, &query->offset))) {
@@ -435,6 +435,10 @@ static bool read_page(struct query *query) {
         query->limit = 0;
     } else if (style->max_limit && (query->limit > style->max_limit || (limit < 0 && !query->limit))) {
         query->limit = style->max_limit;
+    }
+    most = style->list_limit ? style->list_limit(query->call) : 0;
+    if (most && (query->limit > most || !query->limit)) {
+        query->limit = most;
     }
     query->marker = marker && *marker ? marker : NULL;
     query->reverse = style->page_reverse && query->limited && call_argument_true(query->call, "page_reverse");

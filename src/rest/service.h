@@ -37,6 +37,8 @@ struct api_style {
     bool revision_match;            /* If-Match: revision_number=N guards updates and deletes */
     bool tenant_id;                 /* project_id is also taken and shown as tenant_id */
     int64_t default_limit, max_limit;   /* of a list; 0: none */
+    /* The most that a list gives here, whatever the client asks for; 0: no bound. Null: none has one. In a transaction. */
+    int64_t (*list_limit)(struct call *call);
     bool page_reverse;              /* ?page_reverse=true: the page before the marker, or the last one */
     bool offset;                    /* ?offset=N skips rows */
     bool strict_slash;              /* a path that ends with a slash names nothing: "/servers/" */

@@ -6,7 +6,8 @@
     cloud.stop()
 
 The database is SQLite, or a database of its own on the PostgreSQL that HANEUL_TEST_PG names. HANEUL names the
-program (default: build/haneul beside the tests)."""
+program (default: build/haneul beside the tests). HANEUL_SETTINGS has "section.key=value" words for every cloud; "{cloud}"
+in them stands for a name of the cloud's own."""
 import contextlib
 import json
 import os
@@ -25,6 +26,11 @@ import uuid
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PROGRAM = os.environ.get("HANEUL", os.path.join(HERE, "..", "..", "build", "haneul"))
+SETTINGS = os.environ.get("HANEUL_SETTINGS", "").split()
+OBJECT_DRIVER = dict(word.split("=", 1) for word in SETTINGS).get("object_store.driver", "file")
+# What a test wants of the driver of objects.
+in_files = unittest.skipUnless(OBJECT_DRIVER == "file", "is about the files of the driver file, and this is " + OBJECT_DRIVER)
+kept = unittest.skipIf(OBJECT_DRIVER == "fake", "the driver fake keeps nothing when its process ends")
 FAKES = ("compute.driver=fake", "network.driver=fake", "volume.driver=fake")
 
 
@@ -39,7 +45,7 @@ class Cloud:
 
     def __init__(self, agent=False, settings=()):
         self.agent = agent
-        self.settings = list(settings)
+        self.settings = SETTINGS + list(settings)
         self.processes = []
         self.data = self.url = self.s3 = self.database = None
         self._token = None
@@ -181,7 +187,7 @@ class Cloud:
     def _spawn(self, role, *arguments):
         command = [PROGRAM, role, "--data", self.data, "--set", "identity.password_cost=4"]
         for setting in ["object_store.s3_listen=" + self.s3[7:]] + self.settings:
-            command += ["--set", setting]
+            command += ["--set", setting.replace("{cloud}", os.path.basename(self.data))]
         if self.database:
             command += ["--set", "database.url=" + self.database]
         with open(os.path.join(self.data, "test.log"), "ab") as log:

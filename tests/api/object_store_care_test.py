@@ -9,6 +9,7 @@ import subprocess
 import time
 import unittest
 
+from cloud import in_files
 from object_store_test import ObjectStoreTest
 
 
@@ -40,6 +41,7 @@ class CareTest(ObjectStoreTest):
         self.assertEqual(code, 0, text)
 
 
+@in_files
 class Audit(CareTest):
     settings = ("object_store.scrub_seconds=3600",)
 
@@ -91,6 +93,7 @@ class Audit(CareTest):
         self.swift("GET", self.container + "/o", expect=503)
 
 
+@in_files
 class Scrubber(CareTest):
     settings = ("object_store.scrub_seconds=1",)
 
@@ -113,6 +116,7 @@ class Scrubber(CareTest):
             self.cloud.until(lambda: self.cloud.audit()[0] == 0)
 
 
+@in_files
 @unittest.skipIf(os.geteuid() != 0, "mounting a small disk needs root")
 class FullDisk(CareTest):
     def setUp(self):

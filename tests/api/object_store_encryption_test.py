@@ -7,6 +7,7 @@ import signal
 
 import object_store_property_test
 import object_store_test
+from cloud import in_files, kept
 from object_store_care_test import CareTest
 
 SEALED = ("object_store.encryption=true",)
@@ -45,6 +46,7 @@ class Encryption(CareTest):
                     text += file.read()
         return text
 
+    @in_files
     def test_nothing_of_an_object_lies_plainly_on_the_disk(self):
         word = os.urandom(12).hex()
         for size in (3000, 300000):
@@ -69,6 +71,7 @@ class Encryption(CareTest):
             self.assertNotIn(hashlib.md5(body).hexdigest().encode(), disk)
         self.assertIn(self.container.encode(), disk)
 
+    @kept
     def test_root_keys_change_and_are_needed(self):
         keys = os.path.join(self.cloud.data, "api", "object-keys")
         self.put("old", b"old bytes", headers={"X-Object-Meta-Age": "old"})

@@ -12,7 +12,7 @@ import time
 import unittest
 import urllib.parse
 
-from cloud import CloudTest
+from cloud import CloudTest, in_files, kept
 
 
 class ObjectStoreTest(CloudTest):
@@ -219,6 +219,7 @@ class Core(ObjectStoreTest):
         self.put("a", b"")
         self.swift("POST", self.container, expect=400, headers={"X-Container-Meta-Quota-Bytes": "many"})
 
+    @kept
     def test_survives_restart(self):
         body = os.urandom(100000)
         self.put("small", b"small")
@@ -542,6 +543,7 @@ class Care(ObjectStoreTest):
         root = os.path.join(self.cloud.data, "objects", "blobs")
         return [os.path.join(path, name) for path, _, names in os.walk(root) for name in names]
 
+    @in_files
     def test_flipped_byte_is_never_served(self):
         body = os.urandom(200000)
         before = self.blobs()
@@ -563,6 +565,7 @@ class Care(ObjectStoreTest):
         self.swift("DELETE", self.container + "/o", expect=204)
         self.assertEqual(self.blobs(), before)
 
+    @in_files
     def test_overwritten_blob_goes(self):
         before = len(self.blobs())
         for i in range(3):
@@ -571,6 +574,7 @@ class Care(ObjectStoreTest):
         self.put("o", b"small")
         self.cloud.until(lambda: len(self.blobs()) == before)
 
+    @in_files
     def test_broken_upload_leaves_nothing(self):
         before = self.blobs()
         host, port = self.cloud.listen.split(":")
@@ -581,6 +585,7 @@ class Care(ObjectStoreTest):
         self.cloud.until(lambda: self.blobs() == before)
         self.assertEqual(self.names(), [])
 
+    @kept
     def test_killed_process_keeps_what_it_acknowledged(self):
         self.put("small", b"small")
         body = os.urandom(100000)

@@ -35,6 +35,10 @@ void test_fail(const char *file, int line, const char *format, ...) {
     printf("  %s:%d: %s%s%s\n", file, line, context ? context : "", context ? ": " : "", text);
 }
 
+unsigned test_failures(void) {
+    return __atomic_load_n(&failures, __ATOMIC_RELAXED);
+}
+
 void test_skip(const char *reason) {
     skipped = reason;
 }

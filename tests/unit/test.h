@@ -14,6 +14,9 @@ struct test {
 void test_register(struct test *test);
 void test_fail(const char *file, int line, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
+/* Checks that failed in the running test so far. */
+unsigned test_failures(void);
+
 /* The running test does not count as passed: the reason is printed. */
 void test_skip(const char *reason);
 

@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "base/arena.h"
-#include "base/beside.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/conf.h"
@@ -626,30 +625,6 @@ TEST(log_levels_follow_prefixes) {
     log_set("", LOG_INFO);
     check(log_level_parse("warn", &(enum log_level){LOG_INFO}));
     check(!log_level_parse("loud", &(enum log_level){LOG_INFO}));
-}
-
-static void add_up(void *argument) {
-    int *number = argument;
-
-    *number += 1;
-}
-
-TEST(work_beside_is_done_once_and_before_its_wait_returns) {
-    struct beside work[64];
-    int numbers[64] = {0};
-
-    for (int round = 1; round <= 50; round++) {
-        for (int i = 0; i < 64; i++) {
-            work[i] = (struct beside){.run = add_up, .argument = &numbers[i]};
-            beside_begin(&work[i]);
-        }
-        for (int i = 0; i < 64; i++) {
-            int at = round % 2 ? i : 63 - i;
-
-            beside_wait(&work[at]);
-            check_int(numbers[at], round);
-        }
-    }
 }
 
 TEST(hexadecimal_digits_are_read_back) {
