@@ -69,9 +69,12 @@ static bool check_import(struct call *call, const struct image_image *row, const
     return true;
 }
 
-static bool check_stores(struct call *call, const char *stores) {
+static bool check_stores(struct call *call, const char *stores, bool all) {
     const struct json *list = stores ? json_parse(call->arena, stores, strlen(stores), NULL) : NULL;
 
+    if ((list && list->count > 1) || (all && image_store_next(image_store_next(NULL)))) {
+        return fail(call, 501, "Images in several stores are not available in this cloud yet.");
+    }
     for (JSON_EACH(store, list)) {
         if (!image_store(store->text)) {
             return fail(call, 409, "Unknown store '%s'.", store->text);
@@ -112,7 +115,7 @@ bool image_import_data(struct call *call) {
     struct image_image *row = call->row, old = *row;
     struct image_task *task = ARENA_NEW(call->arena, struct image_task);
 
-    if (!image_mutable(call, row) || !check_import(call, row, method) || !check_stores(call, input->stores)) {
+    if (!image_mutable(call, row) || !check_import(call, row, method) || !check_stores(call, input->stores, input->all_stores)) {
         return false;
     }
     row_defaults(call, &resource_image_task, task);

@@ -71,6 +71,8 @@ class ImageStoreTest(CloudTest):
         self.ask("PUT", "%s/images/%s/stage" % (V2, staged), b"z" * 512, 204, headers=BYTES)
         path = "%s/images/%s/import" % (V2, staged)
         self.ask("POST", path, {"method": {"name": "glance-direct"}, "stores": ["none"]}, 409)
+        self.ask("POST", path, {"method": {"name": "glance-direct"}, "stores": ["object", "file"]}, 501)
+        self.ask("POST", path, {"method": {"name": "glance-direct"}, "all_stores": True}, 501)
         self.ask("POST", path, {"method": {"name": "glance-direct"}, "stores": ["object"]}, 202)
         self.kept(staged)
 
