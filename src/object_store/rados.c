@@ -51,7 +51,7 @@ static bool connect_to(void *cluster, const char *file, const char **ret_what) {
     /* A cluster that is away must become an error some time, not a thread that waits for ever. Seconds. */
     rados.conf_set(cluster, "client_mount_timeout", "30");
     rados.conf_set(cluster, "rados_mon_op_timeout", "30");
-    rados.conf_set(cluster, "rados_osd_op_timeout", "60");
+    rados.conf_set(cluster, "rados_osd_op_timeout", "30");
     *ret_what = "it cannot be reached, or does not let us in";
     return rados_ok(rados.connect(cluster));
 }
