@@ -24,7 +24,7 @@ struct table {
     struct path paths[MAX_PATHS];
 };
 
-/* Columns as in index.c. Containers and data share one sequence of numbers. */
+/* Columns as in index.c. Containers, data and dropped share one sequence of numbers. */
 static const struct table tables[] = {
     {"account", "name, created, containers, objects, bytes, meta", "tiiiib", {{'a', .columns = "a"}}},
     {"container",
@@ -38,6 +38,7 @@ static const struct table tables[] = {
     {"garbage", "place", "t", {{'g', .columns = "a"}}},
     {"damaged", "place, what", "tt", {{'m', .columns = "a"}}},
     {"sync", "container, name, stamp", "iti", {{'s', .columns = "ab"}}},
+    {"dropped", "id, account, container, name, upload", "ntttt", {{'w', .columns = "a"}}},
 };
 
 static const char sequence_key[] = "n";
