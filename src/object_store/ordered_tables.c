@@ -37,6 +37,7 @@ static const struct table tables[] = {
     {"data", "id, bytes", "nb", {{'d', .columns = "a"}}},
     {"garbage", "place", "t", {{'g', .columns = "a"}}},
     {"damaged", "place, what", "tt", {{'m', .columns = "a"}}},
+    {"sync", "container, name, stamp", "iti", {{'s', .columns = "ab"}}},
 };
 
 static const char sequence_key[] = "n";
