@@ -8,19 +8,16 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "object_store/form.h"
 #include "object_store/swift_parts.h"
 #include "rest/dispatch.h"
 
-enum { MAX_HEAD = 8 * 1024, MAX_FIELD = 4096, MAX_FIELDS_SIZE = 64 * 1024 };
-
-enum state { PREAMBLE, HEAD, FIELD, FILE_BYTES, OVER };
+enum { MAX_FIELD = 4096, MAX_FIELDS_SIZE = 64 * 1024 };
 
 struct form {
     struct swift *sw;
-    const char *boundary;           /* "\r\n--boundary" */
-    size_t boundary_size;
-    struct buf held;                /* bytes not dealt with yet */
-    enum state state;
+    struct form_reader reader;
+    bool in_file;
     bool failed;                    /* answered */
     bool checked;
     struct store_meta fields;
@@ -35,7 +32,6 @@ struct form {
 
 static bool fail_form(struct form *form, int status, const char *message) {
     form->failed = true;
-    form->state = OVER;
     swift_error(form->sw, status, "FormPost: %s", message);
     return false;
 }
@@ -92,42 +88,9 @@ static bool check_form(struct form *form) {
 
 /* ---- parts ---- */
 
-/* The value of name="value" in a header, in the arena; null when absent. */
-static const char *attribute(struct arena *arena, const char *header, const char *name) {
-    const char *at = header;
-    size_t size = strlen(name);
-
-    while ((at = strcasestr(at, name)) != NULL) {
-        if ((at == header || strchr("; \t", at[-1])) && at[size] == '=' && at[size + 1] == '"') {
-            const char *value = at + size + 2;
-
-            return arena_text_size(arena, value, strcspn(value, "\"\r\n"));
-        }
-        at += size;
-    }
-    return NULL;
-}
-
-static const char *part_header(struct arena *arena, const char *head, const char *name) {
-    size_t size = strlen(name);
-
-    while (*head) {
-        size_t line = strcspn(head, "\r\n");
-
-        if (!strncasecmp(head, name, size) && head[size] == ':') {
-            head += size + 1;
-            head += strspn(head, " \t");
-            return arena_text_size(arena, head, strcspn(head, "\r\n"));
-        }
-        head += line;
-        head += strspn(head, "\r\n");
-    }
-    return NULL;
-}
-
 static bool begin_file(struct form *form, const char *head, const char *name) {
     struct swift *sw = form->sw;
-    const char *type = part_header(sw->arena, head, "Content-Type"), *slash = strrchr(name, '/');
+    const char *type = form_header(sw->arena, head, "Content-Type"), *slash = strrchr(name, '/');
 
     if (!check_form(form)) {
         return false;
@@ -145,19 +108,20 @@ static bool begin_file(struct form *form, const char *head, const char *name) {
     form->type = type ? type : swift_guess_type(name);
     form->arena = arena_new(0);
     form->upload = store_upload_new(form->arena);
-    form->state = FILE_BYTES;
+    form->in_file = true;
     return true;
 }
 
-static bool begin_part(struct form *form, const char *head) {
+static bool begin_part(void *user, const char *head) {
+    struct form *form = user;
     struct arena *arena = form->sw->arena;
-    const char *disposition = part_header(arena, head, "Content-Disposition");
-    const char *name = disposition ? attribute(arena, disposition, "name") : NULL;
-    const char *file = disposition ? attribute(arena, disposition, "filename") : NULL;
+    const char *disposition = form_header(arena, head, "Content-Disposition");
+    const char *name = disposition ? form_attribute(arena, disposition, "name") : NULL;
+    const char *file = disposition ? form_attribute(arena, disposition, "filename") : NULL;
 
     form->field = NULL;
     buf_clear(&form->value);
-    form->state = FIELD;
+    form->in_file = false;
     if (file && *file) {
         return begin_file(form, head, file);
     }
@@ -183,14 +147,15 @@ static bool end_file(struct form *form) {
     form->upload = NULL;
     if (result != STORE_CREATED) {
         form->failed = true;
-        form->state = OVER;
         swift_failed(sw, result);
     }
     return result == STORE_CREATED;
 }
 
-static bool end_part(struct form *form) {
-    if (form->state == FILE_BYTES) {
+static bool end_part(void *user) {
+    struct form *form = user;
+
+    if (form->in_file) {
         return end_file(form);
     }
     if (form->field) {
@@ -200,8 +165,10 @@ static bool end_part(struct form *form) {
     return true;
 }
 
-static bool take(struct form *form, const char *bytes, size_t size) {
-    if (form->state == FILE_BYTES) {
+static bool take(void *user, const char *bytes, size_t size) {
+    struct form *form = user;
+
+    if (form->in_file) {
         form->file_size += (int64_t)size;
         if (form->file_size > form->max_size) {
             return fail_form(form, 413, "max_file_size exceeded");
@@ -219,64 +186,19 @@ static bool take(struct form *form, const char *bytes, size_t size) {
 
 /* ---- the stream ---- */
 
-static void drop(struct form *form, size_t size) {
-    memmove(form->held.at, form->held.at + size, form->held.size - size);
-    form->held.size -= size;
-}
-
-/* One step over the held bytes; false when more are needed (or it is over). */
-static bool step(struct form *form) {
-    struct buf *held = &form->held;
-    char *found;
-
-    if (form->state == OVER || !held->size) {
-        return false;
-    }
-    if (form->state == HEAD) {
-        if (held->size >= 2 && !memcmp(held->at, "--", 2)) {
-            form->state = OVER;
-            return false;
-        }
-        found = memmem(held->at, held->size, "\r\n\r\n", 4);
-        if (!found) {
-            return held->size > MAX_HEAD ? fail_form(form, 400, "the head of a part is too long") : false;
-        }
-        if (!begin_part(form, arena_text_size(form->sw->arena, held->at, (size_t)(found - held->at)))) {
-            return false;
-        }
-        drop(form, (size_t)(found + 4 - held->at));
-        return true;
-    }
-    found = memmem(held->at, held->size, form->boundary, form->boundary_size);
-    if (!found) {
-        size_t sure = held->size >= form->boundary_size ? held->size - form->boundary_size + 1 : 0;
-
-        if (sure && (form->state == PREAMBLE || take(form, held->at, sure))) {
-            drop(form, sure);
-        }
-        return false;
-    }
-    if (form->state != PREAMBLE && (!take(form, held->at, (size_t)(found - held->at)) || !end_part(form))) {
-        return false;
-    }
-    drop(form, (size_t)(found - held->at) + form->boundary_size);
-    form->state = HEAD;
-    return true;
+static bool long_head(void *user) {
+    return fail_form(user, 400, "the head of a part is too long");
 }
 
 static bool sink(struct http_request *http, const void *bytes, size_t size) {
     struct form *form = swift_of(dispatch_call(http))->extra;
 
-    buf_put(&form->held, bytes, size);
-    while (step(form)) {
-    }
-    return form->state != OVER;
+    return form_add(&form->reader, bytes, size);
 }
 
 static void release(void *pointer) {
     struct form *form = pointer;
 
-    buf_release(&form->held);
     buf_release(&form->value);
     if (form->arena) {
         arena_free(form->arena);
@@ -284,27 +206,17 @@ static void release(void *pointer) {
 }
 
 bool swift_formpost_begin(struct swift *sw) {
-    const char *type = swift_request_header(sw, "Content-Type"), *at = type ? strcasestr(type, "boundary=") : NULL;
     struct form *form = ARENA_NEW(sw->arena, struct form);
-    const char *boundary;
 
     if (sw->looked == STORE_NO_CONTAINER) {
         return swift_status(sw, 404), false;
     }
-    if (!at) {
-        return swift_error(sw, 400, "FormPost: the Content-Type names no boundary"), false;
+    *form = (struct form){.sw = sw, .reader = {.begin = begin_part, .take = take, .end = end_part, .long_head = long_head,
+                                               .user = form}};
+    if (!form_start(&form->reader, sw->arena, swift_request_header(sw, "Content-Type"))) {
+        return swift_error(sw, 400, "FormPost: the Content-Type names no boundary, or one that is too long"), false;
     }
-    at += 9;
-    boundary = *at == '"' ? arena_text_size(sw->arena, at + 1, strcspn(at + 1, "\"")) :
-               arena_text_size(sw->arena, at, strcspn(at, "; \t"));
-    if (!*boundary || strlen(boundary) > 200) {
-        return swift_error(sw, 400, "FormPost: the boundary is empty or too long"), false;
-    }
-    *form = (struct form){.sw = sw, .boundary = arena_printf(sw->arena, "\r\n--%s", boundary)};
-    form->boundary_size = strlen(form->boundary);
     arena_defer(sw->arena, release, form);
-    /* The first boundary has no line before it. */
-    buf_put(&form->held, "\r\n", 2);
     sw->extra = form;
     sw->http->sink = sink;
     sw->http->on_worker = true;
@@ -318,7 +230,7 @@ bool swift_formpost(struct swift *sw) {
     if (form->failed) {
         return true;
     }
-    if (form->state != OVER) {
+    if (!form->reader.whole) {
         return swift_error(sw, 400, "FormPost: the form does not end with its boundary");
     }
     if (!form->file_count) {
