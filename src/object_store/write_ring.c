@@ -100,8 +100,32 @@ static void *serve(void *argument) {
     return NULL;
 }
 
+static void before_fork(void) {
+    pthread_mutex_lock(&lock);
+}
+
+static void after_fork(void) {
+    pthread_mutex_unlock(&lock);
+}
+
+/* A child has none of the threads, nothing that they were at, and none of those that wait. */
+static void in_child(void) {
+    work_there = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
+    first = NULL;
+    last = &first;
+    threads = 0;
+    once = (pthread_once_t)PTHREAD_ONCE_INIT;
+    pthread_mutex_unlock(&lock);
+}
+
 /* Not under the lock. One for each core, and some that wait for the disk. */
 static void start(void) {
+    static bool told;
+
+    if (!told) {
+        told = true;
+        pthread_atfork(before_fork, after_fork, in_child);
+    }
     for (long i = sysconf(_SC_NPROCESSORS_ONLN) + WRITERS; i > 0; i--) {
         pthread_t thread;
 
