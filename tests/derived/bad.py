@@ -220,7 +220,8 @@ class BadInput:
         for name, before in op.parameters():
             creates = op.method == "PUT" and op.path.endswith("{%s}" % name)
             named = op.kind in ("show", "update", "delete") and not any(     # whose ids the caller chooses may be any
-                other.kind == "create" and other.method == "PUT" for other in op.resource.operations)
+                (other.kind == "create" and other.method == "PUT") or
+                (other.method == "POST" and other.path.endswith("{%s}" % name)) for other in op.resource.operations)
             for text in self.sample(IDS):
                 answer = self.world.send(op, self.world.tokens["own-admin"], self.world.body(op) if op.takes_json else None,
                                          replace={name: text})
