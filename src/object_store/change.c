@@ -117,7 +117,7 @@ static enum store_result change_container(struct shard *shard, struct store_chan
     bool there = index_find_container(shard->writer, change->arena, change->account, change->container, &was);
 
     if (!there && (!make || index_failed(shard->writer))) {
-        return index_failed(shard->writer) ? index_error(shard->writer) : STORE_NO_CONTAINER;
+        return index_no_container(shard->writer);
     }
     if (there && make && change->policy >= 0 && change->policy != was.policy) {
         return STORE_PRECONDITION;
@@ -163,7 +163,7 @@ static enum store_result find_target(struct shard *shard, struct store_change *c
     struct index *index = shard->writer;
 
     if (!index_find_container(index, change->arena, change->account, change->container, &ret->container)) {
-        return index_failed(index) ? index_error(index) : STORE_NO_CONTAINER;
+        return index_no_container(index);
     }
     ret->row = index_find_object(index, change->arena, ret->container.id, change->name, version, &ret->was);
     if (!ret->row && index_failed(index)) {
@@ -531,7 +531,7 @@ static enum store_result delete_container(struct shard *shard, struct store_chan
     bool full;
 
     if (!index_find_container(index, change->arena, change->account, change->container, &was)) {
-        return index_failed(index) ? index_error(index) : STORE_NO_CONTAINER;
+        return index_no_container(index);
     }
     sqlite3_bind_int64(used, 1, was.id);
     sqlite3_bind_int64(used, 2, clock_now() / SECOND);

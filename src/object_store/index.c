@@ -190,6 +190,10 @@ bool index_failed(struct index *index) {
     return code != SQLITE_OK && code != SQLITE_ROW && code != SQLITE_DONE;
 }
 
+enum store_result index_no_container(struct index *index) {
+    return index_failed(index) ? index_error(index) : STORE_NO_CONTAINER;
+}
+
 sqlite3_stmt *index_statement(struct index *index, enum statement which) {
     const char *text = index->view && ordered_sql[which] ? ordered_sql[which] : sql[which];
     sqlite3_stmt **at = &index->statements[which];

@@ -73,6 +73,7 @@ sqlite3_stmt *index_statement(struct index *index, enum statement which);
 bool index_run(struct index *index, sqlite3_stmt *statement);       /* steps to the end and resets; false after an error */
 bool index_failed(struct index *index);                 /* the last statement ended with an error */
 enum store_result index_error(struct index *index);     /* which; logs it */
+enum store_result index_no_container(struct index *index);      /* after index_find_container found none */
 
 /* A writer's transaction. What comes between begin and commit is undone together when the commit is not done. */
 bool index_begin(struct index *index);

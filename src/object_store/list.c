@@ -299,7 +299,7 @@ static enum store_result open_objects(struct walk *walk) {
     index = walk->cursors[0].index;
     index_run(index, index_statement(index, S_BEGIN_READ));
     if (!index_find_container(index, walk->arena, list->account, list->container, &container)) {
-        return index_failed(index) ? index_error(index) : STORE_NO_CONTAINER;
+        return index_no_container(index);
     }
     walk->cursors[0].container = container.id;
     return !list->versions || add_cursor(walk, shard, S_LIST_VERSIONS, container.id) ? STORE_OK : STORE_FAILED;

@@ -153,7 +153,7 @@ static enum store_result find_in_container(struct index *index, struct arena *ar
                                            struct store_found *ret, bool *ret_torn) {
     *ret_torn = false;
     if (!ret->container.id && !index_find_container(index, arena, find->account, find->container, &ret->container)) {
-        return index_failed(index) ? index_error(index) : STORE_NO_CONTAINER;
+        return index_no_container(index);
     }
     if (!find->name) {
         return STORE_OK;

@@ -107,7 +107,7 @@ static enum store_result fill(struct shard *shard, struct store_change *change) 
     struct store_container container;
 
     if (!index_find_container(index, change->arena, change->account, change->container, &container)) {
-        return index_failed(index) ? index_error(index) : STORE_NO_CONTAINER;
+        return index_no_container(index);
     }
     sqlite3_bind_int64(statement, 1, container.id);
     index_bind_text(statement, 2, change->name);
@@ -162,7 +162,7 @@ static enum store_result take_done(struct shard *shard, struct store_change *cha
     struct store_container container;
 
     if (!index_find_container(index, change->arena, change->account, change->container, &container)) {
-        return index_failed(index) ? index_error(index) : STORE_NO_CONTAINER;
+        return index_no_container(index);
     }
     sqlite3_bind_int64(done, 1, container.id);
     index_bind_text(done, 2, change->name);
