@@ -154,6 +154,9 @@ void json_real(struct json_out *out, double value) {
         }
     }
     buf_text(out->buf, text);
+    if (!strpbrk(text, ".e")) {
+        BUF_LITERAL(out->buf, ".0");        /* else it would be read as an integer */
+    }
 }
 
 void json_bool(struct json_out *out, bool value) {
