@@ -174,7 +174,7 @@ static bool is_form(const struct swift *sw) {
            !strncasecmp(type, "multipart/form-data", 19);
 }
 
-static bool manifest_is(const struct swift *sw, const char *what) {
+bool swift_manifest_is(const struct swift *sw, const char *what) {
     const char *value = swift_argument(sw, "multipart-manifest");
 
     return sw->depth == DEPTH_OBJECT && value && !strcmp(value, what);
@@ -190,7 +190,7 @@ static const struct special *find_special(const struct swift *sw) {
     enum http_method method = sw->http->method;
 
     if (method == HTTP_PUT) {
-        return swift_argument(sw, "extract-archive") ? &archive : manifest_is(sw, "put") ? &manifest : NULL;
+        return swift_argument(sw, "extract-archive") ? &archive : swift_manifest_is(sw, "put") ? &manifest : NULL;
     }
     if ((method == HTTP_POST || method == HTTP_DELETE) && swift_argument(sw, "bulk-delete")) {
         return &bulk_delete;
@@ -198,7 +198,7 @@ static const struct special *find_special(const struct swift *sw) {
     if (is_form(sw)) {
         return &form;
     }
-    if (method == HTTP_DELETE && manifest_is(sw, "delete")) {
+    if (method == HTTP_DELETE && swift_manifest_is(sw, "delete")) {
         return &manifest_delete;
     }
     return method == HTTP_DELETE && swift_keeps_old(sw) && sw->version == STORE_CURRENT ? &old_delete : NULL;

@@ -290,16 +290,13 @@ bool swift_object_get(struct call *call) {
     if (!link_itself && object->kind == STORE_LINK && !swift_symlink_follow(sw, &account, found)) {
         return true;
     }
-    if (swift_is_large(object)) {
+    if (swift_is_large(object) && !(object->kind != STORE_MANIFEST && swift_manifest_is(sw, "get"))) {
         return swift_large_get(sw, account, found);
-    }
-    if (!swift_conditions(sw, object->etag, object->modified)) {
-        return true;
     }
     swift_header(sw, "ETag", "%s", object->etag);
     swift_write_object_headers(sw, object);
     swift_symlink_headers(sw, object);
-    return respond_plain(sw, account, found);
+    return !swift_conditions(sw, object->etag, object->modified) || respond_plain(sw, account, found);
 }
 
 /* ---- POST ---- */
@@ -307,6 +304,10 @@ bool swift_object_get(struct call *call) {
 static void posted(struct swift *sw) {
     if (sw->change.result != STORE_OK) {
         swift_failed(sw, sw->change.result);
+        return;
+    }
+    if (sw->found.object.kind == STORE_LINK) {
+        swift_symlink_redirect(sw);
         return;
     }
     swift_header(sw, "X-Timestamp", "%s", swift_timestamp(sw->arena, sw->change.modified));
@@ -319,8 +320,8 @@ bool swift_object_post(struct call *call) {
     if (sw->looked != STORE_OK) {
         return swift_failed(sw, sw->looked);
     }
-    if (sw->found.object.kind == STORE_LINK) {
-        return swift_symlink_redirect(sw);
+    if (swift_request_header(sw, "X-Symlink-Target")) {
+        return swift_error(sw, 400, "A PUT request is required to set a symlink target");
     }
     if (!swift_read_object_headers(sw, true)) {
         return true;
