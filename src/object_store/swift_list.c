@@ -13,6 +13,8 @@
 static const char *const types[] = {"text/plain; charset=utf-8", "application/json; charset=utf-8",
                                     "application/xml; charset=utf-8"};
 
+#define EMPTY_ETAG "d41d8cd98f00b204e9800998ecf8427e"    /* of no bytes */
+
 struct listing {
     struct swift *sw;
     enum swift_format format;
@@ -63,17 +65,19 @@ int swift_format_accepted(const char *accept) {
     return best;
 }
 
-static bool choose_format(struct swift *sw, enum swift_format otherwise, enum swift_format *ret) {
+/* Only JSON can tell of versions. */
+static bool choose_format(struct swift *sw, bool versions, enum swift_format *ret) {
     const char *format = swift_argument(sw, "format"), *accept = swift_request_header(sw, "Accept");
-    int chosen = otherwise;
+    int chosen = versions ? SWIFT_JSON : SWIFT_PLAIN;
 
     if (format) {
         chosen = !strcasecmp(format, "json") ? SWIFT_JSON : !strcasecmp(format, "xml") ? SWIFT_XML : SWIFT_PLAIN;
     } else if (accept && *accept) {
-        chosen = swift_format_accepted(accept);
-        if (chosen < 0) {
-            return swift_error(sw, 406, "A listing is text/plain, application/json or application/xml."), false;
-        }
+        chosen = versions && !strcmp(accept, "*/*") ? SWIFT_JSON : swift_format_accepted(accept);
+    }
+    if (chosen < 0 || (versions && chosen != SWIFT_JSON)) {
+        return swift_error(sw, 406, versions ? "A listing of versions is application/json."
+                                             : "A listing is text/plain, application/json or application/xml."), false;
     }
     *ret = (enum swift_format)chosen;
     return true;
@@ -122,32 +126,47 @@ static void put_key(struct json_out *out, const char *made, size_t size) {
     out->follows = false;
 }
 
+static const char *encoded(struct swift *sw, const char *text) {
+    struct buf buf = {0};
+
+    http_encode(&buf, text, "/");
+    return buf_taken(&buf, sw->arena);
+}
+
+/* The current object of a container that keeps versions stands for the version that it is. */
+static void put_version_link(struct listing *listing, const struct store_object *object) {
+    struct swift *sw = listing->sw;
+    const char *path = encoded(sw, arena_printf(sw->arena, "/v1/%s/%s/%s", sw->account, sw->container, object->name));
+
+    json_put_text(&listing->out, "symlink_path",
+                  arena_printf(sw->arena, "%s?version-id=%s", path, swift_version_text(sw->arena, object->version)));
+    json_put_bool(&listing->out, "version_symlink", true);
+}
+
 static void json_object(struct listing *listing, const struct store_object *object, const char *modified) {
     struct json_out *out = &listing->out;
     const char *slo = store_meta_get(&object->meta, "sys-slo-etag");
     const char *link = store_meta_get(&object->meta, "sys-symlink");
     const char *bytes = store_meta_get(&object->meta, "sys-symlink-bytes");
+    bool marker = object->kind == STORE_MARKER;
 
     json_map(out);
     KEY(out, "name");
     json_text(out, object->name);
     KEY(out, "hash");
-    json_text(out, object->kind == STORE_MARKER ? "" : object->etag);
+    json_text(out, marker ? EMPTY_ETAG : object->etag);
     KEY(out, "bytes");
     json_int(out, swift_size(object));
     KEY(out, "content_type");
-    json_text(out, object->type);
+    json_text(out, marker ? SWIFT_DELETED_TYPE : object->type);
     KEY(out, "last_modified");
     json_text(out, modified);
     if (slo) {
         json_put_text(out, "slo_etag", arena_printf(listing->sw->arena, "\"%s\"", slo));
     }
     if (link) {
-        struct buf path = {0};
-
-        http_encode(&path, link, "/");
-        json_put_text(out, "symlink_path", arena_printf(listing->sw->arena, "/v1/%s%s", *link == '/' ? listing->sw->account : "", path.at));
-        buf_release(&path);
+        json_put_text(out, "symlink_path", arena_printf(listing->sw->arena, "/v1/%s%s", *link == '/' ? listing->sw->account : "",
+                                                        encoded(listing->sw, link)));
     }
     if (bytes) {
         json_put_text(out, "symlink_etag", store_meta_get(&object->meta, "sys-symlink-etag"));
@@ -156,6 +175,8 @@ static void json_object(struct listing *listing, const struct store_object *obje
     if (listing->versions) {
         json_put_text(out, "version_id", swift_version_text(listing->sw->arena, object->version));
         json_put_bool(out, "is_latest", object->current);
+    } else if (object->version) {
+        put_version_link(listing, object);
     }
     json_map_end(out);
 }
@@ -283,7 +304,7 @@ static bool list(struct swift *sw) {
     enum store_result result;
 
     walk.versions = sw->depth == DEPTH_CONTAINER && swift_argument(sw, "versions") && sw->owner;
-    if (!choose_format(sw, walk.versions ? SWIFT_JSON : SWIFT_PLAIN, &listing.format) || !read_limit(sw, &walk.limit)) {
+    if (!choose_format(sw, walk.versions, &listing.format) || !read_limit(sw, &walk.limit)) {
         return true;
     }
     read_path(&listing, &walk);

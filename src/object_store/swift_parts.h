@@ -132,6 +132,7 @@ bool swift_symlink_redirect(struct swift *sw);
 void swift_symlink_headers(struct swift *sw, const struct store_object *object);
 
 /* ---- the older way of versions: swift_versions.c ---- */
+#define SWIFT_DELETED_TYPE "application/x-deleted;swift_versions_deleted=1"     /* of what notes that an object was deleted */
 bool swift_keeps_old(const struct swift *sw);
 /* Before a PUT: keeps the current object in the container for old versions. False: answered. */
 bool swift_keep_old(struct swift *sw);
