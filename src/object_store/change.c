@@ -298,10 +298,11 @@ static bool account_fits(const struct store_change *change, int64_t bytes, int64
 }
 
 static bool fits(const struct store_change *change, const struct target *target) {
-    int64_t bytes = change->object.size - (target->row ? target->was.size : 0);
+    bool keeps = target->container.versions == VERSIONS_ON;
+    int64_t bytes = change->object.size - (target->row && !keeps ? target->was.size : 0);
     int64_t objects = target->row ? 0 : 1;
 
-    return (!change->quota_bytes || bytes <= 0 || target->container.bytes + bytes < change->quota_bytes) &&
+    return (!change->quota_bytes || bytes <= 0 || target->container.bytes + target->container.old_bytes + bytes < change->quota_bytes) &&
            (!change->quota_objects || !objects || target->container.objects + objects < change->quota_objects) &&
            account_fits(change, bytes, objects);
 }
@@ -380,6 +381,40 @@ static enum store_result post_object(struct shard *shard, struct store_change *c
 
 enum store_result store_post_object(struct store_change *change) {
     return writer_submit(index_shard(change->account, change->container), change, post_object);
+}
+
+/* ---- an old version becomes the current one ---- */
+
+static enum store_result make_current(struct shard *shard, struct store_change *change) {
+    struct target target = {0}, old = {0};
+    enum store_result result = find_target(shard, change, STORE_CURRENT, &target);
+    int64_t objects = 1, bytes, old_objects = -1, old_bytes;
+
+    if (result == STORE_OK) {
+        result = find_target(shard, change, change->version, &old);
+    }
+    if (result != STORE_OK || !old.row || old.was.kind == STORE_MARKER) {
+        return result != STORE_OK ? result : STORE_MISSING;
+    }
+    change->modified = old.was.modified;
+    change->made_version = change->version;
+    if (old.was.current) {
+        return STORE_CREATED;
+    }
+    bytes = old.was.size;
+    old_bytes = -bytes;
+    if (!displace(shard, change, &target, &objects, &bytes, &old_objects, &old_bytes) ||
+        !run_named(shard, S_VERSION_RESTORE, target.container.id, change->name, change->version) ||
+        !run_named(shard, S_VERSION_DELETE, target.container.id, change->name, change->version) ||
+        !count_objects(shard, change, target.container.id, objects, bytes, old_objects, old_bytes) ||
+        !sync_note(shard, &target.container, change->name, writer_version(shard))) {
+        return index_error(shard->writer);
+    }
+    return STORE_CREATED;
+}
+
+enum store_result store_make_current(struct store_change *change) {
+    return writer_submit(index_shard(change->account, change->container), change, make_current);
 }
 
 /* ---- deleting ---- */
@@ -486,16 +521,24 @@ static enum store_result delete_found(struct shard *shard, struct store_change *
     if (target->there) {
         change->was = target->was;
     }
-    if (change->version == STORE_CURRENT && target->container.versions != VERSIONS_OFF) {
-        return change->detach ? detach(shard, change, target) : delete_softly(shard, change, target);
+    if (change->detach) {
+        return detach(shard, change, target);
     }
-    return target->there ? delete_for_good(shard, change, target) : STORE_MISSING;
+    if (change->version == STORE_CURRENT && target->container.versions != VERSIONS_OFF) {
+        return delete_softly(shard, change, target);
+    }
+    /* What expired is gone, but for who names its version. */
+    return target->there || (target->row && change->version > 0) ? delete_for_good(shard, change, target) : STORE_MISSING;
 }
 
 static enum store_result delete_object(struct shard *shard, struct store_change *change) {
     struct target target = {0};
-    enum store_result result = find_target(shard, change, change->version, &target);
+    enum store_result result = find_target(shard, change, change->detach ? STORE_CURRENT : change->version, &target);
 
+    if (result == STORE_OK && change->detach && !target.row && !change->version) {
+        change->detach = false;     /* an old one may be called null as well */
+        result = find_target(shard, change, 0, &target);
+    }
     if (result != STORE_OK) {
         return result;
     }

@@ -99,6 +99,8 @@ static const char *const sql[STATEMENTS] = {
                                " ORDER BY name DESC",
     [S_LIST_VERSIONS] = "SELECT " OBJECT_COLUMNS " FROM version WHERE container = ? AND name >= ?"
                         " ORDER BY name, " VERSION_TIME " DESC",
+    [S_LIST_VERSIONS_BACK] = "SELECT " OBJECT_COLUMNS " FROM version WHERE container = ? AND name < ?"
+                             " ORDER BY name DESC, " VERSION_TIME,
     [S_EXPIRED] = "SELECT c.account, c.name, o.name FROM object o JOIN container c ON c.id = o.container"
                   " WHERE o.expires > 0 AND o.expires <= ? LIMIT ?",
     [S_ANY_OBJECT] = "SELECT " OBJECT_COLUMNS " FROM object WHERE container = ? LIMIT 1",

@@ -65,7 +65,26 @@ static int compare(const char *a, size_t a_size, const char *b, size_t b_size) {
     return order ? order : a_size < b_size ? -1 : a_size > b_size;
 }
 
-/* The cursor whose name comes next; of equal names the first cursor's. */
+/* When a version was written. */
+static int64_t version_time(const struct cursor *cursor) {
+    int64_t version = sqlite3_column_int64(cursor->rows, 1);
+
+    return version ? version : sqlite3_column_int64(cursor->rows, 3);
+}
+
+static int order_of(const struct walk *walk, const struct cursor *cursor, const struct cursor *other) {
+    int order = compare(cursor->name, cursor->size, other->name, other->size);
+    int64_t a, b;
+
+    if (order || !walk->list->versions) {
+        return order;
+    }
+    a = version_time(cursor);
+    b = version_time(other);
+    return a > b ? -1 : a < b;
+}
+
+/* The cursor whose name comes next; of equal names the first cursor's, with versions the newest (backwards: the oldest). */
 static struct cursor *next_cursor(struct walk *walk) {
     struct cursor *best = NULL;
 
@@ -73,7 +92,7 @@ static struct cursor *next_cursor(struct walk *walk) {
         struct cursor *cursor = &walk->cursors[i];
 
         if (cursor->name) {
-            int order = best ? compare(cursor->name, cursor->size, best->name, best->size) : -1;
+            int order = best ? order_of(walk, cursor, best) : -1;
 
             if (!best || (walk->list->reverse ? order > 0 : order < 0)) {
                 best = cursor;
@@ -122,7 +141,7 @@ static void begin_backwards(struct walk *walk) {
     static const char last[] = "\xff\xff\xff\xff";
 
     if (marker && (!size || compare(marker, strlen(marker), walk->bound, size) < 0)) {
-        seek_all(walk, marker, strlen(marker));
+        seek_all(walk, marker, strlen(marker) + (list->marker_version != 0));
     } else if (size) {
         seek_all(walk, walk->bound, size);
     } else {
@@ -154,7 +173,9 @@ static int tell_common(struct walk *walk, const struct cursor *at, size_t size) 
     const char *lower = list->reverse ? list->end_marker : list->marker;
     bool told = !lower || strcmp(lower, name) != 0;
 
-    if (told && !list->on_common(list->user, name)) {
+    if (!list->on_common) {
+        told = false;
+    } else if (told && !list->on_common(list->user, name)) {
         return -1;
     }
     if (list->reverse) {
@@ -170,8 +191,34 @@ static int tell_common(struct walk *walk, const struct cursor *at, size_t size) 
 }
 
 static bool is_before_marker(const struct store_list *list, const struct cursor *at, const struct store_object *object) {
+    int64_t time = object->version ? object->version : object->modified;
+
     return list->marker_version && list->marker && !strcmp(at->name, list->marker) &&
-           (object->current || (object->version ? object->version : object->modified) >= list->marker_version);
+           (list->reverse ? time <= list->marker_version : time >= list->marker_version);
+}
+
+/* A marker stands for its name when no object does and no version is newer. */
+static bool is_latest_marker(const struct cursor *at, const struct store_object *marker) {
+    sqlite3_stmt *find = index_statement(at->index, S_OBJECT);
+    struct store_object newest;
+    bool latest;
+
+    sqlite3_bind_int64(find, 1, at->container);
+    index_bind_text(find, 2, at->name);
+    latest = sqlite3_step(find) != SQLITE_ROW;
+    sqlite3_reset(find);
+    if (!latest) {
+        return false;
+    }
+    find = index_statement(at->index, S_VERSION_NEWEST);
+    sqlite3_bind_int64(find, 1, at->container);
+    index_bind_text(find, 2, at->name);
+    if (sqlite3_step(find) == SQLITE_ROW) {
+        index_read_object(NULL, find, &newest);
+        latest = newest.version == marker->version && newest.modified == marker->modified;
+    }
+    sqlite3_reset(find);
+    return latest;
 }
 
 static bool names_only(const struct store_list *list) {
@@ -192,7 +239,7 @@ static void read_row(struct walk *walk, const struct cursor *at, struct store_ob
     } else {
         index_read_object(NULL, at->rows, ret);
     }
-    ret->current = at == walk->cursors;
+    ret->current = at == walk->cursors || (ret->kind == STORE_MARKER && is_latest_marker(at, ret));
     if (sqlite3_column_bytes(at->rows, 8)) {
         index_read_meta(walk->arena, at->rows, ret);
     }
@@ -243,7 +290,8 @@ static bool run(struct walk *walk) {
         if (count == list->limit) {
             return true;
         }
-        told = common ? tell_common(walk, at, common) : tell_row(walk, at);
+        /* Without a word for shared names, an object that is called as one is told of as others are. */
+        told = common && (list->on_common || common < at->size) ? tell_common(walk, at, common) : tell_row(walk, at);
         if (told < 0) {
             return false;
         }
@@ -302,7 +350,8 @@ static enum store_result open_objects(struct walk *walk) {
         return index_no_container(index);
     }
     walk->cursors[0].container = container.id;
-    return !list->versions || add_cursor(walk, shard, S_LIST_VERSIONS, container.id) ? STORE_OK : STORE_FAILED;
+    which = list->reverse ? S_LIST_VERSIONS_BACK : S_LIST_VERSIONS;
+    return !list->versions || add_cursor(walk, shard, which, container.id) ? STORE_OK : STORE_FAILED;
 }
 
 static enum store_result open_containers(struct walk *walk) {

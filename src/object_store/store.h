@@ -152,7 +152,7 @@ struct store_list {
                                        all of them */
     int64_t limit;
     /* For each in order; what it points to lives until it returns. 'common': a name up to the delimiter that others
-     * share. False ends the walk. */
+     * share; with null such names are passed over. False ends the walk. */
     bool (*on_object)(void *user, const struct store_object *object);
     bool (*on_container)(void *user, const struct store_container *container);
     bool (*on_common)(void *user, const char *name);
@@ -205,7 +205,8 @@ struct store_change {
     int64_t stamp;                  /* put_object, delete_object: when it was done elsewhere; refused (STORE_PRECONDITION) when
                                        what is there is newer. 0: now */
     bool keep_time;                 /* post_object: the object is as old as it was */
-    bool detach;                    /* delete_object of the current version: it becomes an old one, and no marker is made */
+    bool detach;                    /* delete_object of the current version: it becomes an old one, and no marker is made
+                                       ('version' 0: what is called version 0 goes when none is current) */
     bool restore;                   /* delete_object of the current version: the one before becomes current */
 
     void (*done)(struct store_change *change);      /* null: wait */
@@ -227,6 +228,7 @@ enum store_result store_post_container(struct store_change *change);    /* chang
 enum store_result store_delete_container(struct store_change *change);
 enum store_result store_put_object(struct store_change *change);
 enum store_result store_post_object(struct store_change *change);       /* changes metadata, type, expiry */
+enum store_result store_make_current(struct store_change *change);      /* the old version 'version' */
 enum store_result store_delete_object(struct store_change *change);
 
 /* ---- the list of changes that are yet to be done elsewhere: sync.c ----

@@ -56,6 +56,13 @@ static const char *segment(struct arena *arena, const char **at) {
     return text;
 }
 
+static bool too_long(struct swift *sw, const char *what, const char *name, int most) {
+    swift_status(sw, 400);
+    buf_clear(&sw->http->response.body);
+    buf_printf(&sw->http->response.body, "%s name length of %zu longer than %d", what, strlen(name), most);
+    return false;
+}
+
 static bool read_path(struct swift *sw) {
     const char *at = sw->http->raw_path + strlen(sw->call->service->prefix);
 
@@ -63,6 +70,8 @@ static bool read_path(struct swift *sw) {
         at += 4;
     } else if (!strncmp(at, "/v1.0/", 6)) {
         at += 6;
+    } else if (!strcmp(at, "/v1") || !strcmp(at, "/v1.0")) {
+        return swift_error(sw, 412, "Bad URL"), false;
     } else {
         return swift_status(sw, 404), false;
     }
@@ -80,11 +89,10 @@ static bool read_path(struct swift *sw) {
         return swift_error(sw, 412, "The path names no account and container."), false;
     }
     if (strlen(sw->account) > MAX_ACCOUNT_NAME) {
-        return swift_error(sw, 400, "Account name length of %zu longer than %d", strlen(sw->account), MAX_ACCOUNT_NAME), false;
+        return too_long(sw, "Account", sw->account, MAX_ACCOUNT_NAME);
     }
     if (sw->container && strlen(sw->container) > MAX_CONTAINER_NAME) {
-        return swift_error(sw, 400, "Container name length of %zu longer than %d", strlen(sw->container),
-                           MAX_CONTAINER_NAME), false;
+        return too_long(sw, "Container", sw->container, MAX_CONTAINER_NAME);
     }
     if (sw->object && strlen(sw->object) > MAX_OBJECT_NAME) {
         return swift_error(sw, 400, "Object name length of %zu longer than %d", strlen(sw->object), MAX_OBJECT_NAME), false;
@@ -189,8 +197,12 @@ static const struct special *find_special(const struct swift *sw) {
     static const struct special manifest = {swift_slo_begin, swift_slo_put, .put = true};
     static const struct special manifest_delete = {begin_worker, swift_slo_delete};
     static const struct special old_delete = {begin_worker, swift_delete_old};
+    static const struct special make_current = {begin_worker, swift_make_current};
     enum http_method method = sw->http->method;
 
+    if (method == HTTP_PUT && sw->version > 0) {
+        return &make_current;
+    }
     if (method == HTTP_PUT) {
         return swift_argument(sw, "extract-archive") ? &archive : swift_manifest_is(sw, "put") ? &manifest : NULL;
     }

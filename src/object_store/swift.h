@@ -87,6 +87,7 @@ unsigned swift_rights(struct swift *sw, const char *account, const struct store_
 /* The ACL header's value in its clean form; null: it is wrong, '*ret_error' says how. */
 const char *swift_clean_acl(struct arena *arena, const char *value, bool write, const char **ret_error);
 bool swift_account_acl_valid(struct arena *arena, const char *json);
+bool swift_account_acl_names(struct arena *arena, const char *json);        /* anybody at all */
 
 /* ---- swift_body.c: what is sent: pieces of objects and of memory ---- */
 struct swift_piece {

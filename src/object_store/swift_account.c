@@ -56,7 +56,7 @@ static bool read_account_headers(struct swift *sw) {
                                     " \"read-only\" of texts."), false;
     }
     if (acl) {
-        store_meta_set(sw->arena, set, "sys-acl", *acl ? acl : NULL);
+        store_meta_set(sw->arena, set, "sys-acl", swift_account_acl_names(sw->arena, acl) ? acl : NULL);
     }
     return true;
 }

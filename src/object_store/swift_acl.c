@@ -205,6 +205,17 @@ bool swift_account_acl_valid(struct arena *arena, const char *text) {
     return true;
 }
 
+bool swift_account_acl_names(struct arena *arena, const char *text) {
+    const struct json *acl = *text ? json_parse(arena, text, strlen(text), NULL) : NULL;
+
+    for (JSON_EACH(list, acl)) {
+        if (list->count) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static bool account_list_has(struct swift *sw, const struct json *acl, const char *key) {
     for (JSON_EACH(item, json_get(acl, key))) {
         if (is_named(&sw->call->caller, item->text) ||

@@ -16,9 +16,10 @@ void swift_bulk_error(struct swift *sw, struct swift_bulk *bulk, const char *pat
     }
 }
 
-void swift_bulk_delete_object(struct swift *sw, struct swift_bulk *bulk, const char *container, const char *name) {
+void swift_bulk_delete_object(struct swift *sw, struct swift_bulk *bulk, const char *container, const char *name,
+                              int64_t version) {
     struct store_change change = {.arena = sw->arena, .account = sw->account, .container = container, .name = name,
-                                  .version = STORE_CURRENT};
+                                  .version = version};
     const char *path = arena_printf(sw->arena, "/%s/%s", container, name);
     struct store_find find = {.account = sw->account, .container = container};
     struct store_found found;
@@ -28,6 +29,7 @@ void swift_bulk_delete_object(struct swift *sw, struct swift_bulk *bulk, const c
         swift_bulk_error(sw, bulk, path, sw->call->caller.user_id ? 403 : 401, "");
         return;
     }
+    change.detach = version == STORE_CURRENT && found.container.versions == VERSIONS_SUSPENDED;
     result = result == STORE_OK ? store_delete_object(&change) : result;
     if (result == STORE_OK) {
         bulk->done++;
@@ -114,7 +116,7 @@ bool swift_bulk_delete(struct swift *sw) {
         if (!path) {
             swift_bulk_error(sw, &bulk, "?", 412, "");
         } else if (swift_split_path(sw->arena, path, &container, &name)) {
-            swift_bulk_delete_object(sw, &bulk, container, name);
+            swift_bulk_delete_object(sw, &bulk, container, name, STORE_CURRENT);
         } else {
             char *only = arena_text(sw->arena, path + (*path == '/'));
 

@@ -81,11 +81,28 @@ static bool is_flattened(const struct swift *sw, const struct store_object *obje
     return swift_is_large(object) && !swift_manifest_is(sw, "get");
 }
 
+/* Cuts the pieces to what the Range header asks for. False: answered. */
+static bool cut_range(struct swift *sw, struct swift_pieces *pieces) {
+    const char *range = swift_request_header(sw, "Range");
+    int64_t first, size;
+
+    if (!range || strncasecmp(range, "bytes=", 6) != 0 || strchr(range, ',')) {
+        return true;
+    }
+    if (!swift_segment_range(range + 6, pieces->size, &first, &size)) {
+        return swift_status(sw, 416), false;
+    }
+    swift_cut(pieces, 0, first, size);
+    return true;
+}
+
 static bool flatten(struct swift *sw, const char *account, const struct store_found *source) {
     static const char *const dropped[] = {"sys-slo-etag", "sys-slo-size", "x-object-manifest"};
-    struct swift_pieces pieces;
+    struct swift_piece whole = {.account = account, .container = source->container.name, .object = &source->object,
+                                .size = source->object.size};
+    struct swift_pieces pieces = {.at = &whole, .count = 1, .size = whole.size};
 
-    if (!swift_gather(sw, account, source, &pieces)) {
+    if ((is_flattened(sw, &source->object) && !swift_gather(sw, account, source, &pieces)) || !cut_range(sw, &pieces)) {
         return false;
     }
     if (pieces.size > MAX_FILE_SIZE) {
@@ -123,13 +140,16 @@ static bool copy(struct swift *sw, const char *account, struct store_found *sour
         return swift_status(sw, 413);
     }
     merge_meta(sw, object);
+    if (object->kind == STORE_LINK) {
+        swift_symlink_move(sw, &sw->change.object.meta);
+    }
     if (!swift_request_header(sw, "Content-Type")) {
         sw->change.object.type = object->type;
     }
     if (object->kind == STORE_MANIFEST && !is_flattened(sw, object)) {
         return copy_manifest(sw, account, source);
     }
-    if (is_flattened(sw, object)) {
+    if (is_flattened(sw, object) || (object->kind == STORE_DATA && swift_request_header(sw, "Range"))) {
         if (!flatten(sw, account, source)) {
             return true;
         }
@@ -191,6 +211,9 @@ bool swift_object_copy(struct call *call) {
     }
     if (sw->looked != STORE_OK) {
         return swift_failed(sw, sw->looked);
+    }
+    if (!swift_may(sw, sw->account, &sw->found.container, false)) {
+        return swift_denied(sw);
     }
     *source = sw->found;
     find.account = account && *account ? account : sw->account;

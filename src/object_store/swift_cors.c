@@ -55,7 +55,7 @@ void swift_cors_headers(struct swift *sw) {
     const char *names = "cache-control, content-language, content-type, expires, last-modified, pragma, etag, x-timestamp,"
                         " x-trans-id, x-openstack-request-id";
 
-    if (!origin || !list || !origin_allowed(list, origin)) {
+    if (!origin || !list || !origin_allowed(list, origin) || sw->http->method == HTTP_OPTIONS) {
         return;
     }
     for (size_t i = 0; i < sw->http->response.header_count; i++) {

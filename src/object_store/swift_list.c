@@ -214,9 +214,6 @@ static bool add_common(void *user, const char *name) {
     struct listing *listing = user;
     struct json_out *out = &listing->out;
 
-    if (listing->path) {
-        return true;
-    }
     listing->count++;
     if (listing->format == SWIFT_PLAIN) {
         buf_printf(out->buf, "%s\n", name);
@@ -261,8 +258,9 @@ static void read_path(struct listing *listing, struct store_list *list) {
         while (size && path[size - 1] == '/') {
             size--;
         }
-        listing->path = list->prefix = size ? arena_printf(sw->arena, "%.*s/", (int)size, path) : "";
+        listing->path = list->prefix = *path ? arena_printf(sw->arena, "%.*s/", (int)size, path) : "";
         list->delimiter = "/";
+        list->on_common = NULL;
     }
 }
 

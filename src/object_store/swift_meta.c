@@ -15,6 +15,15 @@ static const char *lower(struct arena *arena, const char *text) {
     return copy;
 }
 
+static bool names(const struct store_meta *meta, const char *name) {
+    for (size_t i = 0; i < meta->count; i++) {
+        if (!strcmp(meta->at[i].name, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 struct limits {
     size_t count, size;
 };
@@ -40,12 +49,30 @@ static bool within_limits(struct swift *sw, const char *name, const char *value,
     return true;
 }
 
+/* What is there already counts as well, but for what changes. */
+static bool all_within_limits(struct swift *sw, const struct store_meta *set, struct limits *used) {
+    const struct store_meta *metas[] = {sw->depth == DEPTH_ACCOUNT ? &sw->found.account.meta : &sw->found.container.meta, set};
+
+    for (int i = 0; i < 2; i++) {
+        for (size_t n = 0; n < metas[i]->count; n++) {
+            const struct store_pair *pair = &metas[i]->at[n];
+            bool changes = !i && names(set, pair->name);
+
+            if (!strncmp(pair->name, "meta-", 5) && pair->value && !changes &&
+                !within_limits(sw, pair->name + 5, pair->value, used)) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
 bool swift_read_meta(struct swift *sw, const char *kind, struct store_meta *ret) {
     const char *set = arena_printf(sw->arena, "x-%s-meta-", kind);
     const char *drop = arena_printf(sw->arena, "x-remove-%s-meta-", kind);
     size_t set_size = strlen(set), drop_size = strlen(drop);
     bool is_object = !strcmp(kind, "object");
-    struct limits used = {0};
+    struct limits used = {0}, all = {0};
 
     for (size_t i = 0; i < sw->http->header_count; i++) {
         const char *name = sw->http->headers[i].name, *value = sw->http->headers[i].value;
@@ -63,7 +90,7 @@ bool swift_read_meta(struct swift *sw, const char *kind, struct store_meta *ret)
                            *value || is_object ? value : NULL);
         }
     }
-    return true;
+    return is_object || !ret->count || all_within_limits(sw, ret, &all);
 }
 
 /* "x-object-meta-some-name" as "X-Object-Meta-Some-Name". */

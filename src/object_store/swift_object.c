@@ -22,7 +22,10 @@ const char *swift_guess_type(const char *name) {
         {".jpg", "image/jpeg"}, {".jpeg", "image/jpeg"}, {".gif", "image/gif"}, {".svg", "image/svg+xml"},
         {".ico", "image/vnd.microsoft.icon"}, {".pdf", "application/pdf"}, {".zip", "application/zip"},
         {".tar", "application/x-tar"}, {".mp3", "audio/mpeg"}, {".mp4", "video/mp4"}, {".py", "text/x-python"},
-        {".c", "text/x-c"}, {".bin", "application/octet-stream"}};
+        {".c", "text/x-c"}, {".bin", "application/octet-stream"}, {".wav", "audio/x-wav"}, {".ogg", "audio/ogg"},
+        {".webm", "video/webm"}, {".avi", "video/x-msvideo"}, {".mov", "video/quicktime"}, {".mpeg", "video/mpeg"},
+        {".bmp", "image/bmp"}, {".tiff", "image/tiff"}, {".webp", "image/webp"}, {".ps", "application/postscript"},
+        {".sh", "application/x-sh"}, {".doc", "application/msword"}, {".gz", "application/gzip"}};
     const char *dot = strrchr(name, '.');
 
     for (size_t i = 0; dot && i < sizeof types / sizeof *types; i++) {
@@ -35,8 +38,17 @@ const char *swift_guess_type(const char *name) {
 
 /* ---- headers of PUT and POST ---- */
 
+#define LAST_SECOND 9999999999LL        /* ten digits: nothing expires later */
+
 static bool is_number(const char *text) {
-    return *text && strspn(text + (*text == '-'), "0123456789") == strlen(text + (*text == '-')) && strlen(text) < 18;
+    text += *text == '-';
+    return *text && strspn(text, "0123456789") == strlen(text);
+}
+
+static int64_t seconds_of(const char *text) {
+    int64_t seconds = strtoll(text, NULL, 10);      /* saturates */
+
+    return seconds < LAST_SECOND ? seconds : LAST_SECOND;
 }
 
 /* X-Delete-At and X-Delete-After as seconds since 1970; 0: never. */
@@ -49,7 +61,8 @@ static bool read_expiry(struct swift *sw, int64_t *ret) {
         if (!is_number(after)) {
             return swift_error(sw, 400, "Non-integer X-Delete-After"), false;
         }
-        *ret = now + strtoll(after, NULL, 10);
+        *ret = now + seconds_of(after);
+        *ret = *ret < LAST_SECOND ? *ret : LAST_SECOND;
         return *ret > now || (swift_error(sw, 400, "X-Delete-After in past"), false);
     }
     if (!at || (!*at && sw->http->method == HTTP_POST)) {
@@ -58,7 +71,7 @@ static bool read_expiry(struct swift *sw, int64_t *ret) {
     if (!is_number(at)) {
         return swift_error(sw, 400, "Non-integer X-Delete-At"), false;
     }
-    *ret = strtoll(at, NULL, 10);
+    *ret = seconds_of(at);
     return *ret > now || (swift_error(sw, 400, "X-Delete-At in past"), false);
 }
 
@@ -181,7 +194,8 @@ bool swift_put_begin(struct swift *sw) {
     const char *none = swift_request_header(sw, "If-None-Match");
     struct http_request *http = sw->http;
 
-    if (sw->looked != STORE_OK) {
+    /* A copy looks at its source first. */
+    if (sw->looked != STORE_OK && !(sw->looked == STORE_NO_CONTAINER && swift_request_header(sw, "X-Copy-From"))) {
         return swift_failed(sw, sw->looked), false;
     }
     swift_read_quotas(sw);
@@ -264,6 +278,22 @@ bool swift_object_put(struct call *call) {
         store_upload_whole(sw->upload, call->http->body.at, call->http->body.size);
     }
     return swift_put_upload(sw);
+}
+
+static void made_current(struct swift *sw) {
+    if (sw->change.result != STORE_CREATED) {
+        swift_failed(sw, sw->change.result);
+        return;
+    }
+    swift_header(sw, "X-Object-Version-Id", "%s", swift_version_text(sw->arena, sw->version));
+    swift_status(sw, 201);
+}
+
+bool swift_make_current(struct swift *sw) {
+    if (sw->http->body.size) {
+        return swift_error(sw, 400, "A PUT of a version-id takes no bytes.");
+    }
+    return swift_change(sw, store_make_current, made_current);
 }
 
 /* ---- GET and HEAD ---- */
@@ -375,14 +405,36 @@ static void deleted(struct swift *sw) {
     swift_status(sw, 204);
 }
 
+/* X-If-Delete-At: only when it expires then. False: answered. */
+static bool expires_so(struct swift *sw) {
+    const char *when = swift_request_header(sw, "X-If-Delete-At");
+    struct store_find find = {.account = sw->account, .container = sw->container, .name = sw->object, .version = STORE_CURRENT,
+                              .want_expired = true};
+    struct store_found found;
+    enum store_result result;
+
+    if (!when) {
+        return true;
+    }
+    if (!is_number(when)) {
+        return swift_error(sw, 400, "Bad X-If-Delete-At header value"), false;
+    }
+    result = store_find(sw->arena, &find, &found);
+    if (result != STORE_OK) {
+        return swift_failed(sw, result), false;
+    }
+    return found.object.expires == strtoll(when, NULL, 10) || (swift_status(sw, 412), false);
+}
+
 bool swift_object_delete(struct call *call) {
     struct swift *sw = swift_of(call);
 
-    /* What is called null is the current object, whatever version it is: it goes and leaves no marker. */
-    if (sw->version == 0 && sw->found.container.versions != VERSIONS_OFF) {
-        sw->change.version = STORE_CURRENT;
-        sw->change.detach = true;
+    if (!expires_so(sw)) {
+        return true;
     }
-    sw->change.detach = sw->change.detach || sw->found.container.versions == VERSIONS_SUSPENDED;
+
+    /* What is called null is the current object, whatever version it is: it goes and leaves no marker. */
+    sw->change.detach = (sw->version == 0 && sw->found.container.versions != VERSIONS_OFF) ||
+                        (sw->version == STORE_CURRENT && sw->found.container.versions == VERSIONS_SUSPENDED);
     return swift_change(sw, store_delete_object, deleted);
 }

@@ -105,7 +105,8 @@ struct swift_report {
 /* Adds the report to 'out' in the form that the request accepts, and sets Content-Type: swift_report.c. */
 void swift_write_report(struct swift *sw, struct buf *out, const struct swift_report *report);
 void swift_bulk_error(struct swift *sw, struct swift_bulk *bulk, const char *path, int status, const char *what);
-void swift_bulk_delete_object(struct swift *sw, struct swift_bulk *bulk, const char *container, const char *name);
+void swift_bulk_delete_object(struct swift *sw, struct swift_bulk *bulk, const char *container, const char *name,
+                              int64_t version);
 bool swift_bulk_respond(struct swift *sw, const struct swift_bulk *bulk, const char *word);
 bool swift_bulk_delete_begin(struct swift *sw);
 bool swift_bulk_delete(struct swift *sw);
@@ -129,6 +130,8 @@ bool swift_symlink_resolve(struct swift *sw, const char **account, struct store_
 bool swift_symlink_follow(struct swift *sw, const char **account, struct store_found *found);
 /* 307 to the target of the link. */
 bool swift_symlink_redirect(struct swift *sw);
+/* A copied link may be told another account for its target. */
+void swift_symlink_move(struct swift *sw, struct store_meta *meta);
 void swift_symlink_headers(struct swift *sw, const struct store_object *object);
 
 /* ---- the older way of versions: swift_versions.c ---- */
@@ -139,6 +142,8 @@ bool swift_keep_old(struct swift *sw);
 bool swift_delete_old(struct swift *sw);
 
 bool swift_object_get(struct call *call);
+/* PUT?version-id=: that version is the current one from now on. */
+bool swift_make_current(struct swift *sw);
 /* Beside accounts: also below the service's own address (swift_info.c, swift_auth.c). */
 bool swift_info(struct call *call);
 bool swift_healthcheck(struct call *call);

@@ -418,10 +418,6 @@ bool swift_slo_sent(struct swift *sw) {
 
 /* ---- deleting with all segments ---- */
 
-static void delete_one(struct swift *sw, struct swift_bulk *bulk, const char *container, const char *name) {
-    swift_bulk_delete_object(sw, bulk, container, name);
-}
-
 static void delete_segments(struct swift *sw, struct swift_bulk *bulk, const char *container,
                             const struct store_object *object, int depth) {
     const char *text = depth < 10 ? swift_object_text(sw, sw->account, container, object) : NULL;
@@ -440,7 +436,7 @@ static void delete_segments(struct swift *sw, struct swift_bulk *bulk, const cha
             found.object.kind == STORE_MANIFEST) {
             delete_segments(sw, bulk, inner, &found.object, depth + 1);
         }
-        delete_one(sw, bulk, inner, name);
+        swift_bulk_delete_object(sw, bulk, inner, name, STORE_CURRENT);
     }
 }
 
@@ -448,7 +444,7 @@ bool swift_slo_delete(struct swift *sw) {
     struct swift_bulk bulk = {0};
     struct store_found found;
     struct store_find find = {.account = sw->account, .container = sw->container, .name = sw->object,
-                              .version = STORE_CURRENT};
+                              .version = sw->version};
 
     if (store_find(sw->arena, &find, &found) == STORE_OK) {
         if (found.object.kind == STORE_MANIFEST) {
@@ -458,6 +454,6 @@ bool swift_slo_delete(struct swift *sw) {
             return swift_bulk_respond(sw, &bulk, "Number Deleted");
         }
     }
-    delete_one(sw, &bulk, sw->container, sw->object);
+    swift_bulk_delete_object(sw, &bulk, sw->container, sw->object, sw->version);
     return swift_bulk_respond(sw, &bulk, "Number Deleted");
 }

@@ -193,6 +193,14 @@ bool swift_symlink_follow(struct swift *sw, const char **account, struct store_f
     return ok || answer_broken(sw, &link);
 }
 
+void swift_symlink_move(struct swift *sw, struct store_meta *meta) {
+    const char *account = swift_request_header(sw, "X-Symlink-Target-Account"), *target = store_meta_get(meta, "sys-symlink");
+
+    if (account && *account && target && !strchr(account, '/')) {
+        store_meta_set(sw->arena, meta, "sys-symlink", arena_printf(sw->arena, "%s%s", account, strchr(target, '/')));
+    }
+}
+
 void swift_symlink_headers(struct swift *sw, const struct store_object *object) {
     const char *target = store_meta_get(&object->meta, "sys-symlink"), *slash = target ? strchr(target, '/') : NULL;
     const char *etag = store_meta_get(&object->meta, "sys-symlink-etag");

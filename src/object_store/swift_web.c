@@ -46,7 +46,7 @@ static void write_link(struct web_page *page, const char *name, const char *kind
     struct buf *out = &page->sw->http->response.body;
 
     name += strlen(page->prefix);
-    buf_printf(out, "<tr class=\"item %s\"><td class=\"colname\"><a href=\"./", kind);
+    buf_printf(out, "<tr class=\"item %s\"><td class=\"colname\"><a href=\"%s", kind, *name == '/' ? "./" : "");
     http_encode(out, name, "/");
     BUF_LITERAL(out, "\">");
     xml_escape(out, name);
@@ -70,6 +70,18 @@ static bool on_common(void *user, const char *name) {
     return true;
 }
 
+/* A name in the container, an absolute path, or a URL. */
+static void write_css(struct buf *out, const char *css, const char *prefix) {
+    if (strstr(css, "://") || *css == '/') {
+        xml_escape(out, css);
+        return;
+    }
+    for (const char *at = prefix; (at = strchr(at, '/')) != NULL; at++) {
+        BUF_LITERAL(out, "../");
+    }
+    http_encode(out, css, "/");
+}
+
 static bool list(struct swift *sw, const char *prefix) {
     struct web_page page = {sw, prefix, 0};
     struct store_list walk = {.account = sw->account, .container = sw->container, .prefix = prefix, .delimiter = "/",
@@ -82,10 +94,7 @@ static bool list(struct swift *sw, const char *prefix) {
     BUF_LITERAL(out, "</title>\n");
     if (css) {
         BUF_LITERAL(out, "<link rel=\"stylesheet\" type=\"text/css\" href=\"");
-        for (const char *at = prefix; (at = strchr(at, '/')) && !strstr(css, "://") && *css != '/'; at++) {
-            BUF_LITERAL(out, "../");
-        }
-        xml_escape(out, css);
+        write_css(out, css, prefix);
         BUF_LITERAL(out, "\" />\n");
     }
     BUF_LITERAL(out, "</head><body><h1 id=\"title\">Listing of ");
@@ -166,6 +175,13 @@ static bool is_directory(struct swift *sw) {
     return store_list(sw->arena, &walk, NULL) == STORE_OK && found;
 }
 
+/* Some clients put an object without bytes where a directory is to be. */
+static bool marks_directory(const struct swift *sw) {
+    const char *type = setting(sw, "meta-web-directory-type");
+
+    return sw->found.object.size <= 1 && !strcmp(sw->found.object.type, type ? type : "application/directory");
+}
+
 bool swift_web_denied(struct swift *sw) {
     bool web = sw->container && setting(sw, "meta-web-error") &&
                (sw->http->method == HTTP_GET || sw->http->method == HTTP_HEAD);
@@ -184,7 +200,7 @@ bool swift_web(struct swift *sw) {
     if (sw->depth == DEPTH_CONTAINER) {
         return (index || listings) && (ends_with_slash(sw) ? give_directory(sw, "") : add_slash(sw));
     }
-    if (sw->looked == STORE_OK) {
+    if (sw->looked == STORE_OK && !marks_directory(sw)) {
         return false;
     }
     if (sw->object[strlen(sw->object) - 1] == '/') {

@@ -127,6 +127,140 @@ class Links(ObjectStoreTest):
         self.swift("POST", self.container + "/o", expect=400, headers={"X-Symlink-Target": self.container + "/x"})
 
 
+class Versions(ObjectStoreTest):
+    def setUp(self):
+        super().setUp()
+        self.swift("POST", self.container, expect=204, headers={"X-Versions-Enabled": "true"})
+
+    def versions(self, query=""):
+        return [(e["name"], e["version_id"], e["is_latest"])
+                for e in self.swift("GET", self.container + "?versions" + query)[1]]
+
+    def test_lists_of_versions(self):
+        first, second = (self.put("a", body)["X-Object-Version-Id"] for body in (b"1", b"22"))
+        marker = self.swift("DELETE", self.container + "/a", expect=204)[0]["X-Object-Version-Id"]
+        other = self.put("b", b"3")["X-Object-Version-Id"]
+        wanted = [("a", marker, True), ("a", second, False), ("a", first, False), ("b", other, True)]
+        self.assertEqual(self.versions(), wanted)
+        self.assertEqual(self.versions("&reverse=true"), wanted[::-1])
+        self.assertEqual(self.versions("&reverse=true&marker=a&version_marker=" + first), [("a", second, False), ("a", marker, True)])
+        self.assertEqual(self.versions("&marker=a&version_marker=" + second), wanted[2:])
+        self.swift("GET", self.container + "?versions&format=plain", expect=406)
+        headers, _ = self.swift("HEAD", "%s/a?version-id=%s" % (self.container, marker), expect=404)
+        self.assertEqual((headers["X-Object-Version-Id"], headers["Content-Type"]),
+                         (marker, "application/x-deleted;swift_versions_deleted=1"))
+        entry = self.swift("GET", self.container + "?format=json")[1][0]
+        self.assertEqual((entry["version_symlink"], entry["symlink_path"].rpartition("=")[2]), (True, other))
+
+    def test_old_version_made_current(self):
+        first, second = (self.put("o", body)["X-Object-Version-Id"] for body in (b"1", b"22"))
+        headers, _ = self.swift("PUT", "%s/o?version-id=%s" % (self.container, first), b"", 201)
+        self.assertEqual(headers["X-Object-Version-Id"], first)
+        self.assertEqual(self.swift("GET", self.container + "/o")[1], b"1")
+        self.assertEqual(self.versions(), [("o", second, False), ("o", first, True)])
+        self.swift("PUT", "%s/o?version-id=%s" % (self.container, first), b"bytes", 400)
+        self.swift("PUT", "%s/o?version-id=1.0" % self.container, b"", 404)
+
+    def test_deleting_versions(self):
+        first, second = (self.put("o", body)["X-Object-Version-Id"] for body in (b"1", b"22"))
+        headers, _ = self.swift("DELETE", "%s/o?version-id=%s" % (self.container, first), expect=204)
+        self.assertEqual((headers["X-Object-Version-Id"], headers["X-Object-Current-Version-Id"]), (first, second))
+        self.swift("DELETE", self.container + "/o?version-id=null", expect=204)
+        self.swift("GET", self.container + "/o", expect=404)
+        self.assertEqual([id for _, id, _ in self.versions()], [second])
+        self.assertEqual(self.swift("GET", "%s/o?version-id=%s" % (self.container, second))[1], b"22")
+
+    def test_suspended_leaves_no_marker(self):
+        first = self.put("o", b"1")["X-Object-Version-Id"]
+        self.swift("POST", self.container, expect=204, headers={"X-Versions-Enabled": "false"})
+        self.swift("DELETE", self.container + "/o", expect=204)
+        self.swift("DELETE", self.container + "/o", expect=404)
+        self.assertEqual([id for _, id, _ in self.versions()], [first])
+
+    def test_quota_counts_old_versions(self):
+        self.swift("POST", self.container, expect=204, headers={"X-Container-Meta-Quota-Bytes": "10"})
+        self.put("o", b"12345")
+        self.put("o", b"12345")
+        self.swift("PUT", self.container + "/o", b"1", 413)
+
+    def test_location_is_escaped(self):
+        self.swift("PUT", self.container + "-ä", expect=201)
+        location = urllib.parse.quote(self.container + "-ä")
+        self.swift("PUT", self.container + "-stack", expect=201, headers={"X-Versions-Location": location})
+        for body in (b"1", b"2"):
+            self.swift("PUT", self.container + "-stack/o", body, 201)
+        self.assertEqual(len(self.swift("GET", self.container + "-ä?format=json")[1]), 1)
+        self.swift("DELETE", self.container + "-stack/o?version-id=null", expect=204)
+        self.assertEqual(self.swift("GET", self.container + "-stack/o")[1], b"1")
+
+    def test_from_history_to_stack(self):
+        self.swift("PUT", self.container + "-old", expect=201)
+        self.swift("PUT", self.container + "-c", expect=201, headers={"X-History-Location": self.container + "-old"})
+        for body in (b"1", b"2"):
+            self.swift("PUT", self.container + "-c/o", body, 201)
+        self.swift("DELETE", self.container + "-c/o", expect=204)
+        self.swift("POST", self.container + "-c", expect=204, headers={"X-Versions-Location": self.container + "-old"})
+        self.swift("DELETE", self.container + "-c/o", expect=204)
+        self.assertEqual(self.swift("GET", self.container + "-c/o")[1], b"2")
+        self.assertEqual(len(self.swift("GET", self.container + "-old?format=json")[1]), 1)
+
+
+class Requests(ObjectStoreTest):
+    def test_paths(self):
+        for path in ("/object-store/v1", "/object-store/v1.0"):
+            self.assertEqual(self.cloud.request("GET", path)[0], 412)
+        _, headers, _ = self.cloud.request("GET", "/object-store/v1/AUTH_x%22y/c", token="")
+        self.assertIn('Swift realm="AUTH_x%22y"', headers["WWW-Authenticate"])
+
+    def test_path_lists_what_lies_there(self):
+        for name in ("f", "d/", "d/f", "d/e/", "d/e/f", "/x", "/d/"):
+            self.put(name)
+        for path, wanted in (("", ["d/", "f"]), ("d", ["d/e/", "d/f"]), ("d/", ["d/e/", "d/f"]), ("/", ["/d/", "/x"])):
+            self.assertEqual(self.names("&path=" + path), wanted)
+
+    def test_metadata_are_limited_together(self):
+        for kind, path in (("Container", self.container), ("Account", "")):
+            many = {"X-%s-Meta-%d" % (kind, i): "v" * 256 for i in range(15)}
+            self.swift("POST", path, expect=204, headers=many)
+            self.swift("POST", path, expect=400, headers={"X-%s-Meta-More" % kind: "v" * 256})
+            self.swift("POST", path, expect=204, headers={"X-%s-Meta-1" % kind: "w" * 256})
+            self.swift("POST", path, expect=204, headers={name: "" for name in many})
+
+    def test_copy_of_a_range(self):
+        self.put("o", bytes(range(100)))
+        for end, wanted in (("10-19", bytes(range(10, 20))), ("-5", bytes(range(95, 100)))):
+            self.swift("COPY", self.container + "/o", expect=201, headers={"Destination": self.container + "/part",
+                                                                           "Range": "bytes=" + end})
+            self.assertEqual(self.swift("GET", self.container + "/part")[1], wanted)
+        self.swift("COPY", self.container + "/o", expect=416, headers={"Destination": self.container + "/part",
+                                                                       "Range": "bytes=100-"})
+
+    def test_expiry(self):
+        self.put("o", headers={"X-Delete-At": "1" * 100})
+        self.assertEqual(self.swift("HEAD", self.container + "/o")[0]["X-Delete-At"], "9999999999")
+        for status, when in ((400, "bad"), (412, "1"), (204, "9999999999")):
+            self.swift("DELETE", self.container + "/o", expect=status, headers={"X-If-Delete-At": when})
+
+    def test_empty_list_of_the_account(self):
+        self.swift("POST", expect=204, headers={"X-Account-Access-Control": "{}"})
+        self.assertNotIn("X-Account-Access-Control", self.swift("HEAD")[0])
+
+    def test_preflight_answers_once(self):
+        self.swift("POST", self.container, expect=204, headers={"X-Container-Meta-Access-Control-Allow-Origin": "*"})
+        headers, _ = self.swift("OPTIONS", self.container + "/o", expect=200, token="",
+                                headers={"Origin": "http://a.example", "Access-Control-Request-Method": "GET"})
+        self.assertEqual(headers.get_all("Access-Control-Allow-Origin"), ["*"])
+
+    def test_web_takes_markers_for_directories(self):
+        self.put("d", headers={"Content-Type": "application/directory"})
+        self.put("d/f")
+        self.swift("POST", self.container, expect=204, headers={"X-Container-Meta-Web-Listings": "true"})
+        headers, _ = self.swift("GET", self.container + "/d", expect=301, headers={"X-Web-Mode": "true"})
+        self.assertTrue(headers["Location"].endswith("/d/"))
+        page = self.swift("GET", self.container + "/d/", headers={"X-Web-Mode": "true"})[1]
+        self.assertIn(b'<a href="f">f</a>', page)
+
+
 class Reports(ObjectStoreTest):
     def test_bulk_report_as_xml(self):
         self.put("o")
