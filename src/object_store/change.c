@@ -16,7 +16,6 @@ static bool count_container(struct shard *shard, const struct store_change *chan
     sqlite3_bind_int64(count, 3, bytes);
     sqlite3_bind_int64(count, 4, old_objects);
     sqlite3_bind_int64(count, 5, old_bytes);
-    sqlite3_bind_int64(count, 6, change->modified);
     return index_run(shard->writer, count);
 }
 

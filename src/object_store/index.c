@@ -63,7 +63,7 @@ static const char *const sql[STATEMENTS] = {
                            " policy, versions, meta) VALUES (?1, ?2, ?3, ?3, 0, 0, 0, 0, ?4, ?5, ?6)",
     [S_CONTAINER_UPDATE] = "UPDATE container SET modified = ?2, versions = ?3, meta = ?4 WHERE id = ?1",
     [S_CONTAINER_COUNT] = "UPDATE container SET objects = objects + ?2, bytes = bytes + ?3, old_objects = old_objects + ?4,"
-                          " old_bytes = old_bytes + ?5, modified = max(modified, ?6) WHERE id = ?1",
+                          " old_bytes = old_bytes + ?5 WHERE id = ?1",
     [S_CONTAINER_DELETE] = "DELETE FROM container WHERE id = ?",
     [S_CONTAINER_USED] = "SELECT EXISTS (SELECT 1 FROM object WHERE container = ?1 AND (expires = 0 OR expires > ?2)) OR"
                          " EXISTS (SELECT 1 FROM version WHERE container = ?1)",

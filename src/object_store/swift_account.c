@@ -8,7 +8,7 @@
 
 static void write_account(struct swift *sw) {
     const struct store_account *account = &sw->found.account;
-    const char *acl = store_meta_get(&account->meta, "sys-acl");
+    const char *acl = store_meta_get(&account->meta, "sys-acl"), *domain = store_meta_get(&account->meta, "sys-project-domain");
 
     swift_header(sw, "X-Account-Container-Count", "%" PRId64, account->containers);
     swift_header(sw, "X-Account-Object-Count", "%" PRId64, account->objects);
@@ -17,6 +17,9 @@ static void write_account(struct swift *sw) {
     swift_header(sw, "X-Timestamp", "%s", swift_timestamp(sw->arena, account->created ? account->created : clock_now()));
     swift_header(sw, "Accept-Ranges", "bytes");
     swift_write_meta(sw, "account", &account->meta);
+    if (domain) {
+        swift_header(sw, "X-Account-Project-Domain-Id", "%s", domain);
+    }
     if (acl && sw->owner) {
         swift_header(sw, "X-Account-Access-Control", "%s", acl);
     }
@@ -54,6 +57,10 @@ static bool read_account_headers(struct swift *sw) {
     if (acl && *acl && !swift_account_acl_valid(sw->arena, acl)) {
         return swift_error(sw, 400, "X-Account-Access-Control must be a JSON object with lists \"admin\", \"read-write\" and"
                                     " \"read-only\" of texts."), false;
+    }
+    if (sw->call->caller.project_id && sw->call->caller.project_domain_id && !strncmp(sw->account, "AUTH_", 5) &&
+        !strcmp(sw->account + 5, sw->call->caller.project_id)) {
+        store_meta_set(sw->arena, set, "sys-project-domain", sw->call->caller.project_domain_id);
     }
     if (acl) {
         store_meta_set(sw->arena, set, "sys-acl", swift_account_acl_names(sw->arena, acl) ? acl : NULL);

@@ -150,18 +150,37 @@ static bool is_half(const char *text, size_t size, const char *id, const char *n
            (name && strlen(name) == size && !strncmp(text, name, size));
 }
 
-/* Names are unique within a domain only, so they count when everybody is in the default one. */
-static bool is_named(const struct caller *caller, const char *item) {
+static bool is_pair(const struct caller *caller, const char *item, bool names) {
     const char *colon = strchr(item, ':');
-    bool names = caller->project_domain_id && !strcmp(caller->project_domain_id, "default") &&
-                 caller->user_domain_id && !strcmp(caller->user_domain_id, "default");
 
     return colon && caller->user_id && caller->project_id &&
            is_half(item, (size_t)(colon - item), caller->project_id, names ? caller->project_name : NULL) &&
            is_half(colon + 1, strlen(colon + 1), caller->user_id, names ? caller->user_name : NULL);
 }
 
-static struct verdict ask_list(struct swift *sw, const char *list) {
+/* The account's project is in the default domain, or nobody of the project has said yet. */
+static bool in_default_domain(struct swift *sw, const char *account) {
+    struct store_find find = {.account = account, .want_account = ACCOUNT_META};
+    struct store_found found;
+    const char *domain;
+
+    if (store_find(sw->arena, &find, &found) == STORE_FAILED) {
+        return false;
+    }
+    domain = store_meta_get(&found.account.meta, "sys-project-domain");
+    return !domain || !strcmp(domain, "default");
+}
+
+/* Names are unique within a domain only, so they count when everybody is in the default one. */
+static bool is_named(struct swift *sw, const char *account, const char *item) {
+    const struct caller *caller = &sw->call->caller;
+
+    return is_pair(caller, item, false) ||
+           (caller->project_domain_id && !strcmp(caller->project_domain_id, "default") && caller->user_domain_id &&
+            !strcmp(caller->user_domain_id, "default") && is_pair(caller, item, true) && in_default_domain(sw, account));
+}
+
+static struct verdict ask_list(struct swift *sw, const char *account, const char *list) {
     struct verdict verdict = {0};
     const char *item;
 
@@ -176,7 +195,7 @@ static struct verdict ask_list(struct swift *sw, const char *list) {
         } else if (!strcmp(item, ".rlistings")) {
             verdict.listings = true;
         } else {
-            verdict.named = verdict.named || is_named(&sw->call->caller, item);
+            verdict.named = verdict.named || is_named(sw, account, item);
             verdict.role = verdict.role || has_role(sw, item);
         }
     }
@@ -216,9 +235,9 @@ bool swift_account_acl_names(struct arena *arena, const char *text) {
     return false;
 }
 
-static bool account_list_has(struct swift *sw, const struct json *acl, const char *key) {
+static bool account_list_has(struct swift *sw, const char *account, const struct json *acl, const char *key) {
     for (JSON_EACH(item, json_get(acl, key))) {
-        if (is_named(&sw->call->caller, item->text) ||
+        if (is_named(sw, account, item->text) ||
             (sw->call->caller.user_id && !strcmp(item->text, sw->call->caller.user_id))) {
             return true;
         }
@@ -238,8 +257,8 @@ static int account_level(struct swift *sw, const char *account) {
     }
     text = store_meta_get(&found.account.meta, "sys-acl");
     acl = text ? json_parse(sw->arena, text, strlen(text), NULL) : NULL;
-    return !acl ? 0 : account_list_has(sw, acl, "admin") ? 3 : account_list_has(sw, acl, "read-write") ? 2 :
-           account_list_has(sw, acl, "read-only") ? 1 : 0;
+    return !acl ? 0 : account_list_has(sw, account, acl, "admin") ? 3 : account_list_has(sw, account, acl, "read-write") ? 2 :
+           account_list_has(sw, account, acl, "read-only") ? 1 : 0;
 }
 
 /* ---- deciding ---- */
@@ -259,8 +278,8 @@ static bool project_reads(const struct swift *sw, const char *account) {
            has_role_of(sw, "project_reader_roles", "");
 }
 
-static bool list_allows(struct swift *sw, const char *list, bool object) {
-    struct verdict verdict = ask_list(sw, list ? list : "");
+static bool list_allows(struct swift *sw, const char *account, const char *list, bool object) {
+    struct verdict verdict = ask_list(sw, account, list ? list : "");
 
     return verdict.named || (verdict.referrer ? object || verdict.listings : verdict.role);
 }
@@ -273,7 +292,7 @@ static bool is_lent(const struct swift *sw, const char *account, const struct st
 
 bool swift_may(struct swift *sw, const char *account, const struct store_container *container, bool write) {
     return (!write && is_lent(sw, account, container)) || sw->reseller || owns(sw, account) || account_level(sw, account) >= (write ? 2 : 1) ||
-           list_allows(sw, store_meta_get(&container->meta, write ? "sys-write" : "sys-read"), true);
+           list_allows(sw, account, store_meta_get(&container->meta, write ? "sys-write" : "sys-read"), true);
 }
 
 unsigned swift_rights(struct swift *sw, const char *account, const struct store_container *container) {
@@ -290,8 +309,8 @@ unsigned swift_rights(struct swift *sw, const char *account, const struct store_
     if (level || has_role_of(sw, "system_reader_roles", "") || project_reads(sw, account)) {
         return SWIFT_READS | SWIFT_LISTS | (level == 2 ? SWIFT_WRITES : 0);
     }
-    return (list_allows(sw, read, true) ? SWIFT_READS : 0u) | (list_allows(sw, read, false) ? SWIFT_LISTS : 0u) |
-           (list_allows(sw, write, true) ? SWIFT_WRITES : 0u);
+    return (list_allows(sw, account, read, true) ? SWIFT_READS : 0u) | (list_allows(sw, account, read, false) ? SWIFT_LISTS : 0u) |
+           (list_allows(sw, account, write, true) ? SWIFT_WRITES : 0u);
 }
 
 static bool is_read(const struct swift *sw) {
@@ -325,7 +344,7 @@ static bool allowed(struct swift *sw) {
         return false;
     }
     return (read && has_role_of(sw, "system_reader_roles", "")) || (read && project_reads(sw, sw->account)) ||
-           list_allows(sw, list, sw->depth == DEPTH_OBJECT) || account_list_allows(sw, read);
+           list_allows(sw, sw->account, list, sw->depth == DEPTH_OBJECT) || account_list_allows(sw, read);
 }
 
 bool swift_authorize(struct swift *sw) {

@@ -3,6 +3,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 
 #include "base/clock.h"
@@ -202,12 +203,35 @@ void swift_send_pieces(struct swift *sw, const struct swift_piece *pieces, size_
     respond_stream(sw, stream, size);
 }
 
+/* Clients may put blanks into a Range. */
+static void tidy_range(struct swift *sw) {
+    for (size_t i = 0; i < sw->http->header_count; i++) {
+        struct http_header *header = &sw->http->headers[i];
+
+        if (!strcasecmp(header->name, "Range") && strpbrk(header->value, " \t")) {
+            char *tidy = arena_text(sw->arena, header->value), *to = tidy;
+
+            for (const char *at = header->value; *at; at++) {
+                if (*at != ' ' && *at != '\t') {
+                    *to++ = *at;
+                }
+            }
+            *to = 0;
+            header->value = tidy;
+        }
+    }
+}
+
 bool swift_respond_pieces(struct swift *sw, const struct swift_piece *pieces, size_t count, int64_t size,
                           const char *content_type) {
     struct stream *stream = ARENA_NEW(sw->arena, struct stream);
     struct http_range ranges[MAX_RANGES];
-    int range_count = swift_request_header(sw, "Range") ? http_ranges(sw->http, size, ranges, MAX_RANGES) : 0;
+    int range_count = 0;
 
+    if (swift_request_header(sw, "Range")) {
+        tidy_range(sw);
+        range_count = http_ranges(sw->http, size, ranges, MAX_RANGES);
+    }
     if (range_count < 0) {
         swift_header(sw, "Content-Range", "bytes */%" PRId64, size);
         return swift_status(sw, 416);

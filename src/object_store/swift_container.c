@@ -85,6 +85,9 @@ static bool read_kept(struct swift *sw) {
         const char *value = swift_request_header(sw, kept[i].header);
         const char *remove = swift_request_header(sw, arena_printf(sw->arena, "X-Remove-%s", kept[i].header + 2));
 
+        if (kept[i].secret && !sw->owner) {
+            continue;               /* not theirs to set, and nothing is said of it */
+        }
         if (value && i < 2 && !check_acl(sw, kept[i].header, value, i == 1, &value)) {
             return false;
         }

@@ -67,6 +67,17 @@ static bool all_within_limits(struct swift *sw, const struct store_meta *set, st
     return true;
 }
 
+/* Keys that sign in the account's name are for its owner's eyes. */
+static bool is_owners(const char *name) {
+    return !strcasecmp(name, "temp-url-key") || !strcasecmp(name, "temp-url-key-2");
+}
+
+static bool sets_key(const char *header, const char *prefix) {
+    size_t size = strlen(prefix);
+
+    return !strncasecmp(header, prefix, size) && is_owners(header + size);
+}
+
 bool swift_read_meta(struct swift *sw, const char *kind, struct store_meta *ret) {
     const char *set = arena_printf(sw->arena, "x-%s-meta-", kind);
     const char *drop = arena_printf(sw->arena, "x-remove-%s-meta-", kind);
@@ -79,6 +90,9 @@ bool swift_read_meta(struct swift *sw, const char *kind, struct store_meta *ret)
 
         if (strlen(value) > MAX_HEADER) {
             return swift_error(sw, 400, "Header value too long: %.128s", name), false;
+        }
+        if (!is_object && !sw->owner && (sets_key(name, set) || sets_key(name, drop))) {
+            continue;
         }
         if (!is_object && !strncasecmp(name, drop, drop_size)) {
             store_meta_set(sw->arena, ret, arena_printf(sw->arena, "meta-%s", lower(sw->arena, name + drop_size)), NULL);
@@ -103,11 +117,6 @@ static void write_titled(struct swift *sw, const char *kind, const char *name, c
         first = *at == '-';
     }
     http_respond_header(sw->http, header, *value ? value : " ");
-}
-
-/* Keys that sign in the account's name are for its owner's eyes. */
-static bool is_owners(const char *name) {
-    return !strcmp(name, "temp-url-key") || !strcmp(name, "temp-url-key-2");
 }
 
 void swift_write_meta(struct swift *sw, const char *kind, const struct store_meta *meta) {

@@ -2,6 +2,7 @@
 """What Swift's own functional tests taught of its API."""
 import hashlib
 import json
+import os
 import urllib.parse
 import xml.etree.ElementTree
 
@@ -259,6 +260,47 @@ class Requests(ObjectStoreTest):
         self.assertTrue(headers["Location"].endswith("/d/"))
         page = self.swift("GET", self.container + "/d/", headers={"X-Web-Mode": "true"})[1]
         self.assertIn(b'<a href="f">f</a>', page)
+
+
+class Rights(ObjectStoreTest):
+    def member(self, domain="default"):
+        """(project's id, user's id, token) of new ones."""
+        name = "r-" + os.urandom(4).hex()
+        project = self.ask("POST", "/identity/v3/projects", {"project": {"name": name, "domain_id": domain}})["project"]["id"]
+        user = self.ask("POST", "/identity/v3/users", {"user": {"name": name, "password": "pw", "domain_id": domain}})["user"]["id"]
+        role = self.ask("GET", "/identity/v3/roles?name=member")["roles"][0]["id"]
+        self.ask("PUT", "/identity/v3/projects/%s/users/%s/roles/%s" % (project, user, role))
+        return project, user, self.cloud.login(user, "pw", project=project)
+
+    def test_what_only_an_owner_sets(self):
+        project, user, token = self.member()
+        acl = json.dumps({"read-write": ["%s:%s" % (project, user)]})
+        self.swift("POST", expect=204, headers={"X-Account-Access-Control": acl})
+        self.swift("POST", self.container, expect=204, headers={"X-Container-Read": "a:b"})
+        self.swift("POST", self.container, expect=204, token=token, headers={
+            "X-Container-Read": "c:d", "X-Container-Sync-Key": "k", "X-Container-Meta-Temp-Url-Key": "k", "X-Container-Meta-A": "b"})
+        headers, _ = self.swift("HEAD", self.container)
+        self.assertEqual((headers["X-Container-Meta-A"], headers["X-Container-Read"], headers["X-Container-Sync-Key"],
+                          headers["X-Container-Meta-Temp-Url-Key"]), ("b", "a:b", None, None))
+        self.swift("POST", expect=204, headers={"X-Account-Access-Control": "{}"})
+
+    def test_names_count_in_the_default_domain(self):
+        domain = self.ask("POST", "/identity/v3/domains", {"domain": {"name": "d-" + os.urandom(4).hex()}})["domain"]["id"]
+        for where, status in (("default", 204), (domain, 403)):
+            project, _, token = self.member(where)
+            account = "/object-store/v1/AUTH_" + project
+            self.ask("POST", account, token=token)
+            self.assertEqual(self.cloud.request("HEAD", account, token=token)[1]["X-Account-Project-Domain-Id"], where)
+            status_made, _, _ = self.cloud.request("PUT", account + "/c", b"", token, {"X-Container-Read": "admin:admin"})
+            self.assertEqual(status_made, 201)
+            self.assertEqual(self.cloud.request("GET", account + "/c", headers={"Accept": "*/*"})[0], status)
+
+    def test_copy_needs_the_right_to_read(self):
+        project, user, token = self.member()
+        self.put("o", b"1")
+        self.swift("POST", self.container, expect=204, headers={"X-Container-Write": "%s:%s" % (project, user)})
+        self.swift("PUT", self.container + "/p", b"2", 201, token=token)
+        self.swift("COPY", self.container + "/o", expect=403, token=token, headers={"Destination": self.container + "/q"})
 
 
 class Reports(ObjectStoreTest):
