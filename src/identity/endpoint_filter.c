@@ -71,11 +71,7 @@ bool identity_project_group_show(struct call *call) {
     if (!op_linked(call) || !path_row(call, "endpoint_group", &group)) {
         return false;
     }
-    json_map(&call->out);
-    json_key(&call->out, "endpoint_group");
-    row_write(call, &resource_identity_endpoint_group, group, READ, &call->out);
-    json_map_end(&call->out);
-    return true;
+    return row_respond(call, &resource_identity_endpoint_group, group);
 }
 
 /* Endpoints that a project was given: one by one, or by groups. Two '?', the project's id. */

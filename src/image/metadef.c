@@ -374,11 +374,7 @@ bool image_metadef_tag_add(struct call *call) {
         return false;
     }
     tag->namespace = row->namespace;
-    if (!resource_create(call, &resource_image_metadef_tag, tag)) {
-        return false;
-    }
-    row_write(call, &resource_image_metadef_tag, tag, READ, &call->out);
-    return true;
+    return resource_create(call, &resource_image_metadef_tag, tag) && row_respond(call, &resource_image_metadef_tag, tag);
 }
 
 bool image_metadef_tags_add(struct call *call) {
@@ -390,19 +386,13 @@ bool image_metadef_tags_add(struct call *call) {
     if (!row || (!(append && !strcasecmp(append, "true")) && !clear(call, &resource_image_metadef_tag, row))) {
         return false;
     }
-    json_map(&call->out);
-    json_key(&call->out, "tags");
-    json_list(&call->out);
     for (size_t i = 0; i < input->tags.count; i++) {
         tags[i].namespace = row->namespace;
         if (!resource_create(call, &resource_image_metadef_tag, &tags[i])) {
             return false;
         }
-        row_write(call, &resource_image_metadef_tag, &tags[i], BRIEF, &call->out);
     }
-    json_list_end(&call->out);
-    json_map_end(&call->out);
-    return true;
+    return rows_respond(call, &resource_image_metadef_tag, tags, input->tags.count);
 }
 
 /* ---- resource types ---- */

@@ -162,6 +162,11 @@ void row_defaults(struct call *call, const struct resource *resource, void *row)
 /* Writes 'row' as a JSON map with the fields that the call's version and policy show. */
 void row_write(struct call *call, const struct resource *resource, const void *row, unsigned view,
                struct json_out *out);
+/* Answers with 'row', after .expand, as op_show does: under its singular name where style and operation wrap, the BRIEF
+ * fields with OP_BRIEF. */
+bool row_respond(struct call *call, const struct resource *resource, void *row);
+/* The same for an array of rows, under the plural name. */
+bool rows_respond(struct call *call, const struct resource *resource, void *rows, size_t count);
 /* The key of a row; its project, or null. */
 const char *row_key(const struct resource *resource, const void *row);
 const char *row_project(const struct resource *resource, const void *row);

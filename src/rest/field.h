@@ -75,7 +75,7 @@ enum rights {
     ALLOW_EMPTY = 1 << 13,      /* a required text may be empty */
     NOT_EMPTY = 1 << 14,        /* an optional text must not be empty */
     TRIM = 1 << 15,             /* leading and trailing spaces are refused */
-    OUTER = 1 << 16,            /* stands in the body beside the wrapping key, not inside */
+    OUTER = 1 << 16,            /* stands beside the wrapping key, of the body or of the row alone in a response */
 };
 
 #define MICROVERSION_ANY 0
@@ -127,7 +127,7 @@ struct operation {
     bool (*run)(struct call *call);
     const char *action;         /* the single key of the body that selects this operation; null: none */
     const struct resource *input;   /* what the body is, when it is not the resource itself */
-    const char *input_key;      /* the body's wrapping key; null: the action, or the singular name of the resource */
+    const char *input_key;      /* the body's wrapping key; "": none; null: the action, or the singular name */
     const char *policy;         /* rule; null: any token */
     int since, until;           /* minor microversions */
     int status;                 /* on success; 0: 200, and for op_create 201, op_delete 204 */

@@ -655,7 +655,7 @@ const char *operation_key(const struct service *service, const struct resource *
         return NULL;
     }
     if (op->input_key) {
-        return op->input_key;
+        return *op->input_key ? op->input_key : NULL;
     }
     if (op->action) {
         return op->action;

@@ -44,6 +44,9 @@ void row_load(struct call *call, const struct resource *resource, struct rows *r
  * it sees all. */
 const char *row_visible(struct call *call, const struct resource *resource, struct value *args, size_t *count);
 
+/* Answers with a row that is expanded already. */
+void row_answer(struct call *call, const struct resource *resource, const void *row);
+
 /* Sets the defaults of fields that 'given' does not have. */
 void input_defaults(struct call *call, const struct resource *resource, const uint64_t *given, void *row);
 

@@ -31,14 +31,6 @@ bool volume_backup_set_status(struct call *call, struct volume_backup *row, cons
     return row_update(call, &resource_volume_backup, row);
 }
 
-static bool respond(struct call *call, const struct volume_backup *row) {
-    json_map(&call->out);
-    json_key(&call->out, "backup");
-    row_write(call, &resource_volume_backup, row, BRIEF, &call->out);
-    json_map_end(&call->out);
-    return true;
-}
-
 /* ---- create ---- */
 
 /* What is backed up becomes busy with it; a snapshot, when one is named, else the volume. */
@@ -94,7 +86,7 @@ bool volume_backup_create(struct call *call) {
     return take_source(call, input, row, backup) &&
            quota_check(call, &volume, backup->project_id, "backup_gigabytes", backup->size) &&
            resource_create(call, &resource_volume_backup, backup) &&
-           volume_task(call, "volume.backup_write", backup->id, row->host, NULL) && respond(call, backup);
+           volume_task(call, "volume.backup_write", backup->id, row->host, NULL) && row_respond(call, &resource_volume_backup, backup);
 }
 
 /* ---- restore ---- */
@@ -249,5 +241,5 @@ bool volume_backup_import(struct call *call) {
     row->bootable = kept.bootable;
     return quota_check(call, &volume, row->project_id, "backup_gigabytes", row->size) &&
            resource_create(call, &resource_volume_backup, row) &&
-           task_add(call, "volume.backup_look", row->id, NULL, NULL) && respond(call, row);
+           task_add(call, "volume.backup_look", row->id, NULL, NULL) && row_respond(call, &resource_volume_backup, row);
 }

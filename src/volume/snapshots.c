@@ -76,14 +76,7 @@ bool volume_snapshot_op_create(struct call *call) {
                     row->status);
     }
     snapshot = volume_snapshot_make(call, row, input);
-    if (!snapshot) {
-        return false;
-    }
-    json_map(&call->out);
-    json_key(&call->out, "snapshot");
-    row_write(call, &resource_volume_snapshot_row, snapshot, BRIEF, &call->out);
-    json_map_end(&call->out);
-    return true;
+    return snapshot && row_respond(call, &resource_volume_snapshot_row, snapshot);
 }
 
 bool volume_snapshot_begin_delete(struct call *call, struct volume_snapshot_row *row) {
