@@ -11,11 +11,8 @@ static const char *const filter_names[] = {"service_id", "region_id", "interface
 
 bool identity_endpoint_group_check(struct call *call, const struct field *field, void *slot) {
     const char *text = *(const char **)slot;
-    const struct json *filters = text ? json_parse(call->arena, text, strlen(text), NULL) : NULL;
+    const struct json *filters = json_parse(call->arena, text, strlen(text), NULL);
 
-    if (!filters || filters->type != JSON_MAP) {
-        return fail(call, 400, "Invalid input for field/attribute filters: an object was expected");
-    }
     for (JSON_EACH(filter, filters)) {
         bool known = false;
 

@@ -324,6 +324,19 @@ bool op_delete(struct call *call) {
     return revision_matches(call, call->resource, row) && resource_delete(call, call->resource, row);
 }
 
+bool resource_set_status(struct call *call, const struct resource *resource, void *row, const char *status) {
+    *(const char **)field_slot(resource_field(resource, "status"), row) = status;
+    touch(resource, row);
+    note(call, resource, "update", row);
+    return row_update(call, resource, row);
+}
+
+bool op_set_status(struct call *call) {
+    const struct field *status = resource_field(call->operation->input, "status");
+
+    return resource_set_status(call, call->resource, call->row, field_text(status, call->input));
+}
+
 bool op_not_implemented(struct call *call) {
     return fail(call, 501, "%s %s is not available in this cloud yet.", call->http->method_name,
                 call->operation->path);

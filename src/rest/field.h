@@ -76,6 +76,8 @@ enum rights {
     NOT_EMPTY = 1 << 14,        /* an optional text must not be empty */
     TRIM = 1 << 15,             /* leading and trailing spaces are refused */
     OUTER = 1 << 16,            /* stands beside the wrapping key, of the body or of the row alone in a response */
+    A_LIST = 1 << 17,           /* a JSON or TREE must be a list, with .of of such objects */
+    AN_OBJECT = 1 << 18,        /* a JSON or TREE must be an object, with .of such a one */
 };
 
 #define MICROVERSION_ANY 0
@@ -91,7 +93,7 @@ struct field {
     const struct resource *refers;  /* the id of such a row, which the caller must be able to see */
     const char *points;         /* name of a resource: the id of such a row, or nothing. As refers, but only audit looks */
     const char *passing;        /* "a|b": values that last only while a task works on the row; "*": all */
-    const struct resource *of;  /* what an OBJECT or OBJECTS holds */
+    const struct resource *of;  /* what an OBJECT or OBJECTS holds, or the objects of a JSON or TREE are checked by */
     int since, until;           /* minor microversions; 0: always */
     /* Checks a given value further, and may change it. The field's slot is at 'slot'. False after fail(). */
     bool (*check)(struct call *call, const struct field *field, void *slot);

@@ -40,11 +40,9 @@ static const char *shorten(struct call *call, const char *text) {
 }
 
 static bool wrong_type(struct call *call, const struct field *field, const struct json *value) {
-    if (value->type == JSON_NULL) {
-        return fail_field(call, field, "None is not of type '%s'", type_words[field->type]);
-    }
-    return fail_field(call, field, "%s is not of type '%s'", shorten(call, json_print(call->arena, value)),
-                      type_words[field->type]);
+    return fail_field(call, field, "%s is not of type '%s'",
+                      value->type == JSON_NULL ? "None" : shorten(call, json_print(call->arena, value)),
+                      field->rights & A_LIST ? "array" : type_words[field->type]);
 }
 
 int truth_of(const char *text) {
@@ -307,6 +305,34 @@ static bool take_texts(struct call *call, const struct field *field, const struc
     return check_items(call, field, value);
 }
 
+/* One object as .of declares it, in the arena. */
+static bool object_parse(struct call *call, const struct field *field, const struct json *value, void **ret_object) {
+    uint64_t given[MAX_FIELDS / 64] = {0};
+
+    if (value->type != JSON_MAP) {
+        return fail_field(call, field, "%s is not of type 'object'", shorten(call, json_print(call->arena, value)));
+    }
+    *ret_object = arena_alloc(call->arena, field->of->size);
+    return input_parse(call, field->of, value, CREATE, *ret_object, given);
+}
+
+/* Whether what is kept as it is has the shape that is declared. */
+static bool check_shape(struct call *call, const struct field *field, const struct json *value) {
+    bool list = field->rights & A_LIST;
+
+    if ((list && value->type != JSON_LIST) || (field->rights & AN_OBJECT && value->type != JSON_MAP)) {
+        return wrong_type(call, field, value);
+    }
+    for (const struct json *item = list ? value->first : value; field->of && item; item = list ? item->next : NULL) {
+        void *unused;
+
+        if (!object_parse(call, field, item, &unused)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 static bool take_json(struct call *call, const struct field *field, const struct json *value, void *slot) {
     const char *text = json_print(call->arena, value);
     int64_t least, most;
@@ -316,7 +342,12 @@ static bool take_json(struct call *call, const struct field *field, const struct
         return fail_field(call, field, "it is too large");
     }
     *(const char **)slot = text;
-    return true;
+    return check_shape(call, field, value);
+}
+
+static bool take_tree(struct call *call, const struct field *field, const struct json *value, void *slot) {
+    *(const struct json **)slot = value;
+    return check_shape(call, field, value);
 }
 
 static bool take_objects(struct call *call, const struct field *field, const struct json *value, void *slot) {
@@ -343,17 +374,6 @@ static bool take_objects(struct call *call, const struct field *field, const str
         at += field->of->size;
     }
     return true;
-}
-
-static bool take_object(struct call *call, const struct field *field, const struct json *value, void *slot) {
-    uint64_t given[MAX_FIELDS / 64] = {0};
-    void *object = arena_alloc(call->arena, field->of->size);
-
-    if (value->type != JSON_MAP) {
-        return wrong_type(call, field, value);
-    }
-    *(void **)slot = object;
-    return input_parse(call, field->of, value, CREATE, object, given);
 }
 
 static void set_null(const struct field *field, void *slot) {
@@ -393,10 +413,9 @@ bool input_form(struct call *call, const struct field *field, const struct json 
     case TYPE_TEXTS:
         return take_texts(call, field, value, slot);
     case TYPE_TREE:
-        *(const struct json **)slot = value;
-        return true;
+        return take_tree(call, field, value, slot);
     case TYPE_OBJECT:
-        return take_object(call, field, value, slot);
+        return object_parse(call, field, value, slot);
     case TYPE_OBJECTS:
         return take_objects(call, field, value, slot);
     default:

@@ -103,10 +103,6 @@ static bool connect(struct call *call, const struct volume_volume *row, struct v
     return row_update(call, &resource_volume_attachment, attachment);
 }
 
-static bool is_map(struct call *call, const char *json) {
-    return volume_map_read(call, json)->type == JSON_MAP || fail(call, 400, "'connector' must be an object.");
-}
-
 /* A server may have a second attachment of its own volume: while it moves to another host. */
 static bool is_at(struct call *call, const struct volume_volume *row, const char *server_id) {
     return server_id && call_count(call, "SELECT count(*) FROM volume_attachment WHERE volume_id = ? AND instance = ?",
@@ -133,7 +129,7 @@ bool volume_attachment_op_create(struct call *call) {
     }
     attachment->attach_mode = input->mode;
     if (input->connector && volume_map_read(call, input->connector)->count) {
-        if (!is_map(call, input->connector) || !connect(call, row, attachment, input->connector)) {
+        if (!connect(call, row, attachment, input->connector)) {
             return false;
         }
         if (!volume_status_is(row, "in-use") && !volume_set_status(call, row, "attaching")) {
@@ -151,7 +147,7 @@ bool volume_attachment_op_update(struct call *call) {
     if (!row) {
         return fail_not_found(call, &resource_volume_volume, attachment->volume_id);
     }
-    return is_map(call, input->connector) && connect(call, row, attachment, input->connector) &&
+    return connect(call, row, attachment, input->connector) &&
            (volume_status_is(row, "in-use") || volume_set_status(call, row, "attaching")) && row_respond(call, &resource_volume_attachment, attachment);
 }
 

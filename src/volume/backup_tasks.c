@@ -39,7 +39,7 @@ static bool free_source(struct call *call, const struct volume_backup *row) {
 
 static bool backup_error(struct call *call, struct volume_backup *row, const char *cause) {
     row->fail_reason = arena_printf(call->arena, "%.255s", cause);
-    return volume_backup_set_status(call, row, "error");
+    return resource_set_status(call, &resource_volume_backup, row, "error");
 }
 
 /* ---- onto the host's disk, and into the object store ---- */
@@ -101,7 +101,7 @@ static bool kept_done(struct call *call, const struct task *task, const struct j
         return backup_error(call, row, "its bytes are not there");
     }
     row->object_count = 1;
-    return volume_backup_set_status(call, row, "available");
+    return resource_set_status(call, &resource_volume_backup, row, "available");
 }
 
 static bool kept_failed(struct call *call, const struct task *task, const char *cause) {
@@ -175,7 +175,7 @@ static bool restore_end(struct call *call, const struct task *task, const char *
     if (row && !strcmp(row->status, "restoring")) {
         row->restore_volume_id = NULL;
         row->fail_reason = cause ? arena_printf(call->arena, "%.255s", cause) : NULL;
-        if (!volume_backup_set_status(call, row, "available")) {
+        if (!resource_set_status(call, &resource_volume_backup, row, "available")) {
             return false;
         }
     }

@@ -232,10 +232,7 @@ bool volume_status_is(const struct volume_volume *row, const char *statuses) {
 }
 
 bool volume_set_status(struct call *call, struct volume_volume *row, const char *status) {
-    row->status = status;
-    row->updated_at = clock_now();
-    event_note(call, "volume.update", row->id);
-    return row_update(call, &resource_volume_volume, row);
+    return resource_set_status(call, &resource_volume_volume, row, status);
 }
 
 bool volume_message_add(struct call *call, const struct volume_volume *row, const char *event, const char *text) {
