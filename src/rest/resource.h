@@ -53,6 +53,12 @@ void input_defaults(struct call *call, const struct resource *resource, const ui
 /* For an update with OP_REPLACE: what must be given was, and what may be changed and was not goes back to its default. */
 bool input_replace(struct call *call, const struct resource *resource, const uint64_t *given, void *row);
 
+/* Null in the field's C member. */
+void field_set_null(const struct field *field, void *slot);
+
+/* As much of a text as an answer repeats of what it was sent. */
+const char *text_short(struct call *call, const char *text);
+
 /* "yes"-like texts of a query or lenient body: 1 true, 0 false, -1 neither. */
 int truth_of(const char *text);
 
