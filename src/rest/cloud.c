@@ -20,6 +20,7 @@
 #include "rest/route.h"
 #include "rest/service.h"
 #include "rest/tasks.h"
+#include "rest/transaction.h"
 
 LOG_MODULE("rest.cloud");
 

@@ -98,6 +98,3 @@ bool caller_is_admin(struct call *call);
 
 /* Publishes what event_note collected. After commit. */
 void events_publish(struct call *call);
-
-/* One try of the whole operation inside call->db's transaction, for dispatch. */
-bool operation_run(struct call *call);
