@@ -149,8 +149,11 @@ struct invariant {
     const char *breaks;         /* SQL: for each break its id and, in words, what is wrong. $now: microseconds */
     const char *mend;           /* SQL that mends a break; each '?' is its id */
     const char *with;           /* a further service whose tables .breaks reads: without it nothing is looked for */
-    bool (*find)(struct call *call, struct audit *audit);   /* instead of .breaks, for what rows alone do not tell */
+    bool (*find)(struct call *call, struct audit *audit);   /* instead of .breaks, for what SQL alone does not tell */
     bool (*fix)(struct call *call, const char *id);         /* instead of .mend; in a write transaction */
+    /* For what is kept outside the database, instead of .find and .fix: outside transactions, which they open for rows. */
+    bool (*look)(struct call *call, struct audit *audit);
+    bool (*clear)(struct call *call, const char *id);
 };
 
 /* What hosts have of a resource: the answer of a host to the service's question "list" is compared with what the rows
