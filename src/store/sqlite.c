@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/crash.h"
+#include "base/allocation.h"
 #include "store/sqlite.h"
 
 enum { BUSY_TIMEOUT_MS = 10000 };
