@@ -205,6 +205,7 @@ struct store_change {
     int64_t stamp;                  /* put_object, delete_object: when it was done elsewhere; refused (STORE_PRECONDITION) when
                                        what is there is newer. 0: now */
     bool keep_time;                 /* post_object: the object is as old as it was */
+    bool detach;                    /* delete_object of the current version: it becomes an old one, and no marker is made */
     bool restore;                   /* delete_object of the current version: the one before becomes current */
 
     void (*done)(struct store_change *change);      /* null: wait */
