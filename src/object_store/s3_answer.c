@@ -15,6 +15,7 @@ static const struct error {
     int status;
     const char *message;
 } errors[] = {
+    {"AccessControlListNotSupported", 400, "The bucket does not allow ACLs."},
     {"AccessDenied", 403, "Access Denied"},
     {"AccessForbidden", 403, "Access Forbidden"},
     {"AuthorizationHeaderMalformed", 400, "The authorization header that you provided is not valid."},
@@ -32,6 +33,8 @@ static const struct error {
     {"InternalError", 500, "An internal error occurred. Try again."},
     {"InvalidAccessKeyId", 403, "The AWS access key ID that you provided does not exist in our records."},
     {"InvalidArgument", 400, "Invalid Argument"},
+    {"InvalidBucketAclWithObjectOwnership", 400, "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced "
+                                                 "setting"},
     {"InvalidBucketName", 400, "The specified bucket is not valid."},
     {"InvalidBucketState", 409, "The request is not valid for the current state of the bucket."},
     {"InvalidDigest", 400, "The Content-MD5 or checksum value that you specified is not valid."},
@@ -50,6 +53,7 @@ static const struct error {
     {"KeyTooLongError", 400, "Your key is too long."},
     {"MalformedACLError", 400, "The ACL that you provided was not well formed or did not validate against our published "
                                "schema."},
+    {"MalformedPolicy", 400, "The policy is not well formed."},
     {"MalformedPOSTRequest", 400, "The body of your POST request is not well-formed multipart/form-data."},
     {"MalformedXML", 400, "The XML that you provided was not well formed or did not validate against our published schema."},
     {"MalformedTrailerError", 400, "The trailers of the request are not well formed."},
@@ -218,7 +222,10 @@ struct buf *s3_xml(struct s3 *s3, const char *name) {
     buf_clear(out);
     s3->http->response.status = 200;
     http_respond_header(s3->http, "Content-Type", "application/xml");
-    buf_printf(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<%s xmlns=\"" S3_NAMESPACE "\">", name);
+    BUF_LITERAL(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+    if (name) {
+        buf_printf(out, "<%s xmlns=\"" S3_NAMESPACE "\">", name);
+    }
     return out;
 }
 

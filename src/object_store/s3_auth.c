@@ -7,7 +7,6 @@
 #include "base/crypto.h"
 #include "identity/identity.h"
 #include "object_store/s3.h"
-#include "object_store/s3_sum.h"
 
 static bool refuse(struct s3 *s3, const struct s3_problem *problem) {
     return (problem->message ? s3_error_because(s3, problem->code, "%s", problem->message)

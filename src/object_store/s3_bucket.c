@@ -4,9 +4,9 @@
 #include <string.h>
 #include <strings.h>
 
+#include "object_store/s3_config.h"
 #include "object_store/s3_upload.h"
 #include "object_store/swift.h"
-#include "object_store/xml.h"
 #include "rest/cloud.h"
 
 /* ---- making ---- */
@@ -43,7 +43,7 @@ static bool locked(struct s3 *s3) {
 
 bool s3_bucket_put(struct call *call) {
     struct s3 *s3 = s3_of(call);
-    const char *own = call->caller.project_id, *location, *grants;
+    const char *own = call->caller.project_id, *location, *grants, *ownership;
     enum store_result result;
 
     if (!own) {
@@ -63,14 +63,18 @@ bool s3_bucket_put(struct call *call) {
     if (locked(s3)) {
         return s3_error(s3, "NotImplemented", NULL);
     }
-    if (!read_location(s3, &location) || !s3_read_grants(s3, own, &grants)) {
+    if (!read_location(s3, &location) || !s3_read_grants(s3, own, &grants) || !s3_ownership_header(s3, &ownership)) {
         return true;
+    }
+    if (ownership && strstr(ownership, "Enforced") && !s3_acl_private(s3, grants)) {
+        return s3_error(s3, "InvalidBucketAclWithObjectOwnership", NULL);
     }
     if (s3->found.container.name) {
         return s3_error(s3, "BucketAlreadyOwnedByYou", "BucketName", s3->bucket, NULL);
     }
     s3->change.name = NULL;
     store_meta_set(s3->arena, &s3->change.set, "sys-s3-acl", grants);
+    store_meta_set(s3->arena, &s3->change.set, "sys-s3-ownership", ownership);
     store_meta_set(s3->arena, &s3->change.set, "sys-s3-location", location && *location ? location : NULL);
     result = store_put_container(&s3->change);
     if (result != STORE_CREATED) {
@@ -159,15 +163,6 @@ bool s3_bucket_location_get(struct call *call) {
     return true;
 }
 
-/* A browser's question whether another site may: no bucket has rules for that, so it may not. */
-bool s3_options(struct call *call) {
-    struct s3 *s3 = s3_of(call);
-
-    return s3_header(s3, "Origin")
-               ? s3_error_because(s3, "AccessForbidden", "CORSResponse: CORS is not enabled for this bucket.")
-               : s3_error_because(s3, "BadRequest", "Insufficient information. Origin request header needed.");
-}
-
 /* ---- what is not configured here, in S3's own words for it ---- */
 
 /* By subresource: the element that is empty, or the error that says there is none. */
@@ -177,14 +172,9 @@ static const struct {
     {"accelerate", "AccelerateConfiguration", NULL},
     {"logging", "BucketLoggingStatus", NULL},
     {"notification", "NotificationConfiguration", NULL},
-    {"cors", NULL, "NoSuchCORSConfiguration"},
     {"encryption", NULL, "ServerSideEncryptionConfigurationNotFoundError"},
     {"lifecycle", NULL, "NoSuchLifecycleConfiguration"},
     {"object-lock", NULL, "ObjectLockConfigurationNotFoundError"},
-    {"ownershipControls", NULL, "OwnershipControlsNotFoundError"},
-    {"policy", NULL, "NoSuchBucketPolicy"},
-    {"policyStatus", NULL, "NoSuchBucketPolicy"},
-    {"publicAccessBlock", NULL, "NoSuchPublicAccessBlockConfiguration"},
     {"replication", NULL, "ReplicationConfigurationNotFoundError"},
     {"website", NULL, "NoSuchWebsiteConfiguration"},
 };

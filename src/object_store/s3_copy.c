@@ -83,7 +83,7 @@ static bool find_source(struct s3 *s3, struct store_find *find, struct s3_source
                        : find->version != STORE_CURRENT ? s3_error(s3, "NoSuchVersion", "Key", find->name, NULL)
                                                         : s3_error(s3, "NoSuchKey", "Key", find->name, NULL)), false;
     }
-    if (!s3_may_read_object(s3, find->account, &ret->found)) {
+    if (!s3_may_read_object(s3, find->account, &ret->found, find->version != STORE_CURRENT)) {
         return s3_error(s3, "AccessDenied", NULL), false;
     }
     if (ret->found.object.kind == STORE_MARKER) {

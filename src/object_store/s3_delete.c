@@ -84,6 +84,9 @@ static void read_one(struct many *many, const struct xml_node *node, struct one 
     } else if (one->version && strcmp(version, "null") != 0 && strspn(version, "0123456789.") != strlen(version)) {
         one->code = "NoSuchVersion";
         one->message = "The specified version does not exist.";
+    } else if (!s3_may_delete(s3, key, one->version != NULL)) {
+        one->code = "AccessDenied";
+        one->message = "Access Denied";
     } else if (one->version) {
         one->change.version = !strcmp(version, "null") ? 0 : swift_version_of(version);
     }
@@ -148,7 +151,10 @@ bool s3_delete_many(struct call *call) {
     const char *quiet;
     size_t count = 0;
 
-    if (!s3_allow_bucket(s3, S3_WRITE) || !s3_check_body(s3, true)) {
+    if (s3->looked == STORE_NO_CONTAINER) {
+        return s3_failed(s3, s3->looked);
+    }
+    if (!s3_check_body(s3, true)) {
         return true;
     }
     root = xml_parse(s3->arena, s3->http->body.at, s3->http->body.size);

@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "base/words.h"
-#include "object_store/s3.h"
+#include "object_store/s3_config.h"
 #include "object_store/swift_parts.h"
 
 /* Headers that an object keeps and gives back, beside x-amz-meta-*; and the argument that replaces one in an answer. */
@@ -163,6 +163,15 @@ static const char *without_chunked(struct arena *arena, const char *coding) {
     return kept_codings;
 }
 
+/* What others put belongs to the bucket's owner when the bucket says so. */
+static bool gives_away(struct s3 *s3) {
+    enum s3_ownership ownership = s3_ownership(s3->arena, &s3->found.container);
+    const char *canned = s3_header(s3, "x-amz-acl");
+
+    return ownership == S3_OWNER_ENFORCED ||
+           (ownership == S3_OWNER_PREFERRED && canned && !strcmp(canned, "bucket-owner-full-control"));
+}
+
 bool s3_read_object_headers(struct s3 *s3, struct store_object *object) {
     const char *class = s3_header(s3, "x-amz-storage-class"), *type = s3_header(s3, "Content-Type"), *tags, *grants;
     const char *project = s3->call->caller.project_id;
@@ -193,7 +202,7 @@ bool s3_read_object_headers(struct s3 *s3, struct store_object *object) {
     if (grants) {
         store_meta_set(s3->arena, meta, "sys-s3-acl", grants);
     }
-    if (project && strcmp(project, s3_project_of(s3->account)) != 0) {
+    if (project && strcmp(project, s3_project_of(s3->account)) != 0 && !gives_away(s3)) {
         store_meta_set(s3->arena, meta, "sys-s3-owner", project);
     }
     return true;
@@ -302,7 +311,8 @@ static void write_headers(struct s3 *s3, const struct store_object *object) {
     if (tags) {
         s3_put_header(s3, "x-amz-tagging-count", "%d", s3_count_tags(s3, tags));
     }
-    if (mode && !strcasecmp(mode, "ENABLED") && !s3_header(s3, "Range")) {
+    /* Of a part it is the part's: choose_part. */
+    if (mode && !strcasecmp(mode, "ENABLED") && !s3_header(s3, "Range") && !s3_argument(s3, "partNumber")) {
         s3_write_sum(s3, meta);
     }
 }
@@ -347,7 +357,7 @@ bool s3_gather(struct s3 *s3, const char **account, struct store_found *found, s
 
 /* ?partNumber=: which bytes of the object. False: answered. */
 static bool choose_part(struct s3 *s3, const struct swift_pieces *pieces, struct http_range *range) {
-    const char *text = s3_argument(s3, "partNumber");
+    const char *text = s3_argument(s3, "partNumber"), *mode = s3_header(s3, "x-amz-checksum-mode");
     bool multipart = store_meta_get(&s3->found.object.meta, "sys-s3-upload");
     size_t number = strspn(text, "0123456789") == strlen(text) && strlen(text) < 6 ? (size_t)strtoul(text, NULL, 10) : 0;
 
@@ -362,6 +372,10 @@ static bool choose_part(struct s3 *s3, const struct swift_pieces *pieces, struct
                         arena_printf(s3->arena, "%zu", multipart ? pieces->count : 1), NULL), false;
     }
     *range = (struct http_range){0, pieces->size};
+    if (mode && !strcasecmp(mode, "ENABLED")) {
+        s3_write_part_sum(s3, &s3->found.object.meta, multipart && pieces->at[number - 1].object ? &pieces->at[number - 1].object->meta
+                                                                      : &s3->found.object.meta);
+    }
     if (multipart) {
         for (size_t i = 0; i + 1 < number; i++) {
             range->first += pieces->at[i].size;

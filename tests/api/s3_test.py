@@ -196,7 +196,8 @@ class Buckets(S3Test):
         self.refused("NoSuchCORSConfiguration", 404, self.s3.get_bucket_cors, Bucket=self.bucket)
         self.refused("NoSuchLifecycleConfiguration", 404, self.s3.get_bucket_lifecycle_configuration, Bucket=self.bucket)
         self.refused("NotImplemented", 501, self.s3.put_bucket_logging, Bucket=self.bucket, BucketLoggingStatus={})
-        self.refused("NotImplemented", 501, self.s3.put_bucket_policy, Bucket=self.bucket, Policy="{}")
+        self.refused("NotImplemented", 501, self.s3.put_bucket_website, Bucket=self.bucket,
+                     WebsiteConfiguration={"IndexDocument": {"Suffix": "index.html"}})
         self.refused("NotImplemented", 501, self.put, key="x", ServerSideEncryption="aws:kms")
 
     def test_listings(self):
@@ -364,9 +365,11 @@ class Rights(S3Test):
                                 (self.theirs.put_object, {"Key": "new"}), (self.theirs.delete_object, {"Key": "secret"}),
                                 (self.theirs.delete_bucket, {}), (self.theirs.list_multipart_uploads, {}),
                                 (self.theirs.get_object_acl, {"Key": "public"}),
-                                (self.theirs.put_object_acl, {"Key": "public", "ACL": "private"}),
-                                (self.theirs.delete_objects, {"Delete": {"Objects": [{"Key": "secret"}]}})):
+                                (self.theirs.put_object_acl, {"Key": "public", "ACL": "private"})):
             self.refused("AccessDenied", 403, call, Bucket=self.bucket, **arguments)
+        many = self.theirs.delete_objects(Bucket=self.bucket, Delete={"Objects": [{"Key": "secret"}]})
+        self.assertEqual([(error["Key"], error["Code"]) for error in many["Errors"]], [("secret", "AccessDenied")])
+        self.assertEqual(self.get("secret"), b"s")
         self.assertEqual(self.theirs.get_object(Bucket=self.bucket, Key="public")["Body"].read(), b"p")
         self.raw("GET", "/%s/public" % self.bucket, 200, anonymous=True)
         self.raw("GET", "/%s/secret" % self.bucket, 403, "AccessDenied", anonymous=True)
