@@ -122,7 +122,7 @@ bool s3_allow_owner(struct s3 *s3);
 /* The same without an answer; 'version': one that was named. */
 bool s3_may_read_object(struct s3 *s3, const char *account, const struct store_found *found, bool version);
 bool s3_may_delete(struct s3 *s3, const char *key, bool version);
-bool s3_may_bypass(struct s3 *s3, const char *key);     /* retention that may be overridden */
+bool s3_may(struct s3 *s3, const char *action, const char *key);   /* the owner, and whom the policy allows it */
 
 /* ---- s3_acl.c ---- */
 /* The list (null: none) grants the caller the permission in that bucket. */

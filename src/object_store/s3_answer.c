@@ -47,6 +47,7 @@ static const struct error {
     {"InvalidPolicyDocument", 400, "The content of the form does not meet the conditions specified in the policy document."},
     {"InvalidRange", 416, "The requested range is not satisfiable"},
     {"InvalidRequest", 400, "Invalid Request"},
+    {"InvalidRetentionPeriod", 400, "The retention period is not valid."},
     {"InvalidStorageClass", 400, "The storage class that you specified is not valid."},
     {"InvalidTag", 400, "The tag provided was not a valid tag."},
     {"InvalidURI", 400, "The specified URI couldn't be parsed."},
@@ -186,6 +187,8 @@ bool s3_failed(struct s3 *s3, enum store_result result) {
         return s3_error(s3, "PreconditionFailed", NULL);
     case STORE_OVER_QUOTA:
         return s3_error(s3, "QuotaExceeded", NULL);
+    case STORE_HELD:
+        return s3_error_because(s3, "AccessDenied", "Access Denied because object protected by object lock.");
     case STORE_FULL:
         write_error(s3, "ServiceUnavailable", "There is not enough space to save the object.", NULL);
         s3->http->response.status = 507;

@@ -79,7 +79,7 @@ bool s3_authenticate(struct s3 *s3) {
         return (failed ? s3_error(s3, "ServiceUnavailable", NULL)
                        : s3_error(s3, "InvalidAccessKeyId", "AWSAccessKeyId", s3->signature.access, NULL)), false;
     }
-    if (!check_signature(s3, secret) || !in_time(s3)) {
+    if (!in_time(s3) || !check_signature(s3, secret)) {
         memset(&call->caller, 0, sizeof call->caller);
         return false;
     }

@@ -2,7 +2,6 @@
  * Buckets: made, deleted, looked at, and what can be set of them. */
 #include <assert.h>
 #include <string.h>
-#include <strings.h>
 
 #include "object_store/s3_config.h"
 #include "object_store/s3_upload.h"
@@ -35,12 +34,6 @@ static bool read_location(struct s3 *s3, const char **ret) {
            (s3_error(s3, "InvalidLocationConstraint", "LocationConstraint", *ret, NULL), false);
 }
 
-static bool locked(struct s3 *s3) {
-    const char *lock = s3_header(s3, "x-amz-bucket-object-lock-enabled");
-
-    return lock && strcasecmp(lock, "false") != 0;
-}
-
 bool s3_bucket_put(struct call *call) {
     struct s3 *s3 = s3_of(call);
     const char *own = call->caller.project_id, *location, *grants, *ownership;
@@ -60,10 +53,8 @@ bool s3_bucket_put(struct call *call) {
     if (!s3_bucket_name_valid(s3->bucket)) {
         return s3_error(s3, "InvalidBucketName", "BucketName", s3->bucket, NULL);
     }
-    if (locked(s3)) {
-        return s3_error(s3, "NotImplemented", NULL);
-    }
-    if (!read_location(s3, &location) || !s3_read_grants(s3, own, &grants) || !s3_ownership_header(s3, &ownership)) {
+    if (!read_location(s3, &location) || !s3_read_grants(s3, own, &grants) || !s3_ownership_header(s3, &ownership) ||
+        !s3_lock_header(s3)) {
         return true;
     }
     if (ownership && strstr(ownership, "Enforced") && !s3_acl_private(s3, grants)) {
@@ -173,8 +164,6 @@ static const struct {
     {"logging", "BucketLoggingStatus", NULL},
     {"notification", "NotificationConfiguration", NULL},
     {"encryption", NULL, "ServerSideEncryptionConfigurationNotFoundError"},
-    {"lifecycle", NULL, "NoSuchLifecycleConfiguration"},
-    {"object-lock", NULL, "ObjectLockConfigurationNotFoundError"},
     {"replication", NULL, "ReplicationConfigurationNotFoundError"},
     {"website", NULL, "NoSuchWebsiteConfiguration"},
 };
@@ -258,6 +247,10 @@ bool s3_bucket_versioning_put(struct call *call) {
     if (store_meta_get(&s3->found.container.meta, "sys-versions-location") ||
         store_meta_get(&s3->found.container.meta, "sys-history-location")) {
         return s3_error_because(s3, "InvalidBucketState", "The container keeps versions in another one already.");
+    }
+    if (!on && store_meta_get(&s3->found.container.meta, "sys-s3-lock")) {
+        return s3_error_because(s3, "InvalidBucketState", "An Object Lock configuration is present on this bucket, so the versioning "
+                                                          "state cannot be changed.");
     }
     s3->change.versions = 1 + (on ? VERSIONS_ON : VERSIONS_SUSPENDED);
     return s3_change(s3, store_post_container, changed);

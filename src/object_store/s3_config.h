@@ -32,3 +32,18 @@ bool s3_check_ownership(struct s3 *s3, const struct xml_node *root, struct buf *
 bool s3_check_cors(struct s3 *s3, const struct xml_node *root, struct buf *out);
 /* The headers that tell a browser that the answer is for its site too. */
 void s3_cors_headers(struct s3 *s3);
+
+/* ---- s3_lock.c ---- */
+bool s3_check_lock(struct s3 *s3, const struct xml_node *root, struct buf *out);
+/* What a new bucket's header asks for, into s3->change. False: answered. */
+bool s3_lock_header(struct s3 *s3);
+/* The headers of an object that is put, into its pairs; and those of its answer. False: answered. */
+bool s3_lock_read_headers(struct s3 *s3, struct store_meta *meta);
+void s3_lock_write_headers(struct s3 *s3, const struct store_meta *meta);
+/* The request overrides governance, and may. */
+bool s3_lock_bypasses(struct s3 *s3, const char *key);
+
+/* ---- s3_lifecycle.c ---- */
+bool s3_check_lifecycle(struct s3 *s3, const struct xml_node *root, struct buf *out);
+/* When a rule ends the object, and which. */
+void s3_write_expiration(struct s3 *s3, const struct store_object *object);

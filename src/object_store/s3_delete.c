@@ -5,7 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "object_store/s3.h"
+#include "object_store/s3_config.h"
 #include "object_store/swift_parts.h"
 #include "object_store/xml.h"
 
@@ -78,6 +78,7 @@ static void read_one(struct many *many, const struct xml_node *node, struct one 
     one->version = version && *version ? version : NULL;
     one->change = (struct store_change){.arena = s3->arena, .account = s3->account, .container = s3->bucket, .name = key,
                                         .version = STORE_CURRENT, .restore = true, .policy = -1, .done = done, .user = one};
+    one->change.bypass = s3_lock_bypasses(s3, key);
     if (strlen(key) > S3_MAX_KEY) {
         one->code = "KeyTooLongError";
         one->message = "Your key is too long.";
@@ -118,6 +119,8 @@ static void write_one(struct many *many, struct one *one) {
 
     if (one->code) {
         write_failure(many, one->change.name, one->version, one->code, one->message);
+    } else if (result == STORE_HELD) {
+        write_failure(many, one->change.name, one->version, "AccessDenied", "Access Denied because object protected by object lock.");
     } else if (result != STORE_OK && result != STORE_MISSING) {
         write_failure(many, one->change.name, one->version, "InternalError", "The object could not be deleted. Try again.");
     } else {

@@ -109,11 +109,10 @@ bool s3_write_conditions(struct s3 *s3) {
 /* ---- headers of a PUT ---- */
 
 static bool is_unsupported(struct s3 *s3) {
-    static const char *const prefixes[] = {"x-amz-server-side-encryption", "x-amz-website-redirect-location",
-                                           "x-amz-object-lock-"};
+    static const char *const prefixes[] = {"x-amz-server-side-encryption", "x-amz-website-redirect-location"};
 
     for (size_t i = 0; i < s3->http->header_count; i++) {
-        for (int p = 0; p < 3; p++) {
+        for (int p = 0; p < 2; p++) {
             if (!strncasecmp(s3->http->headers[i].name, prefixes[p], strlen(prefixes[p]))) {
                 return s3_error(s3, "NotImplemented", "Header", s3->http->headers[i].name, NULL);
             }
@@ -192,7 +191,7 @@ bool s3_read_object_headers(struct s3 *s3, struct store_object *object) {
             store_meta_set(s3->arena, meta, kept[i].name, value);
         }
     }
-    if (!read_meta(s3, meta) || !s3_header_tags(s3, &tags) ||
+    if (!read_meta(s3, meta) || !s3_header_tags(s3, &tags) || !s3_lock_read_headers(s3, meta) ||
         !s3_read_grants(s3, project ? project : s3_project_of(s3->account), &grants)) {
         return false;
     }
@@ -246,6 +245,7 @@ bool s3_object_begin(struct call *call) {
 bool s3_put_done(struct s3 *s3) {
     const struct store_change *change = &s3->change;
     const char *etag = store_meta_get(&change->object.meta, "sys-s3-etag");
+    struct store_object written;
 
     if (change->result != STORE_CREATED) {
         if (change->result == STORE_PRECONDITION) {
@@ -256,6 +256,10 @@ bool s3_put_done(struct s3 *s3) {
         return false;
     }
     s3_put_header(s3, "ETag", "\"%s\"", etag ? etag : change->upload->etag);
+    written = change->object;
+    written.name = change->name;
+    written.modified = change->modified;
+    s3_write_expiration(s3, &written);
     if (change->made_version) {
         s3_put_header(s3, "x-amz-version-id", "%s", s3_version_text(s3->arena, change->made_version));
     }
@@ -308,6 +312,8 @@ static void write_headers(struct s3 *s3, const struct store_object *object) {
             s3_put_header(s3, kept[i].header, "%s", value);
         }
     }
+    s3_lock_write_headers(s3, meta);
+    s3_write_expiration(s3, object);
     if (tags) {
         s3_put_header(s3, "x-amz-tagging-count", "%d", s3_count_tags(s3, tags));
     }
@@ -447,6 +453,27 @@ static bool overrides_unsigned(struct s3 *s3) {
     return any && s3->signature.by == S3_NOBODY;
 }
 
+static bool take_marker(void *user, const struct store_object *object) {
+    struct s3 *s3 = user;
+
+    if (!strcmp(object->name, s3->key) && object->kind == STORE_MARKER) {
+        s3_put_header(s3, "x-amz-delete-marker", "true");
+        s3_put_header(s3, "x-amz-version-id", "%s", s3_version_text(s3->arena, object->version));
+    }
+    return false;
+}
+
+/* Of an object that is not there any more: its newest version is a marker. */
+static void tell_marker(struct s3 *s3) {
+    struct store_list list = {.account = s3->account, .container = s3->bucket, .prefix = s3->key, .versions = true, .limit = 1,
+                              .on_object = take_marker, .user = s3};
+
+    if (s3->looked == STORE_MISSING && s3->version == STORE_CURRENT && s3->found.container.versions != VERSIONS_OFF &&
+        s3->http->response.status == 404) {
+        store_list(s3->arena, &list, NULL);
+    }
+}
+
 bool s3_object_get(struct call *call) {
     struct s3 *s3 = s3_of(call);
     const struct store_object *object = &s3->found.object;
@@ -454,6 +481,7 @@ bool s3_object_get(struct call *call) {
     int status;
 
     if (!s3_allow_object(s3, S3_READ)) {
+        tell_marker(s3);
         return true;
     }
     if (overrides_unsigned(s3)) {
@@ -516,5 +544,6 @@ bool s3_object_delete(struct call *call) {
         return true;
     }
     s3->change.restore = true;
+    s3->change.bypass = s3_lock_bypasses(s3, s3->key);
     return s3_change(s3, store_delete_object, deleted);
 }

@@ -100,8 +100,8 @@ bool s3_may_delete(struct s3 *s3, const char *key, bool version) {
     return said == S3_ALLOWED || (said == S3_SILENT && bucket_allows(s3, S3_WRITE));
 }
 
-bool s3_may_bypass(struct s3 *s3, const char *key) {
-    enum s3_verdict said = verdict(s3, "s3:BypassGovernanceRetention", key, NULL);
+bool s3_may(struct s3 *s3, const char *action, const char *key) {
+    enum s3_verdict said = verdict(s3, action, key, NULL);
 
     return said == S3_ALLOWED || (said == S3_SILENT && (s3->rights & SWIFT_OWNS));
 }

@@ -311,12 +311,22 @@ static enum store_result put_manifest(struct completion *completion, const struc
 
 /* ---- the end of an upload: its parts that nothing asks for go by themselves (parts.c) ---- */
 
-static void remove_upload(struct s3 *s3) {
-    struct store_change change = {.arena = s3->arena, .account = s3->account, .container = s3_uploads(s3),
-                                  .version = STORE_CURRENT,
-                                  .name = arena_printf(s3->arena, "%s\x01%s", s3->key, s3_argument(s3, "uploadId"))};
+static void remove_record(struct arena *arena, const char *account, const char *bucket, const char *key, const char *id) {
+    struct store_change change = {.arena = arena, .account = account, .container = arena_printf(arena, "%s" S3_UPLOADS, bucket),
+                                  .version = STORE_CURRENT, .name = arena_printf(arena, "%s\x01%s", key, id)};
 
     store_delete_object(&change);
+}
+
+static void remove_upload(struct s3 *s3) {
+    remove_record(s3->arena, s3->account, s3->bucket, s3->key, s3_argument(s3, "uploadId"));
+}
+
+void s3_upload_drop(struct arena *arena, const char *account, const char *bucket, const char *key, const char *id) {
+    pthread_mutex_t *lock = lock_of(id);
+
+    remove_record(arena, account, bucket, key, id);
+    pthread_mutex_unlock(lock);
 }
 
 /* ---- the operations ---- */

@@ -8,6 +8,8 @@
 
 const char *s3_segments(struct s3 *s3);
 const char *s3_uploads(struct s3 *s3);
+/* Ends an upload that nobody completed. */
+void s3_upload_drop(struct arena *arena, const char *account, const char *bucket, const char *key, const char *id);
 /* The upload that ?uploadId= names. False: answered. */
 bool s3_find_upload(struct s3 *s3, struct store_found *ret);
 
