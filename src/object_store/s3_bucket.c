@@ -163,7 +163,6 @@ static const struct {
     {"accelerate", "AccelerateConfiguration", NULL},
     {"logging", "BucketLoggingStatus", NULL},
     {"notification", "NotificationConfiguration", NULL},
-    {"encryption", NULL, "ServerSideEncryptionConfigurationNotFoundError"},
     {"replication", NULL, "ReplicationConfigurationNotFoundError"},
     {"website", NULL, "NoSuchWebsiteConfiguration"},
 };

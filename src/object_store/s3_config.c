@@ -14,6 +14,8 @@ static const struct config {
     bool (*check)(struct s3 *s3, const struct xml_node *root, struct buf *out);
 } configs[] = {
     {"cors", "CORSConfiguration", "sys-s3-cors", "NoSuchCORSConfiguration", s3_check_cors},
+    {"encryption", "ServerSideEncryptionConfiguration", "sys-s3-encryption", "ServerSideEncryptionConfigurationNotFoundError",
+     s3_check_encryption},
     {"lifecycle", "LifecycleConfiguration", "sys-s3-lifecycle", "NoSuchLifecycleConfiguration", s3_check_lifecycle},
     {"object-lock", "ObjectLockConfiguration", "sys-s3-lock", "ObjectLockConfigurationNotFoundError", s3_check_lock},
     {"ownershipControls", "OwnershipControls", "sys-s3-ownership", "OwnershipControlsNotFoundError", s3_check_ownership},

@@ -47,3 +47,14 @@ bool s3_lock_bypasses(struct s3 *s3, const char *key);
 bool s3_check_lifecycle(struct s3 *s3, const struct xml_node *root, struct buf *out);
 /* When a rule ends the object, and which. */
 void s3_write_expiration(struct s3 *s3, const struct store_object *object);
+
+/* ---- s3_encryption.c ---- */
+struct swift_pieces;
+bool s3_encrypts(void);                         /* all that is written is encrypted */
+/* What a request that writes asks for can be had; one that reads asks for nothing. False: answered. */
+bool s3_encryption_asked(struct s3 *s3);
+bool s3_encryption_not_asked(struct s3 *s3);
+/* The header of the answer to a write, and to a read. */
+void s3_encryption_written(struct s3 *s3);
+void s3_encryption_read(struct s3 *s3, const struct store_object *object, const struct swift_pieces *pieces);
+bool s3_check_encryption(struct s3 *s3, const struct xml_node *root, struct buf *out);

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "object_store/s3.h"
+#include "object_store/s3_config.h"
 #include "object_store/swift_parts.h"
 #include "object_store/xml.h"
 
@@ -130,7 +130,7 @@ bool s3_copy_bytes(struct s3 *s3, struct s3_source *source) {
         return s3_error_because(s3, "InvalidRequest", "The specified copy source is larger than the maximum allowable size for a "
                                                       "copy source: %lld", S3_MAX_SIZE), false;
     }
-    if (whole && !swift_is_large(&found->object)) {
+    if (whole && !swift_is_large(&found->object) && (found->object.seal || !s3_encrypts())) {
         s3->upload = store_upload_copy(s3->arena, account, found->container.name, &found->object);
     } else {
         swift_cut(&pieces, 0, source->first, source->size);

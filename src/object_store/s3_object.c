@@ -108,19 +108,6 @@ bool s3_write_conditions(struct s3 *s3) {
 
 /* ---- headers of a PUT ---- */
 
-static bool is_unsupported(struct s3 *s3) {
-    static const char *const prefixes[] = {"x-amz-server-side-encryption", "x-amz-website-redirect-location"};
-
-    for (size_t i = 0; i < s3->http->header_count; i++) {
-        for (int p = 0; p < 2; p++) {
-            if (!strncasecmp(s3->http->headers[i].name, prefixes[p], strlen(prefixes[p]))) {
-                return s3_error(s3, "NotImplemented", "Header", s3->http->headers[i].name, NULL);
-            }
-        }
-    }
-    return false;
-}
-
 static bool read_meta(struct s3 *s3, struct store_meta *meta) {
     size_t size = 0;
 
@@ -176,7 +163,10 @@ bool s3_read_object_headers(struct s3 *s3, struct store_object *object) {
     const char *project = s3->call->caller.project_id;
     struct store_meta *meta = &object->meta;
 
-    if (is_unsupported(s3)) {
+    if (s3_header(s3, "x-amz-website-redirect-location")) {
+        return s3_error(s3, "NotImplemented", "Header", "x-amz-website-redirect-location", NULL), false;
+    }
+    if (!s3_encryption_asked(s3)) {
         return false;
     }
     if (class && strcmp(class, "STANDARD") != 0) {
@@ -260,6 +250,7 @@ bool s3_put_done(struct s3 *s3) {
     written.name = change->name;
     written.modified = change->modified;
     s3_write_expiration(s3, &written);
+    s3_encryption_written(s3);
     if (change->made_version) {
         s3_put_header(s3, "x-amz-version-id", "%s", s3_version_text(s3->arena, change->made_version));
     }
@@ -425,6 +416,7 @@ static bool respond(struct s3 *s3, const char *account, struct store_found *foun
     }
     s3_put_header(s3, "ETag", "%s", etag);
     write_headers(s3, &found->object);
+    s3_encryption_read(s3, &found->object, &pieces);
     status = choose_range(s3, &pieces, &range);
     if (!status) {
         return true;
@@ -482,6 +474,9 @@ bool s3_object_get(struct call *call) {
 
     if (!s3_allow_object(s3, S3_READ)) {
         tell_marker(s3);
+        return true;
+    }
+    if (!s3_encryption_not_asked(s3)) {
         return true;
     }
     if (overrides_unsigned(s3)) {

@@ -14,7 +14,7 @@
 #include "base/id.h"
 #include "base/json.h"
 #include "base/map.h"
-#include "object_store/s3.h"
+#include "object_store/s3_config.h"
 #include "object_store/s3_upload.h"
 #include "object_store/swift_parts.h"
 #include "object_store/xml.h"
@@ -109,6 +109,7 @@ bool s3_upload_post(struct call *call) {
     if (result != STORE_CREATED) {
         return s3_failed(s3, result);
     }
+    s3_encryption_written(s3);
     out = s3_xml(s3, "InitiateMultipartUploadResult");
     xml_member(out, "Bucket", s3->bucket);
     xml_member(out, "Key", s3->key);
@@ -136,7 +137,7 @@ bool s3_part_begin(struct call *call) {
     if (!read_number(s3_argument(s3, "partNumber"))) {
         return s3_error_because(s3, "InvalidArgument", "Part number must be an integer between 1 and 10000, inclusive"), false;
     }
-    if (!s3_find_upload(s3, &upload)) {
+    if (!s3_encryption_asked(s3) || !s3_find_upload(s3, &upload)) {
         return false;
     }
     s3->sum_kind = s3_upload_sum_of(&upload.object).kind;
@@ -182,6 +183,7 @@ bool s3_part_put(struct call *call) {
     }
     if (!copies) {
         s3_put_header(s3, "ETag", "\"%s\"", s3->upload->etag);
+        s3_encryption_written(s3);
         s3_write_sum(s3, &s3->change.object.meta);
         return s3_status(s3, 200);
     }
@@ -337,6 +339,7 @@ static bool respond_completed(struct s3 *s3, const struct store_meta *meta, int6
     if (version) {
         s3_put_header(s3, "x-amz-version-id", "%s", s3_version_text(s3->arena, version));
     }
+    s3_encryption_written(s3);
     http_encode(&location, s3->key, "/");
     out = s3_xml(s3, "CompleteMultipartUploadResult");
     xml_member(out, "Location", arena_printf(s3->arena, "%s/%s/%s", call_base_url(s3->call), s3->bucket, location.at));

@@ -6,7 +6,6 @@ import time
 import unittest
 
 import s3_test
-from cloud import Cloud
 
 DAY = 2
 
@@ -90,17 +89,7 @@ class Rules(LifecycleTest):
 
 
 class Days(LifecycleTest):
-    @classmethod
-    def setUpClass(cls):
-        make = Cloud.__init__
-
-        def shorter(cloud, agent=False, settings=()):
-            make(cloud, agent, tuple(settings) + ("object_store.lifecycle_seconds=1", "object_store.lifecycle_day=%d" % DAY))
-        Cloud.__init__ = shorter
-        try:
-            super().setUpClass()
-        finally:
-            Cloud.__init__ = make
+    settings = ("object_store.lifecycle_seconds=1", "object_store.lifecycle_day=%d" % DAY)
 
     def test_objects(self):
         for key, size, tags in (("p/1", 5, ""), ("q/1", 5, ""), ("q/tagged", 5, "k=v&l=m"), ("q/big", 50, "k=v"), ("later", 5, "")):
