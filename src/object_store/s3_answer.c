@@ -90,6 +90,8 @@ static const struct error {
                                    "provided. Check your AWS secret access key and signing method."},
     {"UnexpectedContent", 400, "This request contains unsupported content."},
     {"UnresolvableGrantByEmailAddress", 400, "The email address that you provided does not match any account on record."},
+    {"UserKeyMustBeSpecified", 400, "The bucket POST must contain the specified field name. If it is specified, check the order "
+                                    "of the fields."},
     {"XAmzContentSHA256Mismatch", 400, "The provided 'x-amz-content-sha256' header does not match what was computed."},
 };
 

@@ -17,7 +17,7 @@ static bool read_source(struct s3 *s3, struct store_find *find) {
     text += *text == '/';
     slash = strchr(text, '/');
     version = strstr(text, "?versionId=");
-    size = version ? (size_t)(version - text) : strlen(text);
+    size = version ? (size_t)(version - text) : strcspn(text, "?");
     find->version = STORE_CURRENT;
     if (version && version[11]) {
         find->version = !strcmp(version + 11, "null") ? 0 : swift_version_of(version + 11);
@@ -26,7 +26,7 @@ static bool read_source(struct s3 *s3, struct store_find *find) {
         find->container = http_decode(s3->arena, text, (size_t)(slash - text), false);
         find->name = http_decode(s3->arena, slash + 1, (size_t)(text + size - slash - 1), false);
     }
-    return (find->container && find->name && !strpbrk(find->container, "+/") && strlen(find->name) <= S3_MAX_KEY) ||
+    return ((version || !text[size]) && find->container && find->name && !strpbrk(find->container, "+/") && strlen(find->name) <= S3_MAX_KEY) ||
            (s3_error(s3, "InvalidArgument", "ArgumentName", "x-amz-copy-source", "ArgumentValue", text, NULL), false);
 }
 

@@ -128,8 +128,8 @@ static void write_one(struct many *many, struct one *one) {
     }
 }
 
-/* Every entry has a key, and there are not too many: how many; 0: it is not so. */
-static size_t count_objects(const struct xml_node *root) {
+/* Every entry has a key, and there are not too many: how many; 0: it is not so, and '*ret_code' says what. */
+static size_t count_objects(const struct xml_node *root, const char **ret_code) {
     size_t count = 0;
 
     for (const struct xml_node *child = root->first; child; child = child->next) {
@@ -138,6 +138,7 @@ static size_t count_objects(const struct xml_node *root) {
 
             count++;
             if (!key || !*key) {
+                *ret_code = "UserKeyMustBeSpecified";
                 return 0;
             }
         } else if (strcmp(child->name, "Quiet") != 0) {
@@ -151,7 +152,7 @@ bool s3_delete_many(struct call *call) {
     struct s3 *s3 = s3_of(call);
     struct many many = {.s3 = s3, .lock = PTHREAD_MUTEX_INITIALIZER, .over = PTHREAD_COND_INITIALIZER};
     const struct xml_node *root;
-    const char *quiet;
+    const char *quiet, *wrong = "MalformedXML";
     size_t count = 0;
 
     if (s3->looked == STORE_NO_CONTAINER) {
@@ -161,9 +162,9 @@ bool s3_delete_many(struct call *call) {
         return true;
     }
     root = xml_parse(s3->arena, s3->http->body.at, s3->http->body.size);
-    many.count = root && !strcmp(root->name, "Delete") ? count_objects(root) : 0;
+    many.count = root && !strcmp(root->name, "Delete") ? count_objects(root, &wrong) : 0;
     if (!many.count) {
-        return s3_error(s3, "MalformedXML", NULL);
+        return s3_error(s3, wrong, NULL);
     }
     quiet = xml_child_text(root, "Quiet");
     many.quiet = quiet && !strcasecmp(quiet, "true");

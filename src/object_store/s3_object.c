@@ -17,8 +17,9 @@ static const struct {
             {"Content-Disposition", "content-disposition", "response-content-disposition"},
             {"Content-Encoding", "content-encoding", "response-content-encoding"},
             {"Content-Language", "content-language", "response-content-language"},
-            {"Expires", "expires", "response-expires"}};
-enum { KEPT = sizeof kept / sizeof *kept };
+            {"Expires", "expires", "response-expires"},
+            {"X-Robots-Tag", "x-robots-tag", NULL}};
+enum { KEPT = sizeof kept / sizeof *kept, MAX_RANGES = 50 };
 
 /* ---- what is told of an object ---- */
 
@@ -296,7 +297,7 @@ static void write_headers(struct s3 *s3, const struct store_object *object) {
         }
     }
     for (int i = 0; i < KEPT; i++) {
-        const char *value = s3_argument(s3, kept[i].argument);
+        const char *value = kept[i].argument ? s3_argument(s3, kept[i].argument) : NULL;
 
         value = value ? value : store_meta_get(meta, kept[i].name);
         if (value) {
@@ -385,12 +386,14 @@ static bool choose_part(struct s3 *s3, const struct swift_pieces *pieces, struct
 
 /* The bytes that are asked for, by Range or partNumber; a status of 0: answered. */
 static int choose_range(struct s3 *s3, const struct swift_pieces *pieces, struct http_range *range) {
+    struct http_request get = *s3->http;
     int count;
 
     if (s3_argument(s3, "partNumber")) {
         return choose_part(s3, pieces, range) ? 206 : 0;
     }
-    count = s3_header(s3, "Range") ? http_ranges(s3->http, pieces->size, range, 1) : 0;
+    get.method = HTTP_GET;              /* HEAD is told what GET would be */
+    count = s3_header(s3, "Range") ? http_ranges(&get, pieces->size, range, 1) : 0;
     if (count < 0) {
         s3_error(s3, "InvalidRange", "RangeRequested", s3_header(s3, "Range"), "ActualObjectSize",
                  arena_printf(s3->arena, "%" PRId64, pieces->size), NULL);
@@ -401,6 +404,14 @@ static int choose_range(struct s3 *s3, const struct swift_pieces *pieces, struct
         *range = (struct http_range){0, pieces->size};
     }
     return count ? 206 : 200;
+}
+
+/* More than one range is asked for: they come as parts of one body. */
+static bool has_ranges(struct s3 *s3, int64_t size) {
+    const char *text = s3_header(s3, "Range");
+    struct http_range ranges[MAX_RANGES];
+
+    return text && strchr(text, ',') && !s3_argument(s3, "partNumber") && http_ranges(s3->http, size, ranges, MAX_RANGES) > 1;
 }
 
 static bool respond(struct s3 *s3, const char *account, struct store_found *found, const char *etag) {
@@ -417,6 +428,9 @@ static bool respond(struct s3 *s3, const char *account, struct store_found *foun
     s3_put_header(s3, "ETag", "%s", etag);
     write_headers(s3, &found->object);
     s3_encryption_read(s3, &found->object, &pieces);
+    if (has_ranges(s3, pieces.size)) {
+        return swift_respond_pieces(s3_swift(s3, account, found), pieces.at, pieces.count, pieces.size, type_of(s3, &found->object));
+    }
     status = choose_range(s3, &pieces, &range);
     if (!status) {
         return true;
@@ -440,7 +454,7 @@ static bool overrides_unsigned(struct s3 *s3) {
     bool any = s3_argument(s3, "response-content-type");
 
     for (int i = 0; i < KEPT; i++) {
-        any = any || s3_argument(s3, kept[i].argument);
+        any = any || (kept[i].argument && s3_argument(s3, kept[i].argument));
     }
     return any && s3->signature.by == S3_NOBODY;
 }
