@@ -143,6 +143,16 @@ struct upload_bytes upload_bytes(const struct store_upload *upload);
 void upload_taken(struct store_upload *upload, bool taken);         /* whether the blob belongs to the index now */
 bool upload_under_way(const char *blob);                /* of this process: not in the index yet, or only just */
 
+/* ---- hold.c: asked by the writer ---- */
+/* The object may not be deleted; 'bypass': who asks may override governance. */
+bool hold_keeps(const struct store_container *container, const struct store_object *object, bool bypass);
+/* Gives a new object the container's default. False: it is to expire while it is held. */
+bool hold_put(const struct store_container *container, struct store_change *change);
+/* False: the change would free the object, or let it expire, before its time. */
+bool hold_post(const struct store_container *container, const struct store_object *was, struct store_change *change);
+/* False: the change would end the versions of a container whose objects may be held. */
+bool hold_container(const struct store_container *was, const struct store_change *change);
+
 /* ---- parts.c: parts of multipart uploads that nothing asks for ---- */
 /* In the transaction in which 'gone' goes for good: its parts are to be looked at. */
 bool parts_note(struct shard *shard, const struct store_change *change, const struct store_object *gone);

@@ -93,6 +93,8 @@ bool swift_failed(struct swift *sw, enum store_result result) {
         return swift_status(sw, 412);
     case STORE_OVER_QUOTA:
         return swift_error(sw, 413, "Upload exceeds quota.");
+    case STORE_HELD:
+        return swift_status(sw, 403);
     case STORE_FULL:
         return swift_status(sw, 507);
     default:
