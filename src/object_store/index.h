@@ -50,7 +50,7 @@ struct shard {
     _Atomic int64_t generation;     /* of what is known */
     pthread_mutex_t known_lock;
     struct known *known[512];
-    const char *garbage[64];        /* blobs that the batch under way leaves, in its arena */
+    char garbage[64][40];           /* places of blobs that the batch under way leaves */
     int garbage_count;
 };
 

@@ -3,6 +3,7 @@
  * order. Names that share what stands before a delimiter are stepped over by seeking behind them, never by reading them. */
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "object_store/index.h"
 
@@ -59,12 +60,6 @@ static void seek_all(struct walk *walk, const char *bound, size_t size) {
     }
 }
 
-static int compare(const char *a, size_t a_size, const char *b, size_t b_size) {
-    int order = memcmp(a, b, a_size < b_size ? a_size : b_size);
-
-    return order ? order : a_size < b_size ? -1 : a_size > b_size;
-}
-
 /* The cursor whose name comes next; of equal names the first cursor's. */
 static struct cursor *next_cursor(struct walk *walk) {
     struct cursor *best = NULL;
@@ -73,7 +68,7 @@ static struct cursor *next_cursor(struct walk *walk) {
         struct cursor *cursor = &walk->cursors[i];
 
         if (cursor->name) {
-            int order = best ? compare(cursor->name, cursor->size, best->name, best->size) : -1;
+            int order = best ? bytes_compare(cursor->name, cursor->size, best->name, best->size) : -1;
 
             if (!best || (walk->list->reverse ? order > 0 : order < 0)) {
                 best = cursor;
@@ -121,7 +116,7 @@ static void begin_backwards(struct walk *walk) {
     const char *marker = list->marker && *list->marker ? list->marker : NULL;
     static const char last[] = "\xff\xff\xff\xff";
 
-    if (marker && (!size || compare(marker, strlen(marker), walk->bound, size) < 0)) {
+    if (marker && (!size || bytes_compare(marker, strlen(marker), walk->bound, size) < 0)) {
         seek_all(walk, marker, strlen(marker));
     } else if (size) {
         seek_all(walk, walk->bound, size);
@@ -133,7 +128,7 @@ static void begin_backwards(struct walk *walk) {
 static bool is_over(const struct store_list *list, const struct cursor *at) {
     const char *end = list->end_marker && *list->end_marker ? list->end_marker : NULL;
     size_t prefix = list->prefix ? strlen(list->prefix) : 0;
-    int order = end ? compare(at->name, at->size, end, strlen(end)) : 0;
+    int order = end ? bytes_compare(at->name, at->size, end, strlen(end)) : 0;
 
     return (end && (list->reverse ? order <= 0 : order >= 0)) || at->size < prefix ||
            (prefix && memcmp(at->name, list->prefix, prefix) != 0);

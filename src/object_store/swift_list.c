@@ -11,6 +11,7 @@
 #include "object_store/xml.h"
 
 enum format { PLAIN, JSON, XML };
+enum { USUAL_ROW = 192 };          /* bytes of an object in a listing as JSON, when it is none of the long ones */
 
 static const char *const types[] = {"text/plain; charset=utf-8", "application/json; charset=utf-8",
                                     "application/xml; charset=utf-8"};
@@ -113,12 +114,10 @@ static bool add_container(void *user, const struct store_container *container) {
     return true;
 }
 
-/* A key of ours, with nothing to escape: it is copied, not looked at, in each of thousands of rows. */
-#define KEY(out, key) put_key((out), "\"" key "\": ", sizeof(key) + 3)
-static void put_key(struct json_out *out, const char *made, size_t size) {
-    if (out->follows) {
-        BUF_LITERAL(out->buf, ", ");
-    }
+/* Keys of ours, with nothing to escape: they are copied, not looked at, in each of thousands of rows. */
+#define FIRST_KEY(out, key) put_key((out), "\"" key "\": ", sizeof(key) + 3)
+#define NEXT_KEY(out, key) put_key((out), ", \"" key "\": ", sizeof(key) + 5)
+static inline void put_key(struct json_out *out, const char *made, size_t size) {
     buf_put(out->buf, made, size);
     out->follows = false;
 }
@@ -129,15 +128,15 @@ static void json_object(struct listing *listing, const struct store_object *obje
     const char *link = store_meta_get(&object->meta, "sys-symlink");
 
     json_map(out);
-    KEY(out, "name");
+    FIRST_KEY(out, "name");
     json_text(out, object->name);
-    KEY(out, "hash");
+    NEXT_KEY(out, "hash");
     json_text(out, object->kind == STORE_MARKER ? "" : object->etag);
-    KEY(out, "bytes");
+    NEXT_KEY(out, "bytes");
     json_int(out, swift_size(object));
-    KEY(out, "content_type");
+    NEXT_KEY(out, "content_type");
     json_text(out, object->type);
-    KEY(out, "last_modified");
+    NEXT_KEY(out, "last_modified");
     json_text(out, modified);
     if (slo) {
         json_put_text(out, "slo_etag", arena_printf(listing->sw->arena, "\"%s\"", slo));
@@ -241,10 +240,20 @@ static void read_path(struct listing *listing, struct store_list *list) {
     }
 }
 
-static void begin(struct listing *listing) {
+/* Room for a whole page at once: a buffer that grows is copied. Pages that pick names get it as they need it. */
+static void make_room(struct listing *listing, const struct store_list *walk) {
+    int64_t objects = listing->sw->found.container.objects, rows = objects < walk->limit ? objects : walk->limit;
+
+    if (walk->container && !walk->prefix && !walk->delimiter && !walk->marker && rows > 0) {
+        buf_reserve(listing->out.buf, (size_t)rows * USUAL_ROW);
+    }
+}
+
+static void begin(struct listing *listing, const struct store_list *walk) {
     struct buf *out = listing->out.buf;
 
     if (listing->format == JSON) {
+        make_room(listing, walk);
         json_list(&listing->out);
     } else if (listing->format == XML) {
         bool account = listing->sw->depth == DEPTH_ACCOUNT;
@@ -286,7 +295,7 @@ static bool list(struct swift *sw) {
     walk.versions = sw->depth == DEPTH_CONTAINER && swift_argument(sw, "versions") && sw->owner;
     walk.shown_only = !walk.versions && sw->found.container.versions == VERSIONS_OFF;
     walk.marker_version = version ? swift_version_of(version) : 0;
-    begin(&listing);
+    begin(&listing, &walk);
     result = store_list(sw->arena, &walk, NULL);
     if (result != STORE_OK) {
         return swift_failed(sw, result);
