@@ -173,6 +173,7 @@ void store_reader_close(struct store_reader *reader);           /* null is fine 
 /* ---- writing ---- */
 struct store_upload {
     int64_t size;                   /* so far */
+    int64_t expected;               /* may be set before the first byte: how many will come; 0 or less: unknown */
     const char *etag;               /* after store_upload_end: MD5 in hex */
     enum store_result failed;       /* what went wrong first */
 };
