@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/allocation.h"
 #include "base/arena.h"
-#include "base/crash.h"
 
 void buf_grow(struct buf *buf, size_t size) {
     size_t capacity = buf->capacity ? buf->capacity : 256;

@@ -4,48 +4,31 @@
 
 #include <pthread.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <stdlib.h>
 
+#include "base/allocation.h"
 #include "base/buf.h"
 #include "base/control.h"
+#include "base/counted.h"
 #include "base/log.h"
 
 LOG_MODULE("base.crash");
 
-struct counter {
-    const char *variable, *name;
-    bool counting;
-    _Atomic long at;            /* 0: never */
-    _Atomic long count;
-};
-
-static struct counter boundaries = {"HANEUL_CRASH_AT", "crash points"};
-static struct counter allocations = {"HANEUL_ALLOC_FAIL_AT", "allocations"};
-static struct counter libraries = {"HANEUL_LIBRARY_FAIL_AT", "library allocations"};
+static struct counted boundaries = {"HANEUL_CRASH_AT", "crash points"};
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 
-static void begin_one(struct counter *counter) {
-    const char *text = getenv(counter->variable);
-
-    counter->counting = text != NULL;
-    counter->at = text ? strtol(text, NULL, 10) : 0;
-}
-
 static void begin(void) {
-    begin_one(&boundaries);
-    begin_one(&allocations);
-    begin_one(&libraries);
+    counted_begin(&boundaries);
 }
 
 static void tell(void *user, struct buf *out) {
-    const struct counter *counter = user;
+    const struct counted *counter = user;
 
     buf_printf(out, "%s %ld\n", counter->name, counter->count);
 }
 
 static bool fail_later(void *user, int argc, const char *const *argv, struct buf *out) {
-    struct counter *counter = user;
+    struct counted *counter = user;
     long n = argc == 1 ? strtol(argv[0], NULL, 10) : 0;
 
     counter->at = n > 0 ? counter->count + n : 0;
@@ -54,17 +37,17 @@ static bool fail_later(void *user, int argc, const char *const *argv, struct buf
 }
 
 void crash_begin(void) {
+    struct counted *all[] = {&boundaries, allocations_counted(), library_allocations_counted()};
+
     pthread_once(&once, begin);
-    if (boundaries.counting) {
-        control_stats(tell, &boundaries);
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        if (all[i]->counting) {
+            control_stats(tell, all[i]);
+        }
     }
-    if (allocations.counting) {
-        control_stats(tell, &allocations);
-    }
-    if (libraries.counting) {
-        control_stats(tell, &libraries);
+    if (library_allocations_watched()) {
         control_register("fail", "N: the N-th allocation of a library from now on fails (0: none); tells how many there were",
-                         fail_later, &libraries);
+                         fail_later, library_allocations_counted());
     }
 }
 
@@ -80,18 +63,4 @@ void crash_point(const char *where) {
         log_warn("crash point %ld (%s)", number, where);
         raise(SIGKILL);
     }
-}
-
-bool allocation_fails(void) {
-    pthread_once(&once, begin);
-    return allocations.counting && ++allocations.count == allocations.at;
-}
-
-bool library_allocations_watched(void) {
-    pthread_once(&once, begin);
-    return libraries.counting;
-}
-
-bool library_allocation_fails(void) {
-    return library_allocations_watched() && ++libraries.count == libraries.at;
 }

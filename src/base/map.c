@@ -9,7 +9,7 @@
 #include <string.h>
 #include <sys/random.h>
 
-#include "base/crash.h"
+#include "base/allocation.h"
 
 struct slot {
     char *key;

@@ -12,7 +12,6 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "bus/agent.h"
-#include "compute/disks.h"
 #include "compute/driver.h"
 
 LOG_MODULE("compute.agent");

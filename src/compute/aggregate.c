@@ -266,9 +266,6 @@ bool compute_aggregate_remove_host(struct call *call) {
 /* ---- metadata ---- */
 
 static bool check_metadata(struct call *call, const struct json *metadata) {
-    if (metadata->type != JSON_MAP) {
-        return fail(call, 400, "Invalid input for field/attribute metadata: it is not of type 'object'");
-    }
     for (JSON_EACH(item, metadata)) {
         bool value = item->type == JSON_NULL || (item->type == JSON_TEXT && utf8_length(item->text) <= 255);
 

@@ -14,8 +14,8 @@
 #include "base/json.h"
 #include "base/crypto.h"
 #include "bus/work.h"
-#include "compute/disks.h"
 #include "compute/document.h"
+#include "compute/files.h"
 
 /* Makes the directories above 'path' that lie below the first 'from' bytes. */
 static void parents_make(char *path, size_t from) {

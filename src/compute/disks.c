@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,25 +11,18 @@
 #include <unistd.h>
 
 #include "base/arena.h"
-#include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
 #include "base/run.h"
 #include "bus/work.h"
 #include "compute/config_drive.h"
 #include "compute/document.h"
+#include "compute/files.h"
+#include "compute/image_cache.h"
 
 LOG_MODULE("compute.disks");
 
 const char disk_kept_name[] = "before-resize";
-
-const char *server_path(struct arena *arena, const struct host *host, const char *id, const char *name) {
-    return arena_printf(arena, "%s/instances/%s%s%s", host->data, id, name ? "/" : "", name ? name : "");
-}
-
-const char *path_partial(struct arena *arena, const char *path) {
-    return arena_printf(arena, "%s.part", path);
-}
 
 /* Others may pass through a directory, but not look into it. */
 static bool directory_make(const char *path) {
@@ -44,29 +36,6 @@ bool disks_prepare(const struct host *host) {
 
     arena_free(arena);
     return ok;
-}
-
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *where) {
-    return remove(path);
-}
-
-bool tree_remove(const char *path) {
-    return !nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS) || errno == ENOENT;
-}
-
-/* 'run' with the time that the work has left. */
-static bool run_in_time(struct work *work, struct run run, struct run_result *ret_result) {
-    int64_t left = work->deadline ? (work->deadline - clock_monotonic()) / 1000 : 3600 * 1000;
-
-    run.timeout_ms = left < 1 ? 1 : (int)left;
-    return run_program(work->arena, &run, ret_result)
-           || work_fail(work, "server %s: %s %s failed: %s", work->id, run.argv[0], run.argv[1], ret_result->errors);
-}
-
-bool tool_run(struct work *work, const char *const *argv) {
-    struct run_result result;
-
-    return run_in_time(work, (struct run){.argv = argv, .confined = RUN_AS_SELF}, &result);
 }
 
 /* Runs a program on a disk that a hypervisor has written: what a guest may have brought it to write there is read by a user
@@ -313,16 +282,6 @@ bool disk_export(struct work *work, const char *from, const char *to, const char
     }
     return disk_tool(work, from, to,
                      (const char *const[]){"qemu-img", "convert", "-f", "qcow2", "-O", format, from, to, NULL}, &result);
-}
-
-bool file_give(struct work *work, const char *path) {
-    char *parent = arena_text(work->arena, path);
-    struct stat st;
-
-    *strrchr(parent, '/') = 0;
-    return (!stat(*parent ? parent : "/", &st) && !chmod(path, 0640)
-            && (geteuid() || !chown(path, st.st_uid, st.st_gid)))
-           || work_fail(work, "server %s: cannot hand over %s: %s", work->id, path, strerror(errno));
 }
 
 bool disk_deliver(struct work *work, const char *path, const char *format) {

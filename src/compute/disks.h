@@ -18,11 +18,7 @@ struct arena;
 struct host;
 struct server;
 struct server_disk;
-struct server_image;
 struct work;
-
-/* DATA/instances/<id>, or a file in it when 'name' is not null. */
-const char *server_path(struct arena *arena, const struct host *host, const char *id, const char *name);
 
 /* Makes DATA/instances and DATA/instances/_base, for a hypervisor that may run as another user. */
 bool disks_prepare(const struct host *host);
@@ -50,26 +46,5 @@ extern const char disk_kept_name[];     /* of the state inside the file: an inte
 /* Writes local qcow2 file 'from' to 'to' in 'format' without backing file; 'from' is not in use. */
 bool disk_export(struct work *work, const char *from, const char *to, const char *format);
 
-/* Gives 'path' to the owner of its directory, with mode 0640. */
-bool file_give(struct work *work, const char *path);
-
-/* Gives 'path' as above and adds its "size" and "virtual_size" to the result. */
+/* Gives 'path' to the owner of its directory (file_give) and adds its "size" and "virtual_size" to the result. */
 bool disk_deliver(struct work *work, const char *path, const char *format);
-
-/* Where the snapshot 'path' is written before it is whole. */
-const char *path_partial(struct arena *arena, const char *path);
-
-/* image_cache.c: links the image's raw bytes to 'path', converting them first when they are not cached. An image whose disk
- * has more than 'most' bytes (0: any) is refused, before it is converted where its header tells. */
-bool image_link(struct work *work, const struct server_image *image, const char *path, int64_t most);
-
-/* Removes cached images that no server of this host uses and none has used for 'seconds'. */
-void image_cache_prune(const struct host *host, int64_t seconds);
-
-/* Runs a program with the limits of tools that see tenants' bytes (base/run.h); work_fail with its last words when it
- * fails. Arguments end with null. */
-bool tool_run(struct work *work, const char *const *argv);
-#define TOOL(work, ...) tool_run((work), (const char *const[]){__VA_ARGS__, NULL})
-
-/* Removes a file or a directory with all in it; absent is success. */
-bool tree_remove(const char *path);

@@ -14,9 +14,9 @@
 #include "base/json.h"
 #include "bus/work.h"
 #include "compute/console.h"
-#include "compute/disks.h"
 #include "compute/driver.h"
 #include "compute/fake_state.h"
+#include "compute/files.h"
 
 /* What the file of a server says. 'devices' are the serials or names of disks and the ports of interfaces. */
 struct fake {

@@ -14,6 +14,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "compute/disks.h"
+#include "compute/image_cache.h"
 #include "compute/xml.h"
 
 LOG_MODULE("compute.libvirt");

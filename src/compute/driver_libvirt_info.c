@@ -12,8 +12,8 @@
 #include "base/id.h"
 #include "base/json.h"
 #include "compute/console.h"
-#include "compute/disks.h"
 #include "compute/driver_libvirt.h"
+#include "compute/files.h"
 #include "compute/tap.h"
 #include "compute/xml.h"
 

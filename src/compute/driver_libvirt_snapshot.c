@@ -13,6 +13,7 @@
 #include "base/json.h"
 #include "compute/disks.h"
 #include "compute/driver_libvirt.h"
+#include "compute/files.h"
 #include "compute/xml.h"
 
 enum { POLL_MICROSECONDS = 100000 };

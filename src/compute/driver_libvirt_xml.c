@@ -12,6 +12,7 @@
 #include "base/conf.h"
 #include "base/json.h"
 #include "compute/disks.h"
+#include "compute/files.h"
 #include "compute/xml.h"
 
 enum { HOTPLUG_PORTS = 16, MAX_TOPOLOGY = 1024 };

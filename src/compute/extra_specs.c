@@ -210,9 +210,6 @@ bool compute_specs_list(struct call *call) {
 bool compute_specs_add(struct call *call) {
     const struct compute_flavor_specs *input = call->input;
 
-    if (input->extra_specs->type != JSON_MAP) {
-        return fail(call, 400, "Invalid input for field/attribute extra_specs: it is not of type 'object'");
-    }
     return specs_store(call, input->extra_specs, NULL) && answer_specs(call, input->extra_specs);
 }
 

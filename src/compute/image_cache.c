@@ -2,6 +2,8 @@
  * Images as raw bytes, converted once per host. The image is a tenant's bytes: it is looked at and converted by
  * qemu-img as a user without rights, in a directory of its own, with its format named instead of guessed, and only when
  * it refers to no other file. */
+#include "compute/image_cache.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -19,8 +21,8 @@
 #include "base/map.h"
 #include "base/run.h"
 #include "bus/work.h"
-#include "compute/disks.h"
 #include "compute/document.h"
+#include "compute/files.h"
 
 LOG_MODULE("compute.images");
 

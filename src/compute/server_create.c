@@ -181,9 +181,6 @@ static bool check_hints(struct call *call, struct plan *plan) {
     const struct json *group = json_get(hints, "group");
     static const char *const ids[] = {"same_host", "different_host"};
 
-    if (hints && hints->type != JSON_MAP) {
-        return fail(call, 400, "Invalid input for field/attribute os:scheduler_hints: it is not of type 'object'");
-    }
     if (group && (group->type != JSON_TEXT || !id_is_uuid(group->text))) {
         return fail(call, 400, "Invalid input for field/attribute group: it is not a UUID");
     }

@@ -55,14 +55,3 @@ void view_time(struct json_out *out, const char *key, int64_t time, bool zone) {
 
     json_put_text(out, key, time ? time_print(time, zone ? TIME_Z : TIME_MICRO, text) : NULL);
 }
-
-bool view_row(struct call *call, const struct resource *resource, void *row) {
-    if (resource->expand && !resource->expand(call, row, 1)) {
-        return false;
-    }
-    json_map(&call->out);
-    json_key(&call->out, resource->singular);
-    row_write(call, resource, row, READ, &call->out);
-    json_map_end(&call->out);
-    return true;
-}

@@ -14,6 +14,3 @@ bool view_arguments(struct call *call, int since, const char *names);
 
 /* A time under 'key' as extended attributes have it (no zone); null when it is 0. */
 void view_time(struct json_out *out, const char *key, int64_t time, bool zone);
-
-/* A row of 'resource' under its singular name, the whole answer. Its VIRTUAL fields are filled. */
-bool view_row(struct call *call, const struct resource *resource, void *row);

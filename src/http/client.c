@@ -13,8 +13,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/allocation.h"
 #include "base/arena.h"
-#include "base/crash.h"
 
 enum { TIMEOUT_MS = 30000, CONNECT_MS = 10000, MAX_RESPONSE = 16 * 1024 * 1024, MAX_HEADERS = 256 };
 

@@ -11,11 +11,8 @@ static const char *const filter_names[] = {"service_id", "region_id", "interface
 
 bool identity_endpoint_group_check(struct call *call, const struct field *field, void *slot) {
     const char *text = *(const char **)slot;
-    const struct json *filters = text ? json_parse(call->arena, text, strlen(text), NULL) : NULL;
+    const struct json *filters = json_parse(call->arena, text, strlen(text), NULL);
 
-    if (!filters || filters->type != JSON_MAP) {
-        return fail(call, 400, "Invalid input for field/attribute filters: an object was expected");
-    }
     for (JSON_EACH(filter, filters)) {
         bool known = false;
 
@@ -71,11 +68,7 @@ bool identity_project_group_show(struct call *call) {
     if (!op_linked(call) || !path_row(call, "endpoint_group", &group)) {
         return false;
     }
-    json_map(&call->out);
-    json_key(&call->out, "endpoint_group");
-    row_write(call, &resource_identity_endpoint_group, group, READ, &call->out);
-    json_map_end(&call->out);
-    return true;
+    return row_respond(call, &resource_identity_endpoint_group, group);
 }
 
 /* Endpoints that a project was given: one by one, or by groups. Two '?', the project's id. */

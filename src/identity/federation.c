@@ -19,9 +19,6 @@ static bool check_remote(struct call *call, const struct mapping_remote *remote)
 
     for (int i = 0; i < 4; i++) {
         given += lists[i] != NULL;
-        if (lists[i] && lists[i]->type != JSON_LIST) {
-            return fail(call, 400, "Invalid input for field/attribute rules: a condition on '%.64s' is not a list", remote->type);
-        }
     }
     return (given <= 1 && (given || !remote->regex)) ||
            fail(call, 400, "Invalid input for field/attribute rules: '%.64s' has more than one condition", remote->type);
@@ -56,7 +53,7 @@ bool identity_mapping_check(struct call *call, const struct field *field, void *
     const char *text = *(const char **)slot;
     const struct json *rules = text ? json_parse(call->arena, text, strlen(text), NULL) : NULL;
 
-    if (!rules || rules->type != JSON_LIST || !rules->count) {
+    if (!rules || !rules->count) {
         return fail(call, 400, "Invalid input for field/attribute rules: a list of at least one rule was expected");
     }
     for (JSON_EACH(rule, rules)) {

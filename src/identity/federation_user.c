@@ -413,31 +413,10 @@ static bool store_object(struct call *call, const struct identity_user *user, co
     return true;
 }
 
-bool identity_federated_check(struct call *call, const struct field *field, void *slot) {
-    const char *text = *(const char **)slot;
-    const struct json *list = text ? json_parse(call->arena, text, strlen(text), NULL) : NULL;
-
-    if (text && (!list || list->type != JSON_LIST)) {
-        return fail(call, 400, "Invalid input for field/attribute federated: a list was expected");
-    }
-    for (JSON_EACH(item, list)) {
-        struct federated_object object = {0};
-        uint64_t bits[MAX_FIELDS / 64] = {0};
-
-        if (item->type != JSON_MAP) {
-            return fail(call, 400, "Invalid input for field/attribute federated: an item is not an object");
-        }
-        if (!input_parse(call, &resource_federated_object, item, CREATE, &object, bits)) {
-            return false;
-        }
-    }
-    return true;
-}
-
 bool federated_store(struct call *call, const struct identity_user *user) {
     const struct json *list = user->federated ? json_parse(call->arena, user->federated, strlen(user->federated), NULL) : NULL;
 
-    if (!list || list->type != JSON_LIST || !list->count) {
+    if (!list || !list->count) {
         return true;
     }
     if (!call_exec(call, "DELETE FROM identity_federated_user WHERE user_id = ?", SQL_ARGS(sql_text(user->id)))) {

@@ -345,11 +345,7 @@ bool identity_access_token_role(struct call *call) {
     if (!strstr(row->role_ids, arena_printf(call->arena, "\"%s\"", role->id))) {
         return fail(call, 404, "Could not find role: %s.", role->id);
     }
-    json_map(&call->out);
-    json_key(&call->out, "role");
-    row_write(call, &resource_identity_role, role, READ, &call->out);
-    json_map_end(&call->out);
-    return true;
+    return row_respond(call, &resource_identity_role, role);
 }
 
 /* ---- method oauth1: a request for a token, signed with an access token ---- */

@@ -40,7 +40,7 @@ static bool is_rules(const struct json *value) {
 bool identity_options_check(struct call *call, const struct field *field, void *slot) {
     const struct json *given = parse(call, *(const char **)slot);
 
-    if (!given || given->type != JSON_MAP) {
+    if (!given) {
         return fail(call, 400, "Invalid input for field/attribute options: an object was expected");
     }
     for (JSON_EACH(option, given)) {

@@ -54,9 +54,5 @@ bool identity_policy_of_endpoint(struct call *call) {
     if (!id || !row_find(call, &resource_identity_policy, id, &policy)) {
         return fail(call, 404, "No policy is associated with endpoint %s.", endpoint->id);
     }
-    json_map(&call->out);
-    json_key(&call->out, "policy");
-    row_write(call, &resource_identity_policy, policy, READ, &call->out);
-    json_map_end(&call->out);
-    return true;
+    return row_respond(call, &resource_identity_policy, policy);
 }

@@ -259,9 +259,5 @@ bool identity_trust_role(struct call *call) {
     if (!has(ids, role->id)) {
         return fail(call, 404, "Could not find role: %s.", role->id);
     }
-    json_map(&call->out);
-    json_key(&call->out, "role");
-    row_write(call, &resource_identity_role, role, READ, &call->out);
-    json_map_end(&call->out);
-    return true;
+    return row_respond(call, &resource_identity_role, role);
 }

@@ -18,24 +18,23 @@ enum { UUID_SIZE = 36 };
 
 /* ---- images without their bytes ---- */
 
-bool image_find_lost(struct call *call, struct audit *audit) {
-    struct image_image *rows;
-    size_t count;
+bool image_look_lost(struct call *call, struct audit *audit) {
+    struct images images = {.where = "status IN ('active', 'deactivated') AND size > 0"};
 
-    if (!rows_find(call, &resource_image_image, "status IN ('active', 'deactivated') AND size > 0", SQL_NO_ARGS, &rows,
-                   &count)) {
+    if (!call_transaction(call, DB_READ, images_find, &images)) {
         return false;
     }
-    for (size_t i = 0; i < count; i++) {
-        const struct image_driver *driver = image_store(rows[i].stores ? rows[i].stores : image_driver_file.name);
-        int64_t size = driver ? driver->size(call->arena, rows[i].id) : -2;
+    for (size_t i = 0; i < images.count; i++) {
+        const struct image_image *row = &images.rows[i];
+        const struct image_driver *driver = image_store(row->stores ? row->stores : image_driver_file.name);
+        int64_t size = driver ? driver->size(call->arena, row->id) : -2;
 
         if (size == -2) {
-            audit_break(audit, rows[i].id, "its store %s cannot be looked at", rows[i].stores);
+            audit_break(audit, row->id, "its store %s cannot be looked at", row->stores);
         } else if (size == -1) {
-            audit_break(audit, rows[i].id, "its bytes cannot be found in its store");
-        } else if (size != rows[i].size) {
-            audit_break(audit, rows[i].id, "its store has %" PRId64 " bytes instead of %" PRId64, size, rows[i].size);
+            audit_break(audit, row->id, "its bytes cannot be found in its store");
+        } else if (size != row->size) {
+            audit_break(audit, row->id, "its store has %" PRId64 " bytes instead of %" PRId64, size, row->size);
         }
     }
     return true;
@@ -71,68 +70,108 @@ static bool unwanted(struct call *call, const char *id, const char *ending) {
     return !row->upload_id && strcmp(row->status, "queued") != 0;
 }
 
-bool image_find_files(struct call *call, struct audit *audit) {
+/* Bytes that were found, and what the rows then say of them. */
+struct thing {
+    const char *name, *id, *store;      /* store null: a file */
+    const char *why;                    /* it should not be; null: it may */
+};
+
+struct things {
+    struct arena *arena;
+    const struct image_driver *driver;  /* that is looked at */
+    struct thing *at;
+    size_t count;
+};
+
+static void thing_add(struct things *things, struct thing thing) {
+    things->at = arena_grow(things->arena, things->at, things->count, sizeof *things->at);
+    things->at[things->count++] = thing;
+}
+
+static const char *kept_for_nothing(struct call *call, const struct thing *thing) {
+    struct image_image *row;
+
+    if (task_pending(call, thing->id)) {
+        return NULL;
+    }
+    if (!row_find(call, &resource_image_image, thing->id, &row)) {
+        return "no image asks for it";
+    }
+    return row->stores && !strcmp(row->stores, thing->store) ? NULL : "the image is in another store";
+}
+
+static bool judge(struct call *call, void *user) {
+    struct things *things = user;
+
+    for (size_t i = 0; i < things->count; i++) {
+        struct thing *thing = &things->at[i];
+
+        if (thing->store) {
+            thing->why = kept_for_nothing(call, thing);
+        } else if (!id_is_uuid(thing->id)) {
+            thing->why = "the file is no image's";
+        } else {
+            thing->why = unwanted(call, thing->id, thing->name + UUID_SIZE) ? "no image asks for the file" : NULL;
+        }
+    }
+    return !call->error;
+}
+
+static bool report(struct call *call, struct audit *audit, struct things *things) {
+    if (things->count && !call_transaction(call, DB_READ, judge, things)) {
+        return false;
+    }
+    for (size_t i = 0; i < things->count; i++) {
+        if (things->at[i].why) {
+            audit_break(audit, things->at[i].name, "%s", things->at[i].why);
+        }
+    }
+    return true;
+}
+
+bool image_look_files(struct call *call, struct audit *audit) {
+    struct things files = {.arena = call->arena};
     DIR *directory = opendir(image_path(call->arena, "", ""));
     const struct dirent *entry;
 
     while (directory && (entry = readdir(directory))) {
-        const char *name = entry->d_name, *id = arena_text_size(call->arena, name, strnlen(name, UUID_SIZE));
+        if (entry->d_name[0] != '.') {
+            const char *name = arena_text(call->arena, entry->d_name);
 
-        if (name[0] == '.') {
-            continue;
-        }
-        if (!id_is_uuid(id)) {
-            audit_break(audit, name, "the file is no image's");
-        } else if (unwanted(call, id, name + UUID_SIZE)) {
-            audit_break(audit, name, "no image asks for the file");
+            thing_add(&files, (struct thing){name, arena_text_size(call->arena, name, strnlen(name, UUID_SIZE))});
         }
     }
     if (directory) {
         closedir(directory);
     }
-    return !call->error;
+    return report(call, audit, &files);
 }
 
-bool image_fix_file(struct call *call, const char *name) {
+bool image_clear_file(struct call *call, const char *name) {
     const char *path = image_path(call->arena, name, "");
 
     return !unlink(path) || errno == ENOENT || fail(call, 500, "%s cannot be removed: %s", path, strerror(errno));
 }
 
-struct kept {
-    struct call *call;
-    struct audit *audit;
-    const struct image_driver *driver;
-};
+static void add_kept(void *user, const char *id) {
+    struct things *things = user;
+    const char *store = things->driver->name;
 
-static void look_at_kept(void *user, const char *id) {
-    const struct kept *kept = user;
-    struct call *call = kept->call;
-    struct image_image *row;
-    const char *name = arena_printf(call->arena, "%s/%s", kept->driver->name, id);
-
-    if (task_pending(call, id)) {
-        return;
-    }
-    if (!row_find(call, &resource_image_image, id, &row)) {
-        audit_break(kept->audit, name, "no image asks for it");
-    } else if (!row->stores || strcmp(row->stores, kept->driver->name) != 0) {
-        audit_break(kept->audit, name, "the image is in another store");
-    }
+    thing_add(things, (struct thing){arena_printf(things->arena, "%s/%s", store, id), arena_text(things->arena, id), store});
 }
 
-bool image_find_kept(struct call *call, struct audit *audit) {
-    struct kept kept = {call, audit, NULL};
+bool image_look_kept(struct call *call, struct audit *audit) {
+    struct things kept = {.arena = call->arena};
 
     while ((kept.driver = image_store_next(kept.driver))) {
-        if (kept.driver->keep && !kept.driver->each(call->arena, look_at_kept, &kept)) {
+        if (kept.driver->keep && !kept.driver->each(call->arena, add_kept, &kept)) {
             return fail(call, 503, "Store %s could not be looked at.", kept.driver->name);
         }
     }
-    return !call->error;
+    return report(call, audit, &kept);
 }
 
-bool image_fix_kept(struct call *call, const char *name) {
+bool image_clear_kept(struct call *call, const char *name) {
     const char *id = strchr(name, '/'), *error = NULL;
     const struct image_driver *driver = image_store(arena_text_size(call->arena, name, (size_t)(id - name)));
 

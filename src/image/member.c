@@ -64,11 +64,6 @@ bool image_member_list(struct call *call) {
     return true;
 }
 
-static bool write_member(struct call *call, const struct image_member *member) {
-    row_write(call, &resource_image_member, member, READ, &call->out);
-    return true;
-}
-
 bool image_member_add(struct call *call) {
     const struct image_member_new *input = call->input;
     const struct image_image *image_row = call->row;
@@ -84,13 +79,13 @@ bool image_member_add(struct call *call) {
     row_defaults(call, &resource_image_member, member);
     member->image_id = image_row->id;
     member->member_id = input->member;
-    return row_insert(call, &resource_image_member, member) && write_member(call, member);
+    return row_insert(call, &resource_image_member, member) && row_respond(call, &resource_image_member, member);
 }
 
 bool image_member_show(struct call *call) {
-    const struct image_member *member = is_shared(call, 404) ? member_get(call) : NULL;
+    struct image_member *member = is_shared(call, 404) ? member_get(call) : NULL;
 
-    return member && write_member(call, member);
+    return member && row_respond(call, &resource_image_member, member);
 }
 
 /* Only the project itself (or an admin) answers an offer. */
@@ -106,7 +101,7 @@ bool image_member_set(struct call *call) {
     }
     member->status = input->status;
     member->updated_at = clock_now();
-    return row_update(call, &resource_image_member, member) && write_member(call, member);
+    return row_update(call, &resource_image_member, member) && row_respond(call, &resource_image_member, member);
 }
 
 bool image_member_drop(struct call *call) {

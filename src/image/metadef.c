@@ -49,25 +49,6 @@ static const struct json *parsed(struct call *call, const char *text) {
     return text ? json_parse(call->arena, text, strlen(text), NULL) : NULL;
 }
 
-static bool not_valid(struct call *call, const struct field *field, const char *wanted) {
-    return fail(call, 400, "Invalid input for field '%s': %s was expected", field_json_name(field), wanted);
-}
-
-bool image_check_list(struct call *call, const struct field *field, void *slot) {
-    const struct json *value = parsed(call, *(const char **)slot);
-
-    return !value || value->type == JSON_LIST || not_valid(call, field, "a list");
-}
-
-bool image_check_items(struct call *call, const struct field *field, void *slot) {
-    const struct json *value = parsed(call, *(const char **)slot);
-    struct image_property_items items = {0};
-    uint64_t given[MAX_FIELDS / 64] = {0};
-
-    return !value || (value->type == JSON_MAP ? input_parse(call, &resource_image_property_items, value, CREATE, &items, given)
-                                              : not_valid(call, field, "an object"));
-}
-
 /* One thing that is held, out of its JSON; in a map its name is the key. */
 static bool held_parse(struct call *call, const struct resource *resource, const struct json *item, void *row) {
     uint64_t given[MAX_FIELDS / 64] = {0};
@@ -87,9 +68,6 @@ static bool held_parse(struct call *call, const struct resource *resource, const
 bool image_check_properties(struct call *call, const struct field *field, void *slot) {
     const struct json *map = parsed(call, *(const char **)slot);
 
-    if (map && map->type != JSON_MAP) {
-        return not_valid(call, field, "an object");
-    }
     for (JSON_EACH(item, map)) {
         struct image_property row = {0};
 
@@ -374,11 +352,7 @@ bool image_metadef_tag_add(struct call *call) {
         return false;
     }
     tag->namespace = row->namespace;
-    if (!resource_create(call, &resource_image_metadef_tag, tag)) {
-        return false;
-    }
-    row_write(call, &resource_image_metadef_tag, tag, READ, &call->out);
-    return true;
+    return resource_create(call, &resource_image_metadef_tag, tag) && row_respond(call, &resource_image_metadef_tag, tag);
 }
 
 bool image_metadef_tags_add(struct call *call) {
@@ -390,19 +364,13 @@ bool image_metadef_tags_add(struct call *call) {
     if (!row || (!(append && !strcasecmp(append, "true")) && !clear(call, &resource_image_metadef_tag, row))) {
         return false;
     }
-    json_map(&call->out);
-    json_key(&call->out, "tags");
-    json_list(&call->out);
     for (size_t i = 0; i < input->tags.count; i++) {
         tags[i].namespace = row->namespace;
         if (!resource_create(call, &resource_image_metadef_tag, &tags[i])) {
             return false;
         }
-        row_write(call, &resource_image_metadef_tag, &tags[i], BRIEF, &call->out);
     }
-    json_list_end(&call->out);
-    json_map_end(&call->out);
-    return true;
+    return rows_respond(call, &resource_image_metadef_tag, tags, input->tags.count);
 }
 
 /* ---- resource types ---- */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Image's entry in the table of services. */
+#include <string.h>
 #include <unistd.h>
 
 #include "image/parts.h"
@@ -39,29 +40,38 @@ static const struct api_style style = {
     .write_page = page_glance,
 };
 
+static bool end_uploads(struct call *call, void *user) {
+    return call_exec(call, "UPDATE image_image SET status = 'queued', upload_id = NULL, upload_host = NULL"
+                           " WHERE upload_host = ?", SQL_ARGS(sql_text(cloud.host)));
+}
+
 /* Uploads that this host's last API process did not end are as if they had never begun. */
 static bool forget_uploads(struct call *call) {
-    struct image_image *rows;
-    size_t count;
+    struct images images = {.where = "upload_host IS NOT NULL"};
+    size_t ours = 0;
 
-    if (!rows_find(call, &resource_image_image, "upload_host = ?", SQL_ARGS(sql_text(cloud.host)), &rows, &count)) {
+    if (!call_transaction(call, DB_READ, images_find, &images)) {
         return false;
     }
-    for (size_t i = 0; i < count; i++) {
-        unlink(image_path(call->arena, rows[i].id, ""));
-        unlink(image_path(call->arena, rows[i].id, ".staged"));
-        unlink(image_path(call->arena, rows[i].id, arena_printf(call->arena, ".%s.part", rows[i].upload_id)));
-        rows[i].status = "queued";
-        rows[i].upload_id = rows[i].upload_host = NULL;
-        if (!row_update(call, &resource_image_image, &rows[i])) {
-            return false;
+    for (size_t i = 0; i < images.count; i++) {
+        const struct image_image *row = &images.rows[i];
+
+        if (!strcmp(row->upload_host, cloud.host)) {
+            unlink(image_path(call->arena, row->id, ""));
+            unlink(image_path(call->arena, row->id, ".staged"));
+            unlink(image_path(call->arena, row->id, arena_printf(call->arena, ".%s.part", row->upload_id)));
+            ours++;
         }
     }
-    return true;
+    return !ours || call_transaction(call, DB_WRITE, end_uploads, NULL);
 }
 
 static bool image_bootstrap(struct call *call) {
-    return image_stores_known(call) && forget_uploads(call) && image_copies_wanted(call) && image_metadef_bootstrap(call);
+    return image_stores_known(call) && image_metadef_bootstrap(call);
+}
+
+static bool image_start(struct call *call) {
+    return forget_uploads(call) && image_copies_wanted(call);
 }
 
 const struct service image = {
@@ -76,4 +86,5 @@ const struct service image = {
     .policy_count = sizeof policies / sizeof *policies,
     .tasks = image_tasks,
     .bootstrap = image_bootstrap,
+    .start = image_start,
 };

@@ -144,21 +144,37 @@ bool image_copy_run(struct call *call, const struct task *task, struct json_out 
     return call_transaction(call, DB_READ, find_image, &row) && (!row || image_copy_make(call, row));
 }
 
-bool image_copies_wanted(struct call *call) {
-    struct image_image *rows;
-    size_t count;
+bool images_find(struct call *call, void *user) {
+    struct images *images = user;
 
-    if (!rows_find(call, &resource_image_image, "size > 0 AND stores IS NOT NULL AND stores <> 'file'", SQL_NO_ARGS, &rows,
-                   &count)) {
-        return false;
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (access(image_path(call->arena, rows[i].id, ""), F_OK) &&
-            !task_add_once(call, "image.copy", rows[i].id, NULL, NULL)) {
+    return rows_find(call, &resource_image_image, images->where, SQL_NO_ARGS, &images->rows, &images->count);
+}
+
+static bool want_copies(struct call *call, void *user) {
+    const struct images *missing = user;
+
+    for (size_t i = 0; i < missing->count; i++) {
+        if (!task_add_once(call, "image.copy", missing->rows[i].id, NULL, NULL)) {
             return false;
         }
     }
     return true;
+}
+
+bool image_copies_wanted(struct call *call) {
+    struct images images = {.where = "size > 0 AND stores IS NOT NULL AND stores <> 'file'"};
+    size_t missing = 0;
+
+    if (!call_transaction(call, DB_READ, images_find, &images)) {
+        return false;
+    }
+    for (size_t i = 0; i < images.count; i++) {
+        if (access(image_path(call->arena, images.rows[i].id, ""), F_OK)) {
+            images.rows[missing++] = images.rows[i];
+        }
+    }
+    images.count = missing;
+    return !missing || call_transaction(call, DB_WRITE, want_copies, &images);
 }
 
 bool image_forget(struct call *call, const char *id) {

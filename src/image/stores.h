@@ -21,8 +21,16 @@ bool image_keep_done(struct call *call, const struct task *task, const struct js
 /* Makes the image's file when it is missing and its store is elsewhere. Outside transactions. */
 bool image_copy_make(struct call *call, const struct image_image *row);
 bool image_copy_run(struct call *call, const struct task *task, struct json_out *result);
-/* Adds tasks for all files that are missing. */
+/* Adds tasks for all files that are missing. Outside transactions. */
 bool image_copies_wanted(struct call *call);
+
+/* For call_transaction: the images of which 'where' is true. */
+struct images {
+    const char *where;
+    struct image_image *rows;
+    size_t count;
+};
+bool images_find(struct call *call, void *images);
 
 /* Removes the bytes from all stores but the file. */
 bool image_forget(struct call *call, const char *id);

@@ -99,15 +99,8 @@ static bool change(struct call *call, const char *addresses) {
                                                   MAX_ADDRESSES));
     }
     group->addresses = addresses;
-    if (!resource_update(call, &resource_network_address_group, &was, group) ||
-        !network_address_group_expand(call, group, 1)) {
-        return false;
-    }
-    json_map(&call->out);
-    json_key(&call->out, "address_group");
-    row_write(call, &resource_network_address_group, group, READ, &call->out);
-    json_map_end(&call->out);
-    return true;
+    return resource_update(call, &resource_network_address_group, &was, group) &&
+           row_respond(call, &resource_network_address_group, group);
 }
 
 bool network_address_group_add(struct call *call) {

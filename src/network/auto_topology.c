@@ -101,11 +101,12 @@ static bool build(struct call *call, const struct ground *ground, const char *pr
     return topology->router_id && row_insert(call, &resource_network_auto_topology, topology);
 }
 
-static bool respond(struct call *call, const char *id, const char *project) {
+/* What ?fields=dry-run asks for is no field, so it is answered by hand. */
+static bool answer_dry_run(struct call *call, const char *project) {
     json_map(&call->out);
     json_key(&call->out, "auto_allocated_topology");
     json_map(&call->out);
-    json_put_text(&call->out, "id", id);
+    json_put_text(&call->out, "id", "dry-run=pass");
     json_put_text(&call->out, "project_id", project);
     json_put_text(&call->out, "tenant_id", project);
     json_map_end(&call->out);
@@ -123,13 +124,13 @@ bool network_auto_topology_get(struct call *call) {
         return false;
     }
     if (fields && !strcmp(fields, "dry-run")) {
-        return find_ground(call, &ground) && respond(call, "dry-run=pass", project);
+        return find_ground(call, &ground) && answer_dry_run(call, project);
     }
     if (topology) {
-        return respond(call, topology->network_id, project);
+        return row_respond(call, &resource_network_auto_topology, topology);
     }
     return find_ground(call, &ground) && build(call, &ground, project, &fresh) &&
-           respond(call, fresh.network_id, project);
+           row_respond(call, &resource_network_auto_topology, &fresh);
 }
 
 /* Who removed a part of the topology before us did well. */

@@ -127,9 +127,6 @@ bool network_quota_update(struct call *call) {
     const char *project = call_parameter(call, "project_id");
     bool check = false;
 
-    if (!input->quota || input->quota->type != JSON_MAP) {
-        return fail(call, 400, "Invalid input: quota is not of type 'object'");
-    }
     for (JSON_EACH(item, input->quota)) {
         check = check || (!strcmp(item->key, "check_limit") && item->type == JSON_TRUE);
     }

@@ -228,22 +228,13 @@ static const char *routes_text(struct call *call, const char *from, const struct
     return network_text(call, &buf);
 }
 
-static bool respond_router(struct call *call, const struct network_router *router) {
-    json_map(&call->out);
-    json_key(&call->out, "router");
-    row_write(call, &resource_network_router, router, READ, &call->out);
-    json_map_end(&call->out);
-    return true;
-}
-
 static bool change_routes(struct call *call, bool add) {
-    const struct network_extra_routes_body *body = call->input;
-    const struct network_extra_routes *input = body->router;
+    const struct network_extra_routes *input = call->input;
     const struct json *given = network_json(call, input->routes);
     struct network_router *router = call->row, was = *router;
 
     router->routes = routes_text(call, was.routes, given, add ? given : NULL);
-    return resource_update(call, &resource_network_router, &was, router) && respond_router(call, router);
+    return resource_update(call, &resource_network_router, &was, router) && row_respond(call, &resource_network_router, router);
 }
 
 bool network_router_add_routes(struct call *call) {

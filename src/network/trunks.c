@@ -307,15 +307,11 @@ bool network_trunk_details(struct call *call, struct network_port *ports, size_t
 
 /* ---- operations on subports ---- */
 
-static bool respond(struct call *call, bool whole) {
+bool network_trunk_subports(struct call *call) {
     struct network_trunk *trunk = call->row;
 
     if (!network_trunk_expand(call, trunk, 1)) {
         return false;
-    }
-    if (whole) {
-        row_write(call, &resource_network_trunk, trunk, READ, &call->out);
-        return true;
     }
     json_map(&call->out);
     json_put_raw(&call->out, "sub_ports", trunk->sub_ports);
@@ -323,16 +319,12 @@ static bool respond(struct call *call, bool whole) {
     return true;
 }
 
-bool network_trunk_subports(struct call *call) {
-    return respond(call, false);
-}
-
 bool network_trunk_add(struct call *call) {
     const struct network_subports_body *input = call->input;
     struct network_trunk *trunk = call->row, was = *trunk;
 
     return well_formed(call, &input->sub_ports) && enabled(call, trunk) && subports_add(call, trunk, &input->sub_ports) &&
-           resource_update(call, &resource_network_trunk, &was, trunk) && respond(call, true);
+           resource_update(call, &resource_network_trunk, &was, trunk) && row_respond(call, &resource_network_trunk, trunk);
 }
 
 bool network_trunk_remove(struct call *call) {
@@ -358,5 +350,5 @@ bool network_trunk_remove(struct call *call) {
             return false;
         }
     }
-    return resource_update(call, &resource_network_trunk, &was, trunk) && respond(call, true);
+    return resource_update(call, &resource_network_trunk, &was, trunk) && row_respond(call, &resource_network_trunk, trunk);
 }

@@ -3,6 +3,7 @@
  * order. Names that share what stands before a delimiter are stepped over by seeking behind them, never by reading them. */
 #include <string.h>
 
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "object_store/index.h"
 
@@ -59,12 +60,6 @@ static void seek_all(struct walk *walk, const char *bound, size_t size) {
     }
 }
 
-static int compare(const char *a, size_t a_size, const char *b, size_t b_size) {
-    int order = memcmp(a, b, a_size < b_size ? a_size : b_size);
-
-    return order ? order : a_size < b_size ? -1 : a_size > b_size;
-}
-
 /* When a version was written. */
 static int64_t version_time(const struct cursor *cursor) {
     int64_t version = sqlite3_column_int64(cursor->rows, 1);
@@ -73,7 +68,7 @@ static int64_t version_time(const struct cursor *cursor) {
 }
 
 static int order_of(const struct walk *walk, const struct cursor *cursor, const struct cursor *other) {
-    int order = compare(cursor->name, cursor->size, other->name, other->size);
+    int order = bytes_compare(cursor->name, cursor->size, other->name, other->size);
     int64_t a, b;
 
     if (order || !walk->list->versions) {
@@ -140,7 +135,7 @@ static void begin_backwards(struct walk *walk) {
     const char *marker = list->marker && *list->marker ? list->marker : NULL;
     static const char last[] = "\xff\xff\xff\xff";
 
-    if (marker && (!size || compare(marker, strlen(marker), walk->bound, size) < 0)) {
+    if (marker && (!size || bytes_compare(marker, strlen(marker), walk->bound, size) < 0)) {
         seek_all(walk, marker, strlen(marker) + (list->marker_version != 0));
     } else if (size) {
         seek_all(walk, walk->bound, size);
@@ -152,7 +147,7 @@ static void begin_backwards(struct walk *walk) {
 static bool is_over(const struct store_list *list, const struct cursor *at) {
     const char *end = list->end_marker && *list->end_marker ? list->end_marker : NULL;
     size_t prefix = list->prefix ? strlen(list->prefix) : 0;
-    int order = end ? compare(at->name, at->size, end, strlen(end)) : 0;
+    int order = end ? bytes_compare(at->name, at->size, end, strlen(end)) : 0;
 
     return (end && (list->reverse ? order <= 0 : order >= 0)) || at->size < prefix ||
            (prefix && memcmp(at->name, list->prefix, prefix) != 0);
@@ -239,7 +234,8 @@ static void read_row(struct walk *walk, const struct cursor *at, struct store_ob
     } else {
         index_read_object(NULL, at->rows, ret);
     }
-    ret->current = at == walk->cursors || (ret->kind == STORE_MARKER && is_latest_marker(at, ret));
+    ret->current = at == walk->cursors;
+    ret->latest = ret->current || (ret->kind == STORE_MARKER && is_latest_marker(at, ret));
     if (sqlite3_column_bytes(at->rows, 8)) {
         index_read_meta(walk->arena, at->rows, ret);
     }

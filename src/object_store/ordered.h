@@ -11,7 +11,6 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
 
 struct buf;
 
@@ -19,13 +18,6 @@ struct ordered_pair {
     const char *key, *value;        /* value null in a change: the key goes */
     size_t key_size, value_size;
 };
-
-/* The order of keys: by their bytes; of two that begin alike the shorter one is less. */
-static inline int ordered_compare(const char *a, size_t a_size, const char *b, size_t b_size) {
-    int order = memcmp(a, b, a_size < b_size ? a_size : b_size);
-
-    return order ? order : a_size < b_size ? -1 : a_size > b_size;
-}
 
 enum ordered_result { ORDERED_DONE, ORDERED_AGAIN, ORDERED_FAILED };
 

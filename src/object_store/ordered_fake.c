@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/bytes.h"
 #include "object_store/ordered.h"
 
 struct kept {
@@ -47,7 +48,7 @@ static bool generation(int shard, int64_t *ret) {
 }
 
 static int compare(const struct ordered_pair *a, const struct ordered_pair *b) {
-    return ordered_compare(a->key, a->key_size, b->key, b->key_size);
+    return bytes_compare(a->key, a->key_size, b->key, b->key_size);
 }
 
 /* The first pair whose key is not less; '*ret_same': it is this key. */

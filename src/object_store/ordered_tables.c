@@ -1,83 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The tables of the index as SQLite's virtual tables over ordered pairs.
- *
- * Each table has paths: columns in whose order its rows can be found. The first holds the rows, the others name their keys.
- * A pair's key is the path's letter and its columns, each so that bytes sort as the values do: numbers in 8 bytes, highest
- * first, the sign turned; texts with a NUL behind them; a NUL at the end, so that "all but the end" sorts just before it. */
+ * The tables of the index as SQLite's virtual tables over ordered pairs. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
 #include "object_store/ordered.h"
-
-enum { MAX_PATHS = 3, MAX_KEYS = 4, MAX_COLUMNS = 16 };
-
-struct path {
-    char letter;                    /* 0: no path */
-    bool partial;                   /* has only rows whose first column is a text, or a number above 0 */
-    const char *columns;            /* in order, a letter each as 'a' + number; capital: from high to low */
-};
-
-struct table {
-    const char *name, *schema;
-    const char *types;              /* of the columns: i number, t text, b bytes; n: a number that we give when there is none */
-    struct path paths[MAX_PATHS];
-};
-
-/* Columns as in index.c. Containers, data and dropped share one sequence of numbers. */
-static const struct table tables[] = {
-    {"account", "name, created, containers, objects, bytes, meta", "tiiiib", {{'a', .columns = "a"}}},
-    {"container",
-     "id, account, name, created, modified, objects, bytes, old_objects, old_bytes, policy, versions, meta",
-     "nttiiiiiiiib", {{'c', .columns = "bc"}, {'i', .columns = "a"}}},
-    {"object", "container, name, version, size, modified, expires, etag, type, kind, meta, place, data, sum",
-     "itiiiittibtii", {{'o', .columns = "ab"}, {'e', true, "fab"}, {'p', true, "kab"}}},
-    {"version", "container, name, version, size, modified, expires, etag, type, kind, meta, place, data, sum",
-     "itiiiittibtii", {{'v', .columns = "abC"}, {'q', true, "kabC"}}},
-    {"data", "id, bytes", "nb", {{'d', .columns = "a"}}},
-    {"garbage", "place", "t", {{'g', .columns = "a"}}},
-    {"damaged", "place, what", "tt", {{'m', .columns = "a"}}},
-    {"sync", "container, name, stamp", "iti", {{'s', .columns = "ab"}}},
-    {"dropped", "id, account, container, name, upload", "ntttt", {{'w', .columns = "a"}}},
-};
+#include "object_store/ordered_plan.h"
 
 static const char sequence_key[] = "n";
 
 struct vtab {
     sqlite3_vtab base;              /* first */
-    const struct table *table;
+    const struct ordered_table *table;
     struct ordered_view *view;
     sqlite3 *handle;
-};
-
-struct value {
-    char type;                      /* i, t, b; 0: null */
-    int64_t number;
-    const char *bytes;
-    size_t size;
-};
-
-struct row {
-    struct value values[MAX_COLUMNS];
-    struct buf bytes;               /* what the values point to */
 };
 
 struct vcursor {
     sqlite3_vtab_cursor base;       /* first */
     struct ordered_walk *walk;
-    const struct path *path;
+    const struct ordered_path *path;
     struct buf key, stop;           /* of the row; what is at or behind 'stop' is no more of the walk */
-    struct row row;
+    struct ordered_row row;
     bool at_end;
 };
-
-static size_t column_count(const struct table *table) {
-    return strlen(table->types);
-}
-
-static int path_column(char letter) {
-    return letter >= 'a' ? letter - 'a' : letter - 'A';
-}
 
 static int broken(struct vtab *vtab, const char *what) {
     sqlite3_free(vtab->base.zErrMsg);
@@ -85,113 +31,19 @@ static int broken(struct vtab *vtab, const char *what) {
     return SQLITE_IOERR;
 }
 
-/* ---- keys ---- */
-
-static void put_number(struct buf *key, int64_t number, bool turned) {
-    uint64_t bits = (uint64_t)number ^ (uint64_t)1 << 63;
-    unsigned char bytes[8];
-
-    bits = turned ? ~bits : bits;
-    for (int i = 0; i < 8; i++) {
-        bytes[i] = (unsigned char)(bits >> (56 - 8 * i));
-    }
-    buf_put(key, bytes, sizeof bytes);
-}
-
-static void put_in_key(struct buf *key, const struct value *value, bool number, bool turned) {
-    if (number) {
-        put_number(key, value->number, turned);
-    } else {
-        buf_put(key, value->bytes, value->size);
-        buf_char(key, 0);
-    }
-}
-
-static bool is_number(const struct table *table, int column) {
-    return table->types[column] == 'i' || table->types[column] == 'n';
-}
-
-/* False: the row is none of the path's. */
-static bool make_key(const struct table *table, const struct path *path, const struct row *row, struct buf *ret) {
-    const struct value *first = &row->values[path_column(path->columns[0])];
-
-    buf_clear(ret);
-    if (path->partial && (first->type == 'i' ? first->number <= 0 : !first->type)) {
-        return false;
-    }
-    buf_char(ret, path->letter);
-    for (const char *at = path->columns; *at; at++) {
-        int column = path_column(*at);
-
-        put_in_key(ret, &row->values[column], is_number(table, column), *at < 'a');
-    }
-    buf_char(ret, 0);
-    return true;
-}
-
-/* ---- rows as bytes: for each column its type, then 8 bytes, or 4 of a size and so many ---- */
-
-static void pack(const struct table *table, const struct row *row, struct buf *ret) {
-    buf_clear(ret);
-    for (size_t i = 0; i < column_count(table); i++) {
-        const struct value *value = &row->values[i];
-        uint32_t size = (uint32_t)value->size;
-
-        buf_char(ret, value->type);
-        if (value->type == 'i') {
-            buf_put(ret, &value->number, sizeof value->number);
-        } else if (value->type) {
-            buf_put(ret, &size, sizeof size);
-            buf_put(ret, value->bytes, value->size);
-        }
-    }
-}
-
-/* False: these are no bytes of ours. 'row->bytes' holds them. */
-static bool unpack(const struct table *table, struct row *row) {
-    const char *at = row->bytes.at, *end = at + row->bytes.size;
-
-    for (size_t i = 0; i < column_count(table); i++) {
-        struct value *value = &row->values[i];
-        uint32_t size;
-
-        *value = (struct value){0};
-        if (at >= end) {
-            return false;
-        }
-        value->type = *at++;
-        if (value->type == 'i' && (size_t)(end - at) >= sizeof value->number) {
-            memcpy(&value->number, at, sizeof value->number);
-            at += sizeof value->number;
-        } else if (value->type == 'i' || (value->type && (size_t)(end - at) < sizeof size)) {
-            return false;
-        } else if (value->type) {
-            memcpy(&size, at, sizeof size);
-            at += sizeof size;
-            if ((size_t)(end - at) < size) {
-                return false;
-            }
-            value->bytes = at;
-            value->size = size;
-            at += size;
-        }
-    }
-    return true;
-}
-
 /* 1, 0 (no such row), -1. */
-static int read_row(const struct vtab *vtab, const char *key, size_t key_size, struct row *ret) {
+static int read_row(const struct vtab *vtab, const char *key, size_t key_size, struct ordered_row *ret) {
     int found;
 
     buf_clear(&ret->bytes);
     found = ordered_get(vtab->view, key, key_size, &ret->bytes);
-    return found == 1 && !unpack(vtab->table, ret) ? -1 : found;
+    return found == 1 && !ordered_unpack(vtab->table, ret) ? -1 : found;
 }
 
 /* ---- life ---- */
 
 static int connect_table(sqlite3 *handle, void *view, int argc, const char *const *argv, sqlite3_vtab **ret, char **ret_error) {
-    const struct table *table = tables;
+    const struct ordered_table *table = ordered_tables;
     struct vtab *vtab = sqlite3_malloc(sizeof *vtab);
     char *declared;
     int code;
@@ -237,135 +89,14 @@ static int close_cursor(sqlite3_vtab_cursor *base) {
     return SQLITE_OK;
 }
 
-/* ---- which path: idxNum is its number | equal columns << 4 | lower bound << 8 (1: >=, 2: >) | upper << 12 (1: <=, 2: <) ---- */
-
-struct plan {
-    int path, equal, lower, upper;
-    int used[MAX_KEYS + 2];         /* constraints, in the order of the arguments */
-    int count;
-};
-
-static int find_constraint(const sqlite3_index_info *info, int column, int one, int other) {
-    for (int i = 0; i < info->nConstraint; i++) {
-        if (info->aConstraint[i].usable && info->aConstraint[i].iColumn == column &&
-            (info->aConstraint[i].op == one || info->aConstraint[i].op == other)) {
-            return i;
-        }
-    }
-    return -1;
-}
-
-static struct plan plan_path(const struct table *table, const sqlite3_index_info *info, int number) {
-    const struct path *path = &table->paths[number];
-    struct plan plan = {.path = number};
-    int lower = -1, upper = -1;
-
-    for (const char *at = path->columns; *at; at++) {
-        int column = path_column(*at);
-        int equal = find_constraint(info, column, SQLITE_INDEX_CONSTRAINT_EQ, SQLITE_INDEX_CONSTRAINT_EQ);
-
-        if (equal < 0) {
-            if (*at >= 'a') {
-                lower = find_constraint(info, column, SQLITE_INDEX_CONSTRAINT_GE, SQLITE_INDEX_CONSTRAINT_GT);
-                upper = find_constraint(info, column, SQLITE_INDEX_CONSTRAINT_LE, SQLITE_INDEX_CONSTRAINT_LT);
-            }
-            break;
-        }
-        plan.used[plan.count++] = equal;
-        plan.equal++;
-    }
-    /* Of numbers a partial path has those above 0, which who asks for a range of both ends means. */
-    if (path->partial && !plan.equal && (lower < 0 || (is_number(table, path_column(path->columns[0])) && upper < 0))) {
-        plan.path = -1;
-        return plan;
-    }
-    if (path->partial && plan.equal && is_number(table, path_column(path->columns[0]))) {
-        plan.path = -1;
-        return plan;
-    }
-    if (lower >= 0) {
-        plan.used[plan.count++] = lower;
-        plan.lower = info->aConstraint[lower].op == SQLITE_INDEX_CONSTRAINT_GE ? 1 : 2;
-    }
-    if (upper >= 0) {
-        plan.used[plan.count++] = upper;
-        plan.upper = info->aConstraint[upper].op == SQLITE_INDEX_CONSTRAINT_LE ? 1 : 2;
-    }
-    return plan;
-}
-
-static double plan_cost(const struct table *table, const struct plan *plan) {
-    double rows = 1000000;
-
-    if (plan->equal == (int)strlen(table->paths[plan->path].columns)) {
-        return plan->path ? 2 : 1;
-    }
-    for (int i = 0; i < plan->equal; i++) {
-        rows /= 100;
-    }
-    rows /= (plan->lower ? 4 : 1) * (plan->upper ? 4 : 1);
-    return plan->path ? rows * 2 : rows;
-}
-
-static bool is_in_order(const struct table *table, const sqlite3_index_info *info, const struct plan *plan) {
-    const char *columns = table->paths[plan->path].columns;
-    int next = plan->equal;
-
-    for (int i = 0; i < info->nOrderBy; i++) {
-        int column = info->aOrderBy[i].iColumn;
-        bool fixed = false;
-
-        for (int k = 0; k < plan->equal; k++) {
-            fixed = fixed || path_column(columns[k]) == column;
-        }
-        if (fixed) {
-            continue;
-        }
-        if (!columns[next] || path_column(columns[next]) != column || (columns[next] < 'a') != info->aOrderBy[i].desc) {
-            return false;
-        }
-        next++;
-    }
-    return true;
-}
-
 static int best_index(sqlite3_vtab *base, sqlite3_index_info *info) {
-    const struct table *table = ((struct vtab *)base)->table;
-    int by_key = find_constraint(info, (int)column_count(table), SQLITE_INDEX_CONSTRAINT_EQ, SQLITE_INDEX_CONSTRAINT_EQ);
-    struct plan best = plan_path(table, info, 0);
-
-    if (by_key >= 0) {              /* a row that a change found before */
-        info->idxNum = 0xf;
-        info->aConstraintUsage[by_key].argvIndex = 1;
-        info->estimatedCost = 1;
-        info->estimatedRows = 1;
-        info->idxFlags = SQLITE_INDEX_SCAN_UNIQUE;
-        return SQLITE_OK;
-    }
-    for (int i = 1; i < MAX_PATHS && table->paths[i].letter; i++) {
-        struct plan plan = plan_path(table, info, i);
-
-        if (plan.path >= 0 && plan_cost(table, &plan) < plan_cost(table, &best)) {
-            best = plan;
-        }
-    }
-    for (int i = 0; i < best.count; i++) {
-        info->aConstraintUsage[best.used[i]].argvIndex = i + 1;
-    }
-    info->idxNum = best.path | best.equal << 4 | best.lower << 8 | best.upper << 12;
-    info->estimatedCost = plan_cost(table, &best);
-    info->estimatedRows = (sqlite3_int64)info->estimatedCost;
-    info->orderByConsumed = is_in_order(table, info, &best);
-    if (best.equal == (int)strlen(table->paths[best.path].columns)) {
-        info->idxFlags = SQLITE_INDEX_SCAN_UNIQUE;
-    }
-    return SQLITE_OK;
+    return ordered_plan(((struct vtab *)base)->table, info);
 }
 
 /* ---- walking ---- */
 
-static struct value value_of(sqlite3_value *given, bool number) {
-    struct value value = {.type = number ? 'i' : 't'};
+static struct ordered_value value_of(sqlite3_value *given, bool number) {
+    struct ordered_value value = {.type = number ? 'i' : 't'};
 
     if (number) {
         value.number = sqlite3_value_int64(given);
@@ -400,7 +131,7 @@ static int next_row(sqlite3_vtab_cursor *base) {
             buf_put(&cursor->key, pair.key, pair.key_size);
             buf_clear(&cursor->row.bytes);
             buf_put(&cursor->row.bytes, pair.value, pair.value_size);
-            return unpack(vtab->table, &cursor->row) ? SQLITE_OK : broken(vtab, "a row is not what was written");
+            return ordered_unpack(vtab->table, &cursor->row) ? SQLITE_OK : broken(vtab, "a row is not what was written");
         }
         buf_put(&cursor->key, pair.value, pair.value_size);
         found = read_row(vtab, cursor->key.at, cursor->key.size, &cursor->row);
@@ -439,18 +170,18 @@ static int filter(sqlite3_vtab_cursor *base, int plan, const char *text, int arg
             return SQLITE_OK;
         }
     }
-    if (plan == 0xf) {
+    if (plan == ORDERED_BY_KEY) {
         return one_row(cursor, vtab, argv[0]);
     }
     cursor->path = &vtab->table->paths[plan & 15];
     buf_char(&prefix, cursor->path->letter);
     for (int i = 0; i < equal; i++) {
-        struct value value;
+        struct ordered_value value;
 
-        column = path_column(cursor->path->columns[i]);
-        number = is_number(vtab->table, column);
+        column = ordered_column(cursor->path->columns[i]);
+        number = ordered_is_number(vtab->table, column);
         value = value_of(argv[i], number);
-        put_in_key(&prefix, &value, number, cursor->path->columns[i] < 'a');
+        ordered_put_value(&prefix, &value, number, cursor->path->columns[i] < 'a');
     }
     if (equal == (int)strlen(cursor->path->columns) && cursor->path == vtab->table->paths) {
         int found;
@@ -464,13 +195,13 @@ static int filter(sqlite3_vtab_cursor *base, int plan, const char *text, int arg
         return found < 0 ? broken(vtab, "the driver could not read") : SQLITE_OK;
     }
     buf_put(&after, prefix.at, prefix.size);
-    column = lower || upper ? path_column(cursor->path->columns[equal]) : 0;
-    number = is_number(vtab->table, column);
+    column = lower || upper ? ordered_column(cursor->path->columns[equal]) : 0;
+    number = ordered_is_number(vtab->table, column);
     if (lower) {
-        struct value value = value_of(argv[equal], number);
+        struct ordered_value value = value_of(argv[equal], number);
 
         if (number) {
-            put_number(&after, value.number + (lower == 2 && value.number < INT64_MAX), false);
+            ordered_put_number(&after, value.number + (lower == 2 && value.number < INT64_MAX), false);
         } else {
             buf_put(&after, value.bytes, value.size);
             if (lower == 2) {
@@ -479,11 +210,11 @@ static int filter(sqlite3_vtab_cursor *base, int plan, const char *text, int arg
         }
     }
     if (upper) {
-        struct value value = value_of(argv[equal + (lower > 0)], number);
+        struct ordered_value value = value_of(argv[equal + (lower > 0)], number);
 
         buf_put(&cursor->stop, prefix.at, prefix.size);
         if (number) {
-            put_number(&cursor->stop, value.number + (upper == 1 && value.number < INT64_MAX), false);
+            ordered_put_number(&cursor->stop, value.number + (upper == 1 && value.number < INT64_MAX), false);
         } else {
             buf_put(&cursor->stop, value.bytes, value.size);
             buf_char(&cursor->stop, upper == 1);
@@ -513,9 +244,9 @@ static int at_end(sqlite3_vtab_cursor *base) {
 
 static int give_column(sqlite3_vtab_cursor *base, sqlite3_context *context, int column) {
     const struct vcursor *cursor = (struct vcursor *)base;
-    const struct value *value = &cursor->row.values[column];
+    const struct ordered_value *value = &cursor->row.values[column];
 
-    if (column == (int)column_count(((struct vtab *)base->pVtab)->table)) {
+    if (column == (int)ordered_columns(((struct vtab *)base->pVtab)->table)) {
         sqlite3_result_blob(context, cursor->key.at, (int)cursor->key.size, SQLITE_TRANSIENT);
     } else if (value->type == 'i') {
         sqlite3_result_int64(context, value->number);
@@ -552,11 +283,11 @@ static bool next_number(struct vtab *vtab, int64_t *ret) {
 }
 
 /* The other paths' pairs of a row: away with those of 'old', here those of 'new'; either may be null. */
-static void change_paths(struct vtab *vtab, const struct row *old, const struct row *new, const struct buf *key) {
+static void change_paths(struct vtab *vtab, const struct ordered_row *old, const struct ordered_row *new, const struct buf *key) {
     for (int i = 1; i < MAX_PATHS && vtab->table->paths[i].letter; i++) {
-        const struct path *path = &vtab->table->paths[i];
+        const struct ordered_path *path = &vtab->table->paths[i];
         struct buf was = {0}, is = {0};
-        bool had = old && make_key(vtab->table, path, old, &was), has = new && make_key(vtab->table, path, new, &is);
+        bool had = old && ordered_make_key(vtab->table, path, old, &was), has = new && ordered_make_key(vtab->table, path, new, &is);
 
         if (had && (!has || was.size != is.size || memcmp(was.at, is.at, is.size) != 0)) {
             ordered_set(vtab->view, &(struct ordered_pair){.key = was.at, .key_size = was.size});
@@ -570,7 +301,7 @@ static void change_paths(struct vtab *vtab, const struct row *old, const struct 
 }
 
 static int remove_row(struct vtab *vtab, const char *key, size_t key_size) {
-    struct row old = {0};
+    struct ordered_row old = {0};
     int found = read_row(vtab, key, key_size, &old);
 
     if (found == 1) {
@@ -581,8 +312,8 @@ static int remove_row(struct vtab *vtab, const char *key, size_t key_size) {
     return found < 0 ? broken(vtab, "the driver could not read") : SQLITE_OK;
 }
 
-static bool take_values(struct vtab *vtab, sqlite3_value **given, struct row *ret, sqlite3_int64 *ret_number) {
-    for (size_t i = 0; i < column_count(vtab->table); i++) {
+static bool take_values(struct vtab *vtab, sqlite3_value **given, struct ordered_row *ret, sqlite3_int64 *ret_number) {
+    for (size_t i = 0; i < ordered_columns(vtab->table); i++) {
         char type = vtab->table->types[i];
 
         if (sqlite3_value_type(given[i]) != SQLITE_NULL) {
@@ -600,21 +331,21 @@ static bool take_values(struct vtab *vtab, sqlite3_value **given, struct row *re
 }
 
 static int put_row(struct vtab *vtab, sqlite3_value **given, bool is_new, sqlite3_int64 *ret_number) {
-    struct row row = {0}, old = {0};
+    struct ordered_row row = {0}, old = {0};
     struct buf key = {0};
     bool ok = take_values(vtab, given, &row, ret_number);
     /* A number that was given just now is no row's. */
-    bool is_free = *ret_number && vtab->table->types[path_column(vtab->table->paths[0].columns[0])] == 'n';
+    bool is_free = *ret_number && vtab->table->types[ordered_column(vtab->table->paths[0].columns[0])] == 'n';
     int found, code = SQLITE_OK, on_conflict = sqlite3_vtab_on_conflict(vtab->handle);
 
-    make_key(vtab->table, &vtab->table->paths[0], &row, &key);
+    ordered_make_key(vtab->table, &vtab->table->paths[0], &row, &key);
     found = !ok ? -1 : is_free ? 0 : read_row(vtab, key.at, key.size, &old);
     if (found < 0) {
         code = broken(vtab, "the driver could not read");
     } else if (found && is_new && on_conflict != SQLITE_REPLACE) {
         code = on_conflict == SQLITE_IGNORE ? SQLITE_OK : SQLITE_CONSTRAINT;
     } else {
-        pack(vtab->table, &row, &row.bytes);
+        ordered_pack(vtab->table, &row, &row.bytes);
         ordered_set(vtab->view, &(struct ordered_pair){key.at, row.bytes.at, key.size, row.bytes.size});
         change_paths(vtab, found ? &old : NULL, &row, &key);
     }
@@ -649,8 +380,8 @@ sqlite3 *ordered_connect(struct ordered_view *view) {
     int code = sqlite3_open_v2(":memory:", &handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, NULL);
 
     code = code == SQLITE_OK ? sqlite3_create_module(handle, "ordered", &module, view) : code;
-    for (size_t i = 0; code == SQLITE_OK && i < sizeof tables / sizeof *tables; i++) {
-        char *sql = sqlite3_mprintf("CREATE VIRTUAL TABLE %s USING ordered", tables[i].name);
+    for (size_t i = 0; code == SQLITE_OK && ordered_tables[i].name; i++) {
+        char *sql = sqlite3_mprintf("CREATE VIRTUAL TABLE %s USING ordered", ordered_tables[i].name);
 
         code = sqlite3_exec(handle, sql, NULL, NULL, NULL);
         sqlite3_free(sql);

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/bytes.h"
 #include "object_store/ordered.h"
 
 enum { MAX_REMEMBERED = 8192, FIRST_PAGE = 8, LAST_PAGE = 1024 };
@@ -73,7 +74,7 @@ static size_t find(const struct ordered_view *view, const char *key, size_t key_
         size_t middle = low + (high - low) / 2;
         const struct ordered_pair *pair = &view->entries[middle]->pair;
 
-        if (ordered_compare(pair->key, pair->key_size, key, key_size) < 0) {
+        if (bytes_compare(pair->key, pair->key_size, key, key_size) < 0) {
             low = middle + 1;
         } else {
             high = middle;
@@ -86,7 +87,7 @@ static const struct entry *entry_of(const struct ordered_view *view, const char 
     size_t at = find(view, key, key_size);
     const struct entry *entry = at < view->count ? view->entries[at] : NULL;
 
-    return entry && !ordered_compare(entry->pair.key, entry->pair.key_size, key, key_size) ? entry : NULL;
+    return entry && !bytes_compare(entry->pair.key, entry->pair.key_size, key, key_size) ? entry : NULL;
 }
 
 static void keep(struct ordered_view *view, const struct ordered_pair *pair, bool changed) {
@@ -100,7 +101,7 @@ static void keep(struct ordered_view *view, const struct ordered_pair *pair, boo
     entry->changed = changed;
     entry->pair = (struct ordered_pair){entry->bytes, pair->value ? entry->bytes + pair->key_size : NULL, pair->key_size,
                                         pair->value_size};
-    if (at < view->count && !ordered_compare(view->entries[at]->pair.key, view->entries[at]->pair.key_size, pair->key,
+    if (at < view->count && !bytes_compare(view->entries[at]->pair.key, view->entries[at]->pair.key_size, pair->key,
                                      pair->key_size)) {
         free(view->entries[at]);
         view->entries[at] = entry;
@@ -258,14 +259,14 @@ static const struct entry *next_change(const struct ordered_walk *walk) {
     for (; at < view->count; at++) {
         const struct entry *entry = view->entries[at];
 
-        if (entry->changed && ordered_compare(entry->pair.key, entry->pair.key_size, walk->last.at, walk->last.size) > 0) {
+        if (entry->changed && bytes_compare(entry->pair.key, entry->pair.key_size, walk->last.at, walk->last.size) > 0) {
             bool is_in = entry->pair.key_size >= walk->prefix.size &&
                          !memcmp(entry->pair.key, walk->prefix.at, walk->prefix.size);
 
             if (is_in) {
                 return entry;
             }
-            if (ordered_compare(entry->pair.key, entry->pair.key_size, walk->prefix.at, walk->prefix.size) > 0) {
+            if (bytes_compare(entry->pair.key, entry->pair.key_size, walk->prefix.at, walk->prefix.size) > 0) {
                 return NULL;
             }
         }
@@ -288,7 +289,7 @@ int ordered_walk_next(struct ordered_walk *walk, struct ordered_pair *ret) {
         if (!there && !change) {
             return 0;
         }
-        order = !there ? 1 : !change ? -1 : ordered_compare(pair.key, pair.key_size, change->pair.key, change->pair.key_size);
+        order = !there ? 1 : !change ? -1 : bytes_compare(pair.key, pair.key_size, change->pair.key, change->pair.key_size);
         if (order <= 0) {
             walk->at = (size_t)(pair.value + pair.value_size - walk->page.at);
         }

@@ -46,6 +46,7 @@ enum store_result {
     STORE_NOT_EMPTY,
     STORE_PRECONDITION,     /* if_absent or if_etag did not hold */
     STORE_OVER_QUOTA,       /* the container's or account's bytes or objects */
+    STORE_HELD,             /* the object is held (hold.c) */
     STORE_FULL,             /* the disk */
     STORE_FAILED,           /* the log has the cause */
 };
@@ -97,7 +98,8 @@ struct store_object {
     const char *type;               /* Content-Type */
     enum store_kind kind;
     struct store_meta meta;
-    bool current;                   /* in lists of versions: the newest of its name */
+    bool current;                   /* in lists of versions: the one that its name stands for */
+    bool latest;                    /* in them: that, or the marker that says that the name is gone */
     /* the store's own: */
     const char *place;              /* name of the blob; null: bytes are in the index */
     int64_t data;                   /* row of the bytes; 0: none */
@@ -172,6 +174,7 @@ void store_reader_close(struct store_reader *reader);           /* null is fine 
 /* ---- writing ---- */
 struct store_upload {
     int64_t size;                   /* so far */
+    int64_t expected;               /* may be set before the first byte: how many will come; 0 or less: unknown */
     const char *etag;               /* after store_upload_end: MD5 in hex */
     enum store_result failed;       /* what went wrong first */
 };
@@ -200,6 +203,7 @@ struct store_change {
     struct store_upload *upload;    /* put_object */
     bool if_absent;                 /* put_object: only when there is no current object */
     const char *if_etag;            /* only when the current object has this ETag */
+    int64_t if_modified;            /* delete_object: only when the one that is there is of that time; 0: any */
     int64_t version;                /* delete_object, post_object: STORE_CURRENT or one */
     int64_t if_expired;             /* delete_object: only when it expired by then (seconds) */
     int64_t stamp;                  /* put_object, delete_object: when it was done elsewhere; refused (STORE_PRECONDITION) when
@@ -207,6 +211,7 @@ struct store_change {
     bool keep_time;                 /* post_object: the object is as old as it was */
     bool detach;                    /* delete_object of the current version: it becomes an old one, and no marker is made
                                        ('version' 0: what is called version 0 goes when none is current) */
+    bool bypass;                    /* delete_object, post_object: may override governance (hold.c) */
     bool restore;                   /* delete_object of the current version: the one before becomes current */
 
     void (*done)(struct store_change *change);      /* null: wait */

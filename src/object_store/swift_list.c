@@ -10,6 +10,8 @@
 #include "object_store/swift_parts.h"
 #include "object_store/xml.h"
 
+enum { USUAL_ROW = 192 };          /* bytes of an object in a listing as JSON, when it is none of the long ones */
+
 static const char *const types[] = {"text/plain; charset=utf-8", "application/json; charset=utf-8",
                                     "application/xml; charset=utf-8"};
 
@@ -116,12 +118,10 @@ static bool add_container(void *user, const struct store_container *container) {
     return true;
 }
 
-/* A key of ours, with nothing to escape: it is copied, not looked at, in each of thousands of rows. */
-#define KEY(out, key) put_key((out), "\"" key "\": ", sizeof(key) + 3)
-static void put_key(struct json_out *out, const char *made, size_t size) {
-    if (out->follows) {
-        BUF_LITERAL(out->buf, ", ");
-    }
+/* Keys of ours, with nothing to escape: they are copied, not looked at, in each of thousands of rows. */
+#define FIRST_KEY(out, key) put_key((out), "\"" key "\": ", sizeof(key) + 3)
+#define NEXT_KEY(out, key) put_key((out), ", \"" key "\": ", sizeof(key) + 5)
+static inline void put_key(struct json_out *out, const char *made, size_t size) {
     buf_put(out->buf, made, size);
     out->follows = false;
 }
@@ -151,15 +151,15 @@ static void json_object(struct listing *listing, const struct store_object *obje
     bool marker = object->kind == STORE_MARKER;
 
     json_map(out);
-    KEY(out, "name");
+    FIRST_KEY(out, "name");
     json_text(out, object->name);
-    KEY(out, "hash");
+    NEXT_KEY(out, "hash");
     json_text(out, marker ? EMPTY_ETAG : object->etag);
-    KEY(out, "bytes");
+    NEXT_KEY(out, "bytes");
     json_int(out, swift_size(object));
-    KEY(out, "content_type");
+    NEXT_KEY(out, "content_type");
     json_text(out, marker ? SWIFT_DELETED_TYPE : object->type);
-    KEY(out, "last_modified");
+    NEXT_KEY(out, "last_modified");
     json_text(out, modified);
     if (slo) {
         json_put_text(out, "slo_etag", arena_printf(listing->sw->arena, "\"%s\"", slo));
@@ -174,7 +174,7 @@ static void json_object(struct listing *listing, const struct store_object *obje
     }
     if (listing->versions) {
         json_put_text(out, "version_id", swift_version_text(listing->sw->arena, object->version));
-        json_put_bool(out, "is_latest", object->current);
+        json_put_bool(out, "is_latest", object->latest);
     } else if (object->version) {
         put_version_link(listing, object);
     }
@@ -264,10 +264,20 @@ static void read_path(struct listing *listing, struct store_list *list) {
     }
 }
 
-static void begin(struct listing *listing) {
+/* Room for a whole page at once: a buffer that grows is copied. Pages that pick names get it as they need it. */
+static void make_room(struct listing *listing, const struct store_list *walk) {
+    int64_t objects = listing->sw->found.container.objects, rows = objects < walk->limit ? objects : walk->limit;
+
+    if (walk->container && !walk->prefix && !walk->delimiter && !walk->marker && rows > 0) {
+        buf_reserve(listing->out.buf, (size_t)rows * USUAL_ROW);
+    }
+}
+
+static void begin(struct listing *listing, const struct store_list *walk) {
     struct buf *out = listing->out.buf;
 
     if (listing->format == SWIFT_JSON) {
+        make_room(listing, walk);
         json_list(&listing->out);
     } else if (listing->format == SWIFT_XML) {
         bool account = listing->sw->depth == DEPTH_ACCOUNT;
@@ -310,7 +320,7 @@ static bool list(struct swift *sw) {
     walk.shown_only = !walk.versions && sw->found.container.versions == VERSIONS_OFF;
     walk.marker_version = version ? swift_version_of(version) : 0;
     listing.versions = walk.versions;
-    begin(&listing);
+    begin(&listing, &walk);
     result = store_list(sw->arena, &walk, NULL);
     if (result != STORE_OK) {
         return swift_failed(sw, result);

@@ -217,6 +217,7 @@ bool swift_put_begin(struct swift *sw) {
     }
     if (http->content_length < 0 || http->content_length > STORE_INLINE) {
         sw->upload = store_upload_new(sw->arena);
+        sw->upload->expected = http->content_length;
         http->sink = sink;
         http->on_worker = true;
     }

@@ -49,7 +49,7 @@ static struct audit *look(struct arena *arena) {
 
     *audit = (struct audit){.arena = arena};
     audit_ask_hosts(audit);
-    return cloud_transaction(cloud.services[0], DB_READ, NULL, look_body, audit) ? audit : NULL;
+    return cloud_transaction(cloud.services[0], DB_READ, NULL, look_body, audit) && audit_outside(audit) ? audit : NULL;
 }
 
 static const char *key_of(struct arena *arena, const struct audit_found *found) {
@@ -105,14 +105,21 @@ static bool mend_one(struct call *call, void *user) {
     return found->on_host ? audit_mend_host(call, found) : audit_mend_row(call, found);
 }
 
+static bool mend(struct arena *arena, struct audit_found *found) {
+    const char *request_id = arena_printf(arena, "req-%s", id_uuid(arena));
+
+    return found->invariant && found->invariant->clear
+               ? cloud_run(found->service, request_id, audit_mend_clear, found)
+               : cloud_transaction(found->service, DB_WRITE, request_id, mend_one, found);
+}
+
 static void mend_all(struct audit *left, struct audit *all) {
     struct map *told = index_of(all);
 
     for (size_t i = 0; i < left->count; i++) {
         struct audit_found *found = &left->found[i], *first = map_get(told, key_of(left->arena, found));
 
-        if (!cloud_transaction(found->service, DB_WRITE, arena_printf(left->arena, "req-%s", id_uuid(left->arena)), mend_one,
-                               found)) {
+        if (!mend(left->arena, found)) {
             found->did = "it could not be mended: the log has the cause";
         }
         if (first) {

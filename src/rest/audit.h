@@ -6,7 +6,7 @@
 
 struct audit;
 
-/* For an invariant's .find: 'id' breaks it, because of what the text says. */
+/* For an invariant's .find or .look: 'id' breaks it, because of what the text says. */
 void audit_break(struct audit *audit, const char *id, const char *format, ...) __attribute__((format(printf, 3, 4)));
 
 /* Looks, and with 'mend' mends what it found and looks again. Writes

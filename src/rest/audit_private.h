@@ -40,14 +40,17 @@ struct audit {
 /* Adds a break like audit->now. */
 void audit_add(struct audit *audit, const char *id, const char *what);
 
-/* Breaks among rows and files; in a read transaction. */
+/* Breaks among rows; in a read transaction. */
 bool audit_rows(struct call *call, struct audit *audit);
+/* Breaks between rows and what is kept outside the database; outside transactions. */
+bool audit_outside(struct audit *audit);
 /* Asks the hosts what they have; outside transactions. */
 void audit_ask_hosts(struct audit *audit);
 /* Breaks between hosts and rows; in a read transaction. */
 bool audit_hosts(struct call *call, struct audit *audit);
 
-/* Mends one break, in a write transaction; says in found->did what it did. */
+/* Mends one break, in a write transaction, or (clear) outside of one; says in found->did what it did. */
+bool audit_mend_clear(struct call *call, void *found);
 bool audit_mend_row(struct call *call, struct audit_found *found);
 bool audit_mend_host(struct call *call, struct audit_found *found);
 

@@ -71,20 +71,23 @@ static bool add_rows(struct call *call, struct audit *audit, const char *sql) {
 
 /* ---- declared ---- */
 
-static bool look_declared(struct call *call, struct audit *audit, const struct resource *resource) {
+/* Those that are told from rows, or those that look outside the database. */
+static bool look_declared(struct call *call, struct audit *audit, const struct resource *resource, bool outside) {
     size_t count;
     const struct invariant *all = resource->invariants_of(&count);
 
     for (size_t i = 0; i < count; i++) {
-        audit->now = (struct audit_found){.name = all[i].name, .says = all[i].says, .service = resource->runtime->service,
-                                          .invariant = &all[i]};
-        if (all[i].with && !cloud_service(all[i].with)) {
+        bool (*find)(struct call *call, struct audit *audit) = outside ? all[i].look : all[i].find;
+
+        if ((all[i].look != NULL) != outside || (all[i].with && !cloud_service(all[i].with))) {
             continue;
         }
-        if (all[i].find ? !all[i].find(call, audit) : !add_rows(call, audit, all[i].breaks)) {
+        audit->now = (struct audit_found){.name = all[i].name, .says = all[i].says, .service = resource->runtime->service,
+                                          .invariant = &all[i]};
+        if (find ? !find(call, audit) : !add_rows(call, audit, all[i].breaks)) {
             return false;
         }
-        audit->looked += all[i].find != NULL;
+        audit->looked += find != NULL;
     }
     return true;
 }
@@ -213,9 +216,27 @@ bool audit_rows(struct call *call, struct audit *audit) {
         for (size_t r = 0; cloud.services[s]->resources[r]; r++) {
             const struct resource *resource = cloud.services[s]->resources[r];
 
-            if ((resource->table && !look_fields(call, audit, resource)) || !look_declared(call, audit, resource)) {
+            if ((resource->table && !look_fields(call, audit, resource)) || !look_declared(call, audit, resource, false)) {
                 return false;
             }
+        }
+    }
+    return true;
+}
+
+static bool look_outside(struct call *call, void *user) {
+    for (size_t r = 0; call->service->resources[r]; r++) {
+        if (!look_declared(call, user, call->service->resources[r], true)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+bool audit_outside(struct audit *audit) {
+    for (size_t s = 0; cloud.services[s]; s++) {
+        if (!cloud_run(cloud.services[s], NULL, look_outside, audit)) {
+            return false;
         }
     }
     return true;
@@ -251,6 +272,15 @@ static bool mend_all(struct call *call, const char *sql) {
     return db_failure(call->db) == DB_OK || fail_database(call);
 }
 
+static const char agrees[] = "it was made to agree";
+
+bool audit_mend_clear(struct call *call, void *user) {
+    struct audit_found *found = user;
+
+    found->did = agrees;
+    return found->invariant->clear(call, found->id);
+}
+
 bool audit_mend_row(struct call *call, struct audit_found *found) {
     const struct invariant *invariant = found->invariant;
 
@@ -265,6 +295,6 @@ bool audit_mend_row(struct call *call, struct audit_found *found) {
         found->did = "nothing: look at it by hand";
         return true;
     }
-    found->did = "it was made to agree";
+    found->did = agrees;
     return invariant->fix ? invariant->fix(call, found->id) : mend_sql(call, invariant->mend, found->id);
 }

@@ -162,6 +162,13 @@ void row_defaults(struct call *call, const struct resource *resource, void *row)
 /* Writes 'row' as a JSON map with the fields that the call's version and policy show. */
 void row_write(struct call *call, const struct resource *resource, const void *row, unsigned view,
                struct json_out *out);
+/* Answers with 'row', after .expand, as op_show does: under its singular name where style and operation wrap, the BRIEF
+ * fields with OP_BRIEF. */
+bool row_respond(struct call *call, const struct resource *resource, void *row);
+/* The same for an array of rows, under the plural name. */
+bool rows_respond(struct call *call, const struct resource *resource, void *rows, size_t count);
+/* Sets the fields of 'to' that 'from' has too, by their names (any text is a text); texts are shared, not copied. */
+void row_copy(const struct resource *to_resource, void *to, const struct resource *from_resource, const void *from);
 /* The key of a row; its project, or null. */
 const char *row_key(const struct resource *resource, const void *row);
 const char *row_project(const struct resource *resource, const void *row);
@@ -208,6 +215,7 @@ bool op_delete(struct call *call);
 bool op_link(struct call *call);            /* PUT */
 bool op_linked(struct call *call);          /* GET, HEAD */
 bool op_unlink(struct call *call);          /* DELETE */
+bool op_set_status(struct call *call);      /* an action of an operator: the input's "status" becomes the row's */
 bool op_not_implemented(struct call *call); /* 501, and a gap in docs/coverage.md */
 
 /* Creates, updates, deletes as the operations do (defaults, hooks, quota, event), for handlers and other services.
@@ -215,6 +223,9 @@ bool op_not_implemented(struct call *call); /* 501, and a gap in docs/coverage.m
 bool resource_create(struct call *call, const struct resource *resource, void *row);
 bool resource_update(struct call *call, const struct resource *resource, const void *old, void *row);
 bool resource_delete(struct call *call, const struct resource *resource, void *row);
+
+/* The row's "status" is another, as an update would have it (updated_at, event), whatever .on_update says. */
+bool resource_set_status(struct call *call, const struct resource *resource, void *row, const char *status);
 
 /* ---- quota ---- */
 /* Fails in the service's words when 'project' would have more than its limit with 'more' added. */

@@ -20,6 +20,7 @@
 #include "rest/route.h"
 #include "rest/service.h"
 #include "rest/tasks.h"
+#include "rest/transaction.h"
 
 LOG_MODULE("rest.cloud");
 
@@ -64,28 +65,29 @@ const char *cloud_service_url(struct arena *arena, const struct service *service
 
 /* ---- transactions of the cloud itself ---- */
 
-struct internal {
-    bool (*body)(struct call *call, void *user);
-    void *user;
-};
-
-bool cloud_transaction(const struct service *service, enum db_mode mode, const char *request_id,
-                       bool (*body)(struct call *call, void *user), void *user) {
+static bool run_internal(const struct service *service, const char *request_id, const enum db_mode *mode,
+                         bool (*body)(struct call *call, void *user), void *user) {
     struct arena *arena = arena_new(0);
     struct buf out = {0};
-    struct call *call = ARENA_NEW(arena, struct call);
-    bool ok;
+    struct call *call = task_call(arena, service, request_id, &out);
+    bool ok = mode ? transaction_run(call, *mode, body, user) : body(call, user) && !call->error;
 
-    *call = (struct call){.arena = arena, .service = service, .request_id = request_id, .response = &out,
-                          .caller = {.internal = true, .admin = true}};
-    call->out = (struct json_out){.buf = &out};
-    ok = transaction_run(call, mode, body, user);
     if (!ok) {
         log_error("%s: %s", service ? service->type : "rest", call->error_message ? call->error_message : "failed");
     }
     buf_release(&out);
     arena_free(arena);
     return ok;
+}
+
+bool cloud_transaction(const struct service *service, enum db_mode mode, const char *request_id,
+                       bool (*body)(struct call *call, void *user), void *user) {
+    return run_internal(service, request_id, &mode, body, user);
+}
+
+bool cloud_run(const struct service *service, const char *request_id, bool (*body)(struct call *call, void *user),
+               void *user) {
+    return run_internal(service, request_id, NULL, body, user);
 }
 
 /* ---- the bus ---- */
@@ -205,6 +207,10 @@ static bool run_bootstrap(struct call *call, void *user) {
     return call->service->bootstrap(call);
 }
 
+static bool run_start(struct call *call, void *user) {
+    return call->service->start(call);
+}
+
 static bool load_policies(struct arena *arena, const char **ret_error) {
     size_t count = 0;
 
@@ -264,7 +270,8 @@ bool cloud_start(const struct conf *conf, const struct service *const *services,
         return false;
     }
     for (size_t s = 0; services[s]; s++) {
-        if (services[s]->bootstrap && !cloud_transaction(services[s], DB_WRITE, NULL, run_bootstrap, NULL)) {
+        if ((services[s]->bootstrap && !cloud_transaction(services[s], DB_WRITE, NULL, run_bootstrap, NULL)) ||
+            (services[s]->start && !cloud_run(services[s], NULL, run_start, NULL))) {
             *ret_error = arena_printf(arena, "the %s service could not be set up; the log has the cause", services[s]->type);
             return false;
         }

@@ -50,6 +50,11 @@ const char *cloud_service_url(struct arena *arena, const struct service *service
 bool cloud_transaction(const struct service *service, enum db_mode mode, const char *request_id,
                        bool (*body)(struct call *call, void *user), void *user);
 
+/* The same outside transactions, for what looks at disks or other machines; 'body' opens those that it needs by
+ * call_transaction. */
+bool cloud_run(const struct service *service, const char *request_id, bool (*body)(struct call *call, void *user),
+               void *user);
+
 /* Identity's part: fills call->caller from a token; false (without an error recorded) when the token is not valid. The
  * call has a read transaction when identity needs one. */
 extern bool (*cloud_authenticate)(struct call *call, const char *token);

@@ -14,19 +14,6 @@ static bool expand_one(struct call *call, const struct resource *resource, void 
     return !resource->expand || resource->expand(call, row, 1);
 }
 
-static void respond_row(struct call *call, const struct resource *resource, const void *row) {
-    bool wrapped = !call->service->style->bare && !(call->operation->flags & OP_NO_WRAP);
-
-    if (wrapped) {
-        json_map(&call->out);
-        json_key(&call->out, resource->singular);
-    }
-    row_write(call, resource, row, call->operation->flags & OP_BRIEF ? BRIEF : READ, &call->out);
-    if (wrapped) {
-        json_map_end(&call->out);
-    }
-}
-
 static void note(struct call *call, const struct resource *resource, const char *what, const void *row) {
     if (!resource->silent) {
         event_note(call, arena_printf(call->arena, "%s.%s", resource->singular, what), row_key(resource, row));
@@ -160,30 +147,19 @@ static bool create_many(struct call *call, const struct json *bodies) {
             return false;
         }
     }
-    if (resource->expand && !resource->expand(call, rows, n)) {
-        return false;
-    }
-    json_map(&call->out);
-    json_key(&call->out, resource->plural);
-    json_list(&call->out);
-    for (size_t i = 0; i < n; i++) {
-        row_write(call, resource, rows + i * resource->size, READ, &call->out);
-    }
-    json_list_end(&call->out);
-    json_map_end(&call->out);
-    return true;
+    return rows_respond(call, resource, rows, n);
 }
 
-/* The body's map: under the resource's name, or bare. */
+/* The body's map: under the operation's key, or bare. */
 static const struct json *unwrapped(struct call *call) {
     const struct json *body = call->body;
-    const char *key = call->operation->input_key ? call->operation->input_key : call->resource->singular;
+    const char *key = operation_key(call->service, call->resource, call->operation);
 
     if (!body || body->type != JSON_MAP) {
         fail(call, 400, "Invalid input: a JSON object was expected as the body");
         return NULL;
     }
-    if (call->service->style->bare || call->operation->flags & OP_NO_WRAP) {
+    if (!key) {
         return body;
     }
     if (!json_get(body, key)) {
@@ -212,7 +188,7 @@ bool op_create(struct call *call) {
         return false;
     }
     call->row = row;
-    respond_row(call, resource, row);
+    row_answer(call, resource, row);
     return true;
 }
 
@@ -280,7 +256,7 @@ bool op_show(struct call *call) {
         return false;
     }
     call->row = row;
-    respond_row(call, call->resource, row);
+    row_answer(call, call->resource, row);
     return true;
 }
 
@@ -333,7 +309,7 @@ bool op_update(struct call *call) {
         return false;
     }
     call->row = row;
-    respond_row(call, resource, row);
+    row_answer(call, resource, row);
     return true;
 }
 
@@ -346,6 +322,19 @@ bool op_delete(struct call *call) {
     }
     call->row = row;
     return revision_matches(call, call->resource, row) && resource_delete(call, call->resource, row);
+}
+
+bool resource_set_status(struct call *call, const struct resource *resource, void *row, const char *status) {
+    *(const char **)field_slot(resource_field(resource, "status"), row) = status;
+    touch(resource, row);
+    note(call, resource, "update", row);
+    return row_update(call, resource, row);
+}
+
+bool op_set_status(struct call *call) {
+    const struct field *status = resource_field(call->operation->input, "status");
+
+    return resource_set_status(call, call->resource, call->row, field_text(status, call->input));
 }
 
 bool op_not_implemented(struct call *call) {

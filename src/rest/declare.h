@@ -5,7 +5,7 @@
  *   FIELD(id,   UUID, READ | KEY | FILTER | SORT,  .dflt = "$uuid")
  *   FIELD(name, TEXT, READ | CREATE | UPDATE,      .max = 255, .dflt = "")
  *   HOOK(on_create, network_port_create)       a function of struct resource's member of that name
- *   USES(check, network_port_check_name)       a function that another line names (check, write, sink, before, begin, find, fix, fix_host)
+ *   USES(check, network_port_check_name)       a function that another line names (check, write, sink, before, begin, find, fix, look, clear, fix_host)
  *   OP(GET, "/v2.0/ports", op_list, .policy = "get_port")
  *   INVARIANT("port-network", "a port is on a network that is there", .breaks = "SELECT ...", .mend = "DELETE ...")
  *   ON_HOST("plugs", "SELECT id, 0 FROM network_port WHERE binding_host_id = ?", .remove = "network.plug")

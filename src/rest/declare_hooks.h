@@ -24,6 +24,8 @@
 #define DECLARE_before(F) bool F(struct call *call);
 #define DECLARE_find(F) bool F(struct call *call, struct audit *audit);
 #define DECLARE_fix(F) bool F(struct call *call, const char *id);
+#define DECLARE_look(F) bool F(struct call *call, struct audit *audit);
+#define DECLARE_clear(F) bool F(struct call *call, const char *id);
 #define DECLARE_fix_host(F) bool F(struct call *call, const char *host, const char *id, bool missing);
 #include DEF
 #undef RESOURCE
@@ -48,5 +50,7 @@
 #undef DECLARE_before
 #undef DECLARE_find
 #undef DECLARE_fix
+#undef DECLARE_look
+#undef DECLARE_clear
 #undef DECLARE_fix_host
 #undef END

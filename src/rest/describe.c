@@ -27,7 +27,7 @@ static const char *const types[] = {
 static const struct word rights_words[] = {
     WORD(READ), WORD(BRIEF), WORD(CREATE), WORD(UPDATE), WORD(REQUIRED), WORD(FILTER), WORD(SORT), WORD(KEY),
     WORD(INDEX), WORD(NULLABLE), WORD(VIRTUAL), WORD(OMIT_NULL), WORD(LENIENT), WORD(ALLOW_EMPTY), WORD(NOT_EMPTY),
-    WORD(TRIM), WORD(OUTER), {0}};
+    WORD(TRIM), WORD(OUTER), WORD(A_LIST), WORD(AN_OBJECT), {0}};
 
 static const struct word flag_words[] = {
     WORD(OP_BRIEF), WORD(OP_PUBLIC), WORD(OP_STREAM), WORD(OP_NO_TRANSACTION), WORD(OP_WRITE), WORD(OP_READ),

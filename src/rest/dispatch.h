@@ -8,16 +8,8 @@ enum http_body dispatch_decide(struct http_request *request, void *user);
 void dispatch_answer(struct http_request *request, void *user);
 void dispatch_done(struct http_request *request, void *user);
 
-
 /* The path of a call as it may be written down: where a token is part of it, the operation's pattern. */
 const char *logged_path(const struct call *call);
 
 /* The call of a request, for sinks. */
 struct call *dispatch_call(struct http_request *request);
-
-/* Runs 'body' in transactions until it is committed or failed for good; the engine of every transaction. */
-bool transaction_run(struct call *call, enum db_mode mode, bool (*body)(struct call *call, void *user), void *user);
-
-/* Counters for /metrics. */
-void metrics_count(const struct service *service, int status, int64_t microseconds, unsigned statements);
-void metrics_write(struct buf *out);

@@ -16,13 +16,13 @@
 #include "base/crash.h"
 #include "bus/bus.h"
 #include "rest/cloud.h"
-#include "rest/dispatch.h"
 #include "rest/history.h"
 #include "rest/kinds.h"
 #include "rest/process.h"
 #include "rest/service.h"
 #include "rest/settle.h"
 #include "rest/tasks.h"
+#include "rest/transaction.h"
 #include "rest/types.h"
 
 LOG_MODULE("rest.tasks");

@@ -75,7 +75,9 @@ enum rights {
     ALLOW_EMPTY = 1 << 13,      /* a required text may be empty */
     NOT_EMPTY = 1 << 14,        /* an optional text must not be empty */
     TRIM = 1 << 15,             /* leading and trailing spaces are refused */
-    OUTER = 1 << 16,            /* stands in the body beside the wrapping key, not inside */
+    OUTER = 1 << 16,            /* stands beside the wrapping key, of the body or of the row alone in a response */
+    A_LIST = 1 << 17,           /* a JSON or TREE must be a list, with .of of such objects */
+    AN_OBJECT = 1 << 18,        /* a JSON or TREE must be an object, with .of such a one */
 };
 
 #define MICROVERSION_ANY 0
@@ -91,7 +93,7 @@ struct field {
     const struct resource *refers;  /* the id of such a row, which the caller must be able to see */
     const char *points;         /* name of a resource: the id of such a row, or nothing. As refers, but only audit looks */
     const char *passing;        /* "a|b": values that last only while a task works on the row; "*": all */
-    const struct resource *of;  /* what an OBJECT or OBJECTS holds */
+    const struct resource *of;  /* what an OBJECT or OBJECTS holds, or the objects of a JSON or TREE are checked by */
     int since, until;           /* minor microversions; 0: always */
     /* Checks a given value further, and may change it. The field's slot is at 'slot'. False after fail(). */
     bool (*check)(struct call *call, const struct field *field, void *slot);
@@ -127,7 +129,7 @@ struct operation {
     bool (*run)(struct call *call);
     const char *action;         /* the single key of the body that selects this operation; null: none */
     const struct resource *input;   /* what the body is, when it is not the resource itself */
-    const char *input_key;      /* the body's wrapping key; null: the action, or the singular name of the resource */
+    const char *input_key;      /* the body's wrapping key; "": none; null: the action, or the singular name */
     const char *policy;         /* rule; null: any token */
     int since, until;           /* minor microversions */
     int status;                 /* on success; 0: 200, and for op_create 201, op_delete 204 */
@@ -147,8 +149,11 @@ struct invariant {
     const char *breaks;         /* SQL: for each break its id and, in words, what is wrong. $now: microseconds */
     const char *mend;           /* SQL that mends a break; each '?' is its id */
     const char *with;           /* a further service whose tables .breaks reads: without it nothing is looked for */
-    bool (*find)(struct call *call, struct audit *audit);   /* instead of .breaks, for what rows alone do not tell */
+    bool (*find)(struct call *call, struct audit *audit);   /* instead of .breaks, for what SQL alone does not tell */
     bool (*fix)(struct call *call, const char *id);         /* instead of .mend; in a write transaction */
+    /* For what is kept outside the database, instead of .find and .fix: outside transactions, which they open for rows. */
+    bool (*look)(struct call *call, struct audit *audit);
+    bool (*clear)(struct call *call, const char *id);
 };
 
 /* What hosts have of a resource: the answer of a host to the service's question "list" is compared with what the rows

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Counters for Prometheus (text format 0.0.4). */
+#include "rest/metrics.h"
+
 #include <inttypes.h>
 #include <stdatomic.h>
 
 #include "rest/cloud.h"
-#include "rest/dispatch.h"
 #include "rest/service.h"
 
 enum { MAX_SERVICES = 40, CLASSES = 6, BUCKETS = 8 };

@@ -11,8 +11,11 @@
 
 static const char *const method_names[] = {"get", "head", "post", "put", "patch", "delete", "options", "copy", "other"};
 
-static const char *schema_type(enum field_type type) {
-    switch (type) {
+static const char *schema_type(const struct field *field) {
+    if (field->rights & (A_LIST | AN_OBJECT)) {
+        return field->rights & A_LIST ? "array" : "object";
+    }
+    switch (field->type) {
     case TYPE_BOOL: return "boolean";
     case TYPE_INT: return "integer";
     case TYPE_REAL: return "number";
@@ -42,13 +45,13 @@ static void write_enum(const struct field *field, struct json_out *out) {
 static void write_field(const struct field *field, struct json_out *out) {
     json_key(out, field_json_name(field));
     json_map(out);
-    if (schema_type(field->type)) {
-        json_put_text(out, "type", schema_type(field->type));
+    if (schema_type(field)) {
+        json_put_text(out, "type", schema_type(field));
     }
     if (schema_format(field->type)) {
         json_put_text(out, "format", schema_format(field->type));
     }
-    if (field->values) {
+    if (field->type == TYPE_ENUM) {
         write_enum(field, out);
     }
     if (field->max && field->type == TYPE_INT) {

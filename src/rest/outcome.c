@@ -7,11 +7,11 @@
 #include "base/crash.h"
 #include "bus/bus.h"
 #include "rest/cloud.h"
-#include "rest/dispatch.h"
 #include "rest/history.h"
 #include "rest/kinds.h"
 #include "rest/service.h"
 #include "rest/tasks.h"
+#include "rest/transaction.h"
 #include "rest/types.h"
 
 LOG_MODULE("rest.outcome");

@@ -63,7 +63,7 @@ static struct shown *shown_for(struct call *call, const struct resource *resourc
     for (size_t i = 0; i < run->field_count; i++) {
         const struct field *field = &run->fields[i];
 
-        if ((field->rights & view) && field_in_version(call, field) && selected(call, resource, field_json_name(field)) &&
+        if ((field->rights & view) && !(field->rights & OUTER) && field_in_version(call, field) && selected(call, resource, field_json_name(field)) &&
             field_allowed(call, resource, field)) {
             bit_set(shown->fields, i);
         }
@@ -164,4 +164,54 @@ void row_write(struct call *call, const struct resource *resource, const void *r
         write_extra(call, resource, field_text(resource_field(resource, resource->extra), row), out);
     }
     json_map_end(out);
+}
+
+static unsigned view_of(const struct call *call) {
+    return call->operation->flags & OP_BRIEF ? BRIEF : READ;
+}
+
+static void write_outer(struct call *call, const struct resource *resource, const void *row) {
+    for (size_t i = 0; i < resource->runtime->field_count; i++) {
+        const struct field *field = &resource->runtime->fields[i];
+
+        if (field->rights & OUTER && field->rights & view_of(call)) {
+            json_key_made(&call->out, resource->runtime->keys[i]);
+            field->write(call, field, row, &call->out);
+        }
+    }
+}
+
+void row_answer(struct call *call, const struct resource *resource, const void *row) {
+    if (call->service->style->bare || call->operation->flags & OP_NO_WRAP) {
+        row_write(call, resource, row, view_of(call), &call->out);
+        return;
+    }
+    json_map(&call->out);
+    json_key(&call->out, resource->singular);
+    row_write(call, resource, row, view_of(call), &call->out);
+    write_outer(call, resource, row);
+    json_map_end(&call->out);
+}
+
+bool row_respond(struct call *call, const struct resource *resource, void *row) {
+    if (resource->expand && !resource->expand(call, row, 1)) {
+        return false;
+    }
+    row_answer(call, resource, row);
+    return true;
+}
+
+bool rows_respond(struct call *call, const struct resource *resource, void *rows, size_t count) {
+    if (count && resource->expand && !resource->expand(call, rows, count)) {
+        return false;
+    }
+    json_map(&call->out);
+    json_key(&call->out, resource->plural);
+    json_list(&call->out);
+    for (size_t i = 0; i < count; i++) {
+        row_write(call, resource, (char *)rows + i * resource->size, view_of(call), &call->out);
+    }
+    json_list_end(&call->out);
+    json_map_end(&call->out);
+    return true;
 }

@@ -44,11 +44,20 @@ void row_load(struct call *call, const struct resource *resource, struct rows *r
  * it sees all. */
 const char *row_visible(struct call *call, const struct resource *resource, struct value *args, size_t *count);
 
+/* Answers with a row that is expanded already. */
+void row_answer(struct call *call, const struct resource *resource, const void *row);
+
 /* Sets the defaults of fields that 'given' does not have. */
 void input_defaults(struct call *call, const struct resource *resource, const uint64_t *given, void *row);
 
 /* For an update with OP_REPLACE: what must be given was, and what may be changed and was not goes back to its default. */
 bool input_replace(struct call *call, const struct resource *resource, const uint64_t *given, void *row);
+
+/* Null in the field's C member. */
+void field_set_null(const struct field *field, void *slot);
+
+/* As much of a text as an answer repeats of what it was sent. */
+const char *text_short(struct call *call, const char *text);
 
 /* "yes"-like texts of a query or lenient body: 1 true, 0 false, -1 neither. */
 int truth_of(const char *text);
@@ -89,6 +98,3 @@ bool caller_is_admin(struct call *call);
 
 /* Publishes what event_note collected. After commit. */
 void events_publish(struct call *call);
-
-/* One try of the whole operation inside call->db's transaction, for dispatch. */
-bool operation_run(struct call *call);

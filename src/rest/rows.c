@@ -281,3 +281,18 @@ bool rows_find(struct call *call, const struct resource *resource, const char *w
     *ret_count = n;
     return db_failure(call->db) == DB_OK || fail_database(call);
 }
+
+/* Bytes of the field's C member. */
+static size_t member_size(const struct field *field) {
+    return field->type == TYPE_BOOL ? sizeof(bool) : field->type == TYPE_OBJECTS ? sizeof(struct objects) : 8;
+}
+
+void row_copy(const struct resource *to_resource, void *to, const struct resource *from_resource, const void *from) {
+    for (size_t i = 0; i < to_resource->runtime->field_count; i++) {
+        const struct field *field = &to_resource->runtime->fields[i], *other = resource_field(from_resource, field->name);
+
+        if (other && (other->type == field->type || (field_is_text(other) && field_is_text(field)))) {
+            memcpy(field_slot(field, to), field_slot(other, from), member_size(field));
+        }
+    }
+}

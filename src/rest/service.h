@@ -91,6 +91,8 @@ struct service {
     const struct task_kind *tasks;  /* ends with a null name; see task.h */
     /* Called once at the API's start, in a write transaction: makes what must always be there. Idempotent. */
     bool (*bootstrap)(struct call *call);
+    /* Called once after that, outside transactions: what looks at disks before the first request comes. */
+    bool (*start)(struct call *call);
     /* Tells of a change ("user.create" and the id) after it was committed, where the log's word is not enough. */
     void (*publish)(struct call *call, const char *what, const char *id);
     /* Called about every 'period' seconds by one API process, in a write transaction; again while it sets call->more. */

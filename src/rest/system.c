@@ -6,8 +6,8 @@
 
 #include "http/http.h"
 #include "rest/cloud.h"
-#include "rest/dispatch.h"
 #include "rest/history.h"
+#include "rest/metrics.h"
 #include "rest/openapi.h"
 #include "rest/service.h"
 #include "rest/settle.h"

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Transactions of a call: begun, retried when the database asks for it, committed, and what follows a commit. */
+#include "rest/transaction.h"
+
 #include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -7,7 +9,6 @@
 #include "base/crash.h"
 #include "base/id.h"
 #include "rest/cloud.h"
-#include "rest/dispatch.h"
 #include "rest/history.h"
 #include "rest/resource.h"
 #include "rest/service.h"

@@ -1,222 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
- * PostgreSQL by libpq. Every connection is in pipeline mode: BEGIN, PREPARE and the first run of a statement travel
- * together, and the end of a read is not waited for: n statements that read cost n round trips, a write one more.
+ * PostgreSQL by libpq: statements, their values and rows. Every connection is in pipeline mode (postgres_link.c): BEGIN,
+ * PREPARE and the first run of a statement travel together; n statements that read cost n round trips, a write one more.
  * Results are read whole. */
-#include <libpq-fe.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
-#include "store/backend.h"
+#include "store/postgres.h"
 
-enum { OID_BYTEA = 17, DIGITS = 32, NAME_SIZE = 16 };
-
-struct connection {
-    PGconn *pg;
-    bool begin_waits;           /* BEGIN goes with the first statement */
-    bool stale;                 /* statements must be prepared anew */
-    bool owes;                  /* the answer to the end of the last transaction was not read yet */
-    unsigned names;             /* statements named so far */
-
-    /* Values of the statement being sent; 'capacity' of each. */
-    const char **values;
-    int *sizes, *formats;
-    char (*digits)[DIGITS];
-    size_t capacity;
-};
+enum { OID_BYTEA = 17, NAME_SIZE = 16 };
 
 static const char *const begin_sql[] = {
     [DB_READ] = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
     [DB_WRITE] = "BEGIN ISOLATION LEVEL SERIALIZABLE",
     [DB_WRITE_SOON] = "BEGIN ISOLATION LEVEL SERIALIZABLE",
 };
-
-/* SQLSTATE, or its class, and what it means to us. Appendix A of PostgreSQL's manual. */
-static const struct {
-    char state[6];
-    enum db_error error;
-} states[] = {
-    {"23505", DB_UNIQUE},
-    {"53100", DB_FULL},
-    {"55P03", DB_RETRY},    /* lock not available */
-    {"57P01", DB_RETRY},    /* the server stops, crashed, or starts */
-    {"57P02", DB_RETRY},
-    {"57P03", DB_RETRY},
-    {"40", DB_RETRY},       /* serialization failure, deadlock */
-    {"08", DB_RETRY},       /* connection */
-};
-
-static enum db_error classify(const char *state) {
-    for (size_t i = 0; i < sizeof states / sizeof states[0]; i++) {
-        if (!strncmp(state, states[i].state, strlen(states[i].state))) {
-            return states[i].error;
-        }
-    }
-    return DB_FAILED;
-}
-
-/* "not unique: TABLE.COLUMN, TABLE.COLUMN", as SQLite says it. The columns stand in the detail, "Key (a, b)=(1, 2)
- * ...", in every language. */
-static bool fail_unique(struct db *db, const PGresult *result) {
-    const char *detail = PQresultErrorField(result, PG_DIAG_MESSAGE_DETAIL);
-    const char *table = PQresultErrorField(result, PG_DIAG_TABLE_NAME);
-    const char *at = detail ? strchr(detail, '(') : NULL, *end = at ? strstr(at, ")=(") : NULL;
-    struct buf columns = {0};
-
-    if (!table || !end) {
-        const char *name = PQresultErrorField(result, PG_DIAG_CONSTRAINT_NAME);
-
-        return db_fail(db, DB_UNIQUE, "not unique: %s", name ? name : "");
-    }
-    buf_printf(&columns, "%s.", table);
-    for (at++; at < end; at++) {
-        if (at[0] == ',' && at[1] == ' ') {
-            buf_printf(&columns, ", %s.", table);
-            at++;
-        } else if (*at != '"') {
-            buf_char(&columns, *at);
-        }
-    }
-    db_fail(db, DB_UNIQUE, "not unique: %s", columns.at);
-    buf_release(&columns);
-    return false;
-}
-
-/* libpq's messages end with a newline. */
-static int line_size(const char *message) {
-    return (int)strcspn(message, "\n");
-}
-
-static bool fail_lost(struct db *db) {
-    const struct connection *c = db->native;
-    const char *message = PQerrorMessage(c->pg);
-
-    return db_fail(db, PQstatus(c->pg) == CONNECTION_BAD ? DB_RETRY : DB_FAILED, "%.*s", line_size(message), message);
-}
-
-static bool fail(struct db *db, const PGresult *result) {
-    const char *state = PQresultErrorField(result, PG_DIAG_SQLSTATE);
-    const char *message = PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY);
-    const char *where = PQresultErrorField(result, PG_DIAG_SOURCE_FUNCTION);
-    enum db_error error = state ? classify(state) : DB_FAILED;
-
-    if (!state) {
-        return fail_lost(db);
-    }
-    if (error == DB_UNIQUE) {
-        return fail_unique(db, result);
-    }
-    if (where && !strcmp(where, "RevalidateCachedQuery")) {
-        /* A column was added since the statement was prepared. */
-        ((struct connection *)db->native)->stale = true;
-        error = DB_RETRY;
-    }
-    return db_fail(db, error, "%s (%s)", message ? message : "", state);
-}
-
-/* The result of the next command of the pipeline; null when the connection was lost. */
-static PGresult *take(struct connection *c) {
-    PGresult *result = PQgetResult(c->pg), *more;
-
-    while (result && PQresultStatus(result) != PGRES_PIPELINE_SYNC && (more = PQgetResult(c->pg))) {
-        PQclear(more);
-    }
-    return result;
-}
-
-/* Reads the result of a command that gives no rows. */
-static bool take_done(struct db *db) {
-    PGresult *result = take(db->native);
-    ExecStatusType status = PQresultStatus(result);
-
-    if (status != PGRES_COMMAND_OK && status != PGRES_PIPELINE_ABORTED) {
-        fail(db, result);
-    }
-    PQclear(result);
-    return status == PGRES_COMMAND_OK;
-}
-
-static void take_sync(struct connection *c) {
-    PGresult *result;
-
-    while ((result = PQgetResult(c->pg)) && PQresultStatus(result) != PGRES_PIPELINE_SYNC) {
-        PQclear(result);
-        if (PQstatus(c->pg) == CONNECTION_BAD) {
-            return;
-        }
-    }
-    PQclear(result);
-}
-
-/* After a failure to send, what the server got is not known: the connection ends. */
-static bool give_up(struct db *db) {
-    struct connection *c = db->native;
-
-    fail_lost(db);
-    PQfinish(c->pg);
-    c->pg = NULL;
-    return false;
-}
-
-/* Runs SQL without values and without rows. */
-static bool command(struct db *db, const char *sql) {
-    struct connection *c = db->native;
-    bool ok;
-
-    if (!PQsendQueryParams(c->pg, sql, 0, NULL, NULL, NULL, NULL, 0) || !PQpipelineSync(c->pg)) {
-        return give_up(db);
-    }
-    ok = take_done(db);
-    take_sync(c);
-    return ok;
-}
-
-/* Ends a transaction that leaves nothing to learn. The answer is read when the connection is used again. */
-static void end_unheard(struct db *db, const char *sql) {
-    struct connection *c = db->native;
-
-    c->owes = PQsendQueryParams(c->pg, sql, 0, NULL, NULL, NULL, NULL, 0) && PQpipelineSync(c->pg);
-    if (!c->owes) {
-        PQfinish(c->pg);
-        c->pg = NULL;
-    }
-}
-
-static void settle(struct connection *c) {
-    if (c->owes) {
-        c->owes = false;
-        PQclear(take(c));
-        take_sync(c);
-    }
-}
-
-static void ignore_notice(void *argument, const char *message) {
-}
-
-static bool connect_server(struct db *db) {
-    static const char *const names[] = {"fallback_application_name", "connect_timeout", "tcp_user_timeout", "options",
-                                        "dbname", "client_encoding", NULL};
-    const char *const values[] = {"haneul", "10", "30000", "-c jit=off", db->store->target, "UTF8", NULL};
-    struct connection *c = db->native ? db->native : calloc(1, sizeof *c);
-
-    if (!c) {
-        abort();
-    }
-    db->native = c;
-    PQfinish(c->pg);
-    c->pg = NULL;
-    statements_clear(db);
-    c->stale = c->owes = false;
-    c->pg = PQconnectdbParams(names, values, 1);
-    if (PQstatus(c->pg) != CONNECTION_OK || !PQenterPipelineMode(c->pg)) {
-        const char *message = PQerrorMessage(c->pg);
-
-        return db_fail(db, DB_RETRY, "%.*s", line_size(message), message);
-    }
-    PQsetNoticeProcessor(c->pg, ignore_notice, NULL);
-    return true;
-}
 
 static void open_store(struct store *store, const char *target) {
     store->target = strdup(target);
@@ -226,83 +25,6 @@ static void open_store(struct store *store, const char *target) {
 }
 
 static void close_store(struct store *store) {
-}
-
-static void disconnect(struct db *db) {
-    struct connection *c = db->native;
-
-    if (c) {
-        PQfinish(c->pg);
-        c->pg = NULL;
-        statements_clear(db);
-        free(c->values);
-        free(c->sizes);
-        free(c->formats);
-        free(c->digits);
-        free(c);
-        db->native = NULL;
-    }
-}
-
-static bool prepare_anew(struct db *db) {
-    for (struct statement *at = db->statements->oldest; at; at = at->newer) {
-        at->prepared = false;
-    }
-    statements_clear(db);
-    ((struct connection *)db->native)->stale = false;
-    return command(db, "DEALLOCATE ALL");
-}
-
-static bool begin(struct db *db, enum db_mode mode) {
-    struct connection *c = db->native;
-
-    if (c) {
-        settle(c);
-    }
-    if ((!c || PQstatus(c->pg) != CONNECTION_OK) && !connect_server(db)) {
-        return false;
-    }
-    c = db->native;
-    if (c->stale && !prepare_anew(db)) {
-        return false;
-    }
-    c->begin_waits = true;
-    return true;
-}
-
-static bool in_transaction(const struct connection *c) {
-    return !c->begin_waits && PQstatus(c->pg) == CONNECTION_OK;
-}
-
-static void rollback(struct db *db) {
-    struct connection *c = db->native;
-
-    if (in_transaction(c) && PQtransactionStatus(c->pg) != PQTRANS_IDLE) {
-        end_unheard(db, "ROLLBACK");
-    }
-    c->begin_waits = false;
-}
-
-/* A connection lost here leaves open whether the server committed, so it must not be run again by itself. */
-static bool commit(struct db *db) {
-    struct connection *c = db->native;
-
-    if (c->begin_waits) {
-        c->begin_waits = false;
-        return true;
-    }
-    if (db->mode == DB_READ) {
-        end_unheard(db, "COMMIT");
-        return true;
-    }
-    if (command(db, "COMMIT")) {
-        return true;
-    }
-    if (PQstatus(c->pg) != CONNECTION_OK) {
-        db->failure = DB_OK;
-        return db_fail(db, DB_FAILED, "the connection was lost during commit: the outcome is unknown");
-    }
-    return false;
 }
 
 /* Where what begins at 'at' ends: a quoted text or name, or a comment, which hide question marks. */
@@ -363,7 +85,7 @@ static void forget(struct db *db, struct statement *statement) {
     if (statement->prepared && PQstatus(c->pg) == CONNECTION_OK &&
         PQtransactionStatus(c->pg) != PQTRANS_INERROR) {
         snprintf(sql, sizeof sql, "DEALLOCATE s%u", statement->number);
-        command(db, sql);
+        postgres_command(db, sql);
     }
     free(statement->native);
 }
@@ -466,24 +188,24 @@ static PGresult *run(struct db *db, struct statement *statement, const struct va
         return NULL;
     }
     if (!send_statement(db, statement, args, count)) {
-        give_up(db);
+        postgres_give_up(db);
         return NULL;
     }
     if (c->begin_waits) {
         c->begin_waits = false;
-        ok = take_done(db);
+        ok = postgres_take_done(db);
     }
     if (!statement->prepared) {
-        statement->prepared = take_done(db);
+        statement->prepared = postgres_take_done(db);
         ok = ok && statement->prepared;
     }
-    result = take(c);
-    take_sync(c);
+    result = postgres_take(c);
+    postgres_take_sync(c);
     if (ok && (PQresultStatus(result) == PGRES_COMMAND_OK || PQresultStatus(result) == PGRES_TUPLES_OK)) {
         db->changes = strtoll(PQcmdTuples(result), NULL, 10);
         return result;
     }
-    fail(db, result);
+    postgres_fail(db, result);
     PQclear(result);
     return NULL;
 }
@@ -590,10 +312,10 @@ const struct backend backend_postgres = {
     .sql_lock = "SELECT pg_advisory_xact_lock(4709320)",
     .open = open_store,
     .close = close_store,
-    .begin = begin,
-    .commit = commit,
-    .rollback = rollback,
-    .disconnect = disconnect,
+    .begin = postgres_begin,
+    .commit = postgres_commit,
+    .rollback = postgres_rollback,
+    .disconnect = postgres_disconnect,
     .prepare = prepare,
     .forget = forget,
     .exec = exec,

@@ -1,53 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
- * SQLite: a file in WAL mode with full synchronisation. Writers of this process wait for each other at a gate, in
- * order, so that BEGIN IMMEDIATE meets a lock only when another process writes.
- *
- * They share one connection, which goes through the gate with them: so its pages stay in memory from one write to the
- * next, and several transactions can be made durable at once. Who commits while the next one waits leaves the SQL
- * transaction open, and the next one goes on in it behind a savepoint; the last of such a group commits for all, and
- * only then do the others return.
+ * SQLite: a file in WAL mode with full synchronisation; connections, statements and their rows. sqlite_group.c has the
+ * transactions.
  *
  * A database in memory lives in SQLite's memdb, which has no snapshots: there readers stand at the gate too. */
 #include <errno.h>
 #include <fcntl.h>
 #include <regex.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "base/crash.h"
-#include "store/backend.h"
-#include "store/gate.h"
+#include "base/allocation.h"
+#include "store/sqlite.h"
 
-enum { BUSY_TIMEOUT_MS = 10000, GROUP_MOST = 16 };
-
-enum control { BEGIN_READ, BEGIN_WRITE, COMMIT, ROLLBACK, SAVE, SAVE_DROP, SAVE_UNDO, CONTROLS };
-
-struct connection {
-    sqlite3 *handle;
-    bool soon;                  /* commits do not wait for the disk */
-    sqlite3_stmt *control[CONTROLS];
-};
-
-/* Transactions that wait for the commit that they share. */
-struct group {
-    unsigned members;           /* that did not return yet */
-    bool ended;
-    enum db_error failure;
-    char message[MESSAGE_SIZE];
-};
-
-struct shared {
-    struct gate gate;
-    bool memory;
-    void *writer;               /* the connection of writers, and its statements: of who is inside the gate */
-    struct statements *statements;
-    struct group *group;        /* open, of who is inside the gate; null: none */
-    pthread_mutex_t lock;       /* of the groups */
-    pthread_cond_t ended;
-};
+enum { BUSY_TIMEOUT_MS = 10000 };
 
 static const char *const control_sql[CONTROLS] = {
     [BEGIN_READ] = "BEGIN",
@@ -69,16 +36,8 @@ static const char sql_settings[] =
     "PRAGMA trusted_schema = OFF;"
     "PRAGMA case_sensitive_like = ON;";
 
-static sqlite3 *handle_of(const struct db *db) {
-    return ((const struct connection *)db->native)->handle;
-}
-
-static struct shared *shared_of(const struct db *db) {
-    return db->store->native;
-}
-
 /* The error of the last call on 'handle' as ours. */
-static bool fail(struct db *db, sqlite3 *handle) {
+bool sqlite_fail(struct db *db, sqlite3 *handle) {
     int code = sqlite3_extended_errcode(handle);
     const char *message = sqlite3_errmsg(handle), *columns;
 
@@ -230,7 +189,7 @@ static bool configure(struct connection *c, bool memory) {
     return true;
 }
 
-static bool connect_file(struct db *db) {
+bool sqlite_connect(struct db *db) {
     bool memory = shared_of(db)->memory;
     int flags = SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX | (memory ? SQLITE_OPEN_URI : 0);
     struct connection *c = calloc(1, sizeof *c);
@@ -245,185 +204,19 @@ static bool connect_file(struct db *db) {
     if (sqlite3_open_v2(db->store->target, &c->handle, flags, NULL) == SQLITE_OK && configure(c, memory)) {
         return true;
     }
-    fail(db, c->handle);
+    sqlite_fail(db, c->handle);
     disconnect(db);
     return false;
 }
 
-static bool control(struct db *db, enum control which) {
+bool sqlite_control(struct db *db, enum control which) {
     struct connection *c = db->native;
     bool ok = sqlite3_step(c->control[which]) == SQLITE_DONE;
 
     if (!ok) {
-        fail(db, c->handle);
+        sqlite_fail(db, c->handle);
     }
     sqlite3_reset(c->control[which]);
-    return ok;
-}
-
-/* Lends the writers' connection, or takes it back. */
-static void exchange(struct db *db, struct shared *shared) {
-    void *native = db->native;
-    struct statements *statements = db->statements;
-
-    db->native = shared->writer;
-    db->statements = shared->statements;
-    shared->writer = native;
-    shared->statements = statements;
-}
-
-static void enter(struct db *db, enum db_mode mode) {
-    struct shared *shared = shared_of(db);
-
-    if (mode != DB_READ || shared->memory) {
-        gate_enter(&shared->gate, mode != DB_READ);
-    }
-    if (mode != DB_READ) {
-        exchange(db, shared);
-    }
-}
-
-static void leave(struct db *db) {
-    struct shared *shared = shared_of(db);
-
-    if (db->mode != DB_READ) {
-        exchange(db, shared);
-    }
-    if (db->mode != DB_READ || shared->memory) {
-        gate_leave(&shared->gate, db->mode != DB_READ);
-    }
-}
-
-static void undo(struct db *db) {
-    if (!sqlite3_get_autocommit(handle_of(db))) {
-        control(db, ROLLBACK);
-    }
-}
-
-/* ---- groups of transactions that are made durable together ---- */
-
-static void group_end(struct shared *shared, enum db_error failure, const char *message) {
-    struct group *group = shared->group;
-
-    shared->group = NULL;
-    pthread_mutex_lock(&shared->lock);
-    group->ended = true;
-    group->failure = failure;
-    snprintf(group->message, sizeof group->message, "%s", message);
-    pthread_cond_broadcast(&shared->ended);
-    pthread_mutex_unlock(&shared->lock);
-}
-
-/* Before a transaction of its own begins: how its commit is to meet the disk. */
-static bool synchronise(struct db *db, enum db_mode mode) {
-    struct connection *c = db->native;
-    bool soon = mode == DB_WRITE_SOON;
-
-    if (c->soon != soon && sqlite3_exec(c->handle, soon ? "PRAGMA synchronous = NORMAL" : "PRAGMA synchronous = FULL", NULL,
-                                        NULL, NULL) != SQLITE_OK) {
-        return fail(db, c->handle);
-    }
-    c->soon = soon;
-    return true;
-}
-
-/* Commits what is open, for the group too when there is one. */
-static bool commit_all(struct db *db) {
-    struct shared *shared = shared_of(db);
-    bool ok = control(db, COMMIT);
-
-    if (!ok) {
-        undo(db);
-    }
-    if (db->mode != DB_READ && shared->group) {
-        group_end(shared, ok ? DB_OK : db->failure, db->message);
-    }
-    return ok;
-}
-
-/* What another one joins is durable when it is. */
-static bool may_wait(struct db *db) {
-    struct shared *shared = shared_of(db);
-
-    return !shared->memory && !((const struct connection *)db->native)->soon &&
-           (!shared->group || shared->group->members < GROUP_MOST) && gate_alone_waits(&shared->gate);
-}
-
-static bool group_wait(struct db *db, struct shared *shared, struct group *group) {
-    bool last;
-
-    pthread_mutex_lock(&shared->lock);
-    while (!group->ended) {
-        pthread_cond_wait(&shared->ended, &shared->lock);
-    }
-    if (group->failure != DB_OK) {
-        db_fail(db, group->failure, "%s", group->message);
-    }
-    last = --group->members == 0;
-    pthread_mutex_unlock(&shared->lock);
-    if (last) {
-        free(group);
-    }
-    return db->failure == DB_OK;
-}
-
-/* Leaves the commit to the writer that waits at the gate. */
-static bool commit_with_next(struct db *db) {
-    struct shared *shared = shared_of(db);
-    struct group *group = shared->group;
-
-    if (!group && !(group = shared->group = calloc(1, sizeof *group))) {
-        abort();
-    }
-    group->members++;
-    leave(db);
-    return group_wait(db, shared, group);
-}
-
-static bool begin(struct db *db, enum db_mode mode) {
-    enum control how;
-
-    enter(db, mode);
-    how = mode == DB_READ ? BEGIN_READ : shared_of(db)->group ? SAVE : BEGIN_WRITE;
-    if ((db->native || connect_file(db)) && (how != BEGIN_WRITE || synchronise(db, mode)) && control(db, how)) {
-        return true;
-    }
-    if (how == SAVE) {
-        commit_all(db);
-    }
-    leave(db);
-    return false;
-}
-
-/* What this one did is undone; the group goes on, unless SQLite has undone all of it. */
-static void rollback(struct db *db) {
-    struct shared *shared = shared_of(db);
-
-    if (db->mode == DB_READ || !shared->group) {
-        undo(db);
-    } else if (sqlite3_get_autocommit(handle_of(db))) {
-        group_end(shared, DB_RETRY, "the transactions before were undone with this one");
-    } else if (!control(db, SAVE_UNDO) || !control(db, SAVE_DROP)) {
-        undo(db);
-        group_end(shared, DB_RETRY, "the transactions before were undone with this one");
-    } else if (!may_wait(db)) {
-        commit_all(db);
-    }
-    leave(db);
-}
-
-static bool commit(struct db *db) {
-    bool ok;
-
-    if (db->mode != DB_READ && may_wait(db)) {
-        if (!shared_of(db)->group || control(db, SAVE_DROP)) {
-            return commit_with_next(db);
-        }
-        rollback(db);
-        return false;
-    }
-    ok = commit_all(db);
-    leave(db);
     return ok;
 }
 
@@ -438,7 +231,7 @@ static bool prepare(struct db *db, struct statement *statement) {
 
     if (sqlite3_prepare_v3(handle_of(db), statement->sql, (int)statement->size + 1, SQLITE_PREPARE_PERSISTENT, &made,
                            NULL) != SQLITE_OK) {
-        return fail(db, handle_of(db));
+        return sqlite_fail(db, handle_of(db));
     }
     if (!made) {
         return db_fail(db, DB_FAILED, "no statement in: %.200s", statement->sql);
@@ -497,7 +290,7 @@ static bool exec(struct db *db, struct statement *statement, const struct value 
     if (code == SQLITE_DONE) {
         note_changes(db, statement);
     } else {
-        fail(db, handle_of(db));
+        sqlite_fail(db, handle_of(db));
     }
     sqlite3_reset(statement->native);
     return code == SQLITE_DONE;
@@ -523,7 +316,7 @@ static bool query(struct rows *rows, struct statement *statement, const struct v
     if (code == SQLITE_DONE) {
         note_changes(db, statement);
     } else {
-        fail(db, handle_of(db));
+        sqlite_fail(db, handle_of(db));
     }
     sqlite3_reset(statement->native);
     return code == SQLITE_DONE;
@@ -538,7 +331,7 @@ static bool next(struct rows *rows) {
     }
     code = sqlite3_step(rows->native);
     if (code != SQLITE_ROW && code != SQLITE_DONE) {
-        fail(rows->db, handle_of(rows->db));
+        sqlite_fail(rows->db, handle_of(rows->db));
     }
     return code == SQLITE_ROW;
 }
@@ -582,9 +375,9 @@ const struct backend backend_sqlite = {
     .sql_indexes = "SELECT name FROM sqlite_schema WHERE type = 'index' AND tbl_name = ?",
     .open = open_store,
     .close = close_store,
-    .begin = begin,
-    .commit = commit,
-    .rollback = rollback,
+    .begin = sqlite_begin,
+    .commit = sqlite_commit,
+    .rollback = sqlite_rollback,
     .disconnect = disconnect,
     .cool = cool,
     .prepare = prepare,

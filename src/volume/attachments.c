@@ -86,14 +86,6 @@ const char *volume_connection_info(struct call *call, const struct volume_volume
 
 /* ---- the API ---- */
 
-static bool respond(struct call *call, const struct volume_attachment *attachment) {
-    json_map(&call->out);
-    json_key(&call->out, "attachment");
-    row_write(call, &resource_volume_attachment, attachment, READ, &call->out);
-    json_map_end(&call->out);
-    return true;
-}
-
 static bool connect(struct call *call, const struct volume_volume *row, struct volume_attachment *attachment,
                     const char *connector) {
     const struct json *map = volume_map_read(call, connector);
@@ -109,10 +101,6 @@ static bool connect(struct call *call, const struct volume_volume *row, struct v
     attachment->attached_at = clock_now();
     attachment->connection_info = volume_connection_info(call, row, attachment->id);
     return row_update(call, &resource_volume_attachment, attachment);
-}
-
-static bool is_map(struct call *call, const char *json) {
-    return volume_map_read(call, json)->type == JSON_MAP || fail(call, 400, "'connector' must be an object.");
 }
 
 /* A server may have a second attachment of its own volume: while it moves to another host. */
@@ -141,14 +129,14 @@ bool volume_attachment_op_create(struct call *call) {
     }
     attachment->attach_mode = input->mode;
     if (input->connector && volume_map_read(call, input->connector)->count) {
-        if (!is_map(call, input->connector) || !connect(call, row, attachment, input->connector)) {
+        if (!connect(call, row, attachment, input->connector)) {
             return false;
         }
         if (!volume_status_is(row, "in-use") && !volume_set_status(call, row, "attaching")) {
             return false;
         }
     }
-    return respond(call, attachment);
+    return row_respond(call, &resource_volume_attachment, attachment);
 }
 
 bool volume_attachment_op_update(struct call *call) {
@@ -159,8 +147,8 @@ bool volume_attachment_op_update(struct call *call) {
     if (!row) {
         return fail_not_found(call, &resource_volume_volume, attachment->volume_id);
     }
-    return is_map(call, input->connector) && connect(call, row, attachment, input->connector) &&
-           (volume_status_is(row, "in-use") || volume_set_status(call, row, "attaching")) && respond(call, attachment);
+    return connect(call, row, attachment, input->connector) &&
+           (volume_status_is(row, "in-use") || volume_set_status(call, row, "attaching")) && row_respond(call, &resource_volume_attachment, attachment);
 }
 
 bool volume_attachment_op_delete(struct call *call) {
@@ -171,15 +159,7 @@ bool volume_attachment_op_delete(struct call *call) {
     if (!row || !volume_attachment_end(call, row, attachment) || !volume_attachments_of(call, row->id, &left, &count)) {
         return row ? false : fail_not_found(call, &resource_volume_volume, attachment->volume_id);
     }
-    json_map(&call->out);
-    json_key(&call->out, "attachments");
-    json_list(&call->out);
-    for (size_t i = 0; i < count; i++) {
-        row_write(call, &resource_volume_attachment, &left[i], BRIEF, &call->out);
-    }
-    json_list_end(&call->out);
-    json_map_end(&call->out);
-    return true;
+    return rows_respond(call, &resource_volume_attachment, left, count);
 }
 
 bool volume_attachment_act_complete(struct call *call) {

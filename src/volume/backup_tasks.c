@@ -39,7 +39,7 @@ static bool free_source(struct call *call, const struct volume_backup *row) {
 
 static bool backup_error(struct call *call, struct volume_backup *row, const char *cause) {
     row->fail_reason = arena_printf(call->arena, "%.255s", cause);
-    return volume_backup_set_status(call, row, "error");
+    return resource_set_status(call, &resource_volume_backup, row, "error");
 }
 
 /* ---- onto the host's disk, and into the object store ---- */
@@ -101,7 +101,7 @@ static bool kept_done(struct call *call, const struct task *task, const struct j
         return backup_error(call, row, "its bytes are not there");
     }
     row->object_count = 1;
-    return volume_backup_set_status(call, row, "available");
+    return resource_set_status(call, &resource_volume_backup, row, "available");
 }
 
 static bool kept_failed(struct call *call, const struct task *task, const char *cause) {
@@ -175,7 +175,7 @@ static bool restore_end(struct call *call, const struct task *task, const char *
     if (row && !strcmp(row->status, "restoring")) {
         row->restore_volume_id = NULL;
         row->fail_reason = cause ? arena_printf(call->arena, "%.255s", cause) : NULL;
-        if (!volume_backup_set_status(call, row, "available")) {
+        if (!resource_set_status(call, &resource_volume_backup, row, "available")) {
             return false;
         }
     }
@@ -275,19 +275,30 @@ bool volume_backup_stuck(struct call *call, void *pointer, const char *cause) {
     return free_source(call, row) && backup_error(call, row, cause);
 }
 
-bool volume_backup_find_lost(struct call *call, struct audit *audit) {
+struct kept_backups {
     struct volume_backup *rows;
     size_t count;
+};
 
-    if (!rows_find(call, &resource_volume_backup, "status = 'available' AND bytes IS NOT NULL", SQL_NO_ARGS, &rows, &count)) {
+static bool find_kept(struct call *call, void *user) {
+    struct kept_backups *kept = user;
+
+    return rows_find(call, &resource_volume_backup, "status = 'available' AND bytes IS NOT NULL", SQL_NO_ARGS, &kept->rows,
+                     &kept->count);
+}
+
+bool volume_backup_look_lost(struct call *call, struct audit *audit) {
+    struct kept_backups kept;
+
+    if (!call_transaction(call, DB_READ, find_kept, &kept)) {
         return false;
     }
-    for (size_t i = 0; i < count; i++) {
-        int64_t size = object_kept_size(call->arena, container, rows[i].place);
+    for (size_t i = 0; i < kept.count; i++) {
+        int64_t size = object_kept_size(call->arena, container, kept.rows[i].place);
 
-        if (size != rows[i].bytes) {
-            audit_break(audit, rows[i].id, "the object store has %lld bytes of it instead of %lld", (long long)size,
-                        (long long)rows[i].bytes);
+        if (size != kept.rows[i].bytes) {
+            audit_break(audit, kept.rows[i].id, "the object store has %lld bytes of it instead of %lld", (long long)size,
+                        (long long)kept.rows[i].bytes);
         }
     }
     return true;
@@ -299,28 +310,55 @@ bool volume_backup_fix_lost(struct call *call, const char *id) {
     return row ? backup_error(call, row, "its bytes were lost") : !call->error;
 }
 
-struct look {
-    struct call *call;
-    struct audit *audit;
+/* Objects that there are; in the end those that no backup asks for. */
+struct objects_seen {
+    struct arena *arena;
+    const char **names;
+    size_t count;
 };
 
-static void look_at(void *user, const char *name) {
-    const struct look *look = user;
+static void add_object(void *user, const char *name) {
+    struct objects_seen *seen = user;
 
-    if (!task_pending(look->call, name) &&
-        !call_count(look->call, "SELECT count(*) FROM volume_backup WHERE place = ?", SQL_ARGS(sql_text(name)))) {
-        audit_break(look->audit, name, "no backup asks for it");
+    seen->names = arena_grow(seen->arena, seen->names, seen->count, sizeof *seen->names);
+    seen->names[seen->count++] = arena_text(seen->arena, name);
+}
+
+static bool drop_wanted(struct call *call, void *user) {
+    struct objects_seen *seen = user;
+
+    for (size_t i = 0; i < seen->count; i++) {
+        const char *name = seen->names[i];
+
+        if (name && (task_pending(call, name) ||
+                     call_count(call, "SELECT count(*) FROM volume_backup WHERE place = ?", SQL_ARGS(sql_text(name))))) {
+            seen->names[i] = NULL;
+        }
     }
+    return !call->error;
 }
 
-bool volume_backup_find_kept(struct call *call, struct audit *audit) {
-    struct look look = {call, audit};
+bool volume_backup_look_kept(struct call *call, struct audit *audit) {
+    struct objects_seen seen = {.arena = call->arena};
 
-    return !cloud_service(object_store.type) || object_kept_each(call->arena, container, look_at, &look) ||
-           fail(call, 503, "The object store could not be looked at.");
+    if (!cloud_service(object_store.type)) {
+        return true;
+    }
+    if (!object_kept_each(call->arena, container, add_object, &seen)) {
+        return fail(call, 503, "The object store could not be looked at.");
+    }
+    if (!call_transaction(call, DB_READ, drop_wanted, &seen)) {
+        return false;
+    }
+    for (size_t i = 0; i < seen.count; i++) {
+        if (seen.names[i]) {
+            audit_break(audit, seen.names[i], "no backup asks for it");
+        }
+    }
+    return true;
 }
 
-bool volume_backup_fix_kept(struct call *call, const char *name) {
+bool volume_backup_clear_kept(struct call *call, const char *name) {
     const char *error = NULL;
 
     return object_forget(call->arena, container, name, &error) || fail(call, 503, "%s cannot be removed: %s", name, error);

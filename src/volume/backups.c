@@ -24,21 +24,6 @@ bool volume_backup_expand(struct call *call, void *pointer, size_t count) {
     return true;
 }
 
-bool volume_backup_set_status(struct call *call, struct volume_backup *row, const char *status) {
-    row->status = status;
-    row->updated_at = clock_now();
-    event_note(call, "backup.update", row->id);
-    return row_update(call, &resource_volume_backup, row);
-}
-
-static bool respond(struct call *call, const struct volume_backup *row) {
-    json_map(&call->out);
-    json_key(&call->out, "backup");
-    row_write(call, &resource_volume_backup, row, BRIEF, &call->out);
-    json_map_end(&call->out);
-    return true;
-}
-
 /* ---- create ---- */
 
 /* What is backed up becomes busy with it; a snapshot, when one is named, else the volume. */
@@ -94,7 +79,7 @@ bool volume_backup_create(struct call *call) {
     return take_source(call, input, row, backup) &&
            quota_check(call, &volume, backup->project_id, "backup_gigabytes", backup->size) &&
            resource_create(call, &resource_volume_backup, backup) &&
-           volume_task(call, "volume.backup_write", backup->id, row->host, NULL) && respond(call, backup);
+           volume_task(call, "volume.backup_write", backup->id, row->host, NULL) && row_respond(call, &resource_volume_backup, backup);
 }
 
 /* ---- restore ---- */
@@ -129,7 +114,7 @@ bool volume_backup_begin_restore(struct call *call, struct volume_backup *backup
     row->metadata = backup->volume_metadata;
     row->image_metadata = backup->image_metadata;
     row->bootable = backup->bootable;
-    return volume_set_status(call, row, "restoring-backup") && volume_backup_set_status(call, backup, "restoring") &&
+    return volume_set_status(call, row, "restoring-backup") && resource_set_status(call, &resource_volume_backup, backup, "restoring") &&
            task_add(call, "volume.backup_fetch", backup->id, NULL, NULL);
 }
 
@@ -153,53 +138,32 @@ bool volume_backup_restore(struct call *call) {
     return true;
 }
 
-/* ---- delete, reset ---- */
+/* ---- delete ---- */
 
-static bool begin_delete(struct call *call, struct volume_backup *row) {
-    return volume_backup_set_status(call, row, "deleting") && task_add(call, "volume.backup_remove", row->id, NULL, NULL);
-}
-
+/* os-force_delete asks nothing of the backup. */
 bool volume_backup_delete(struct call *call) {
     struct volume_backup *row = call->row;
 
-    if (strcmp(row->status, "available") != 0 && strcmp(row->status, "error") != 0) {
+    if (!call->operation->action && strcmp(row->status, "available") != 0 && strcmp(row->status, "error") != 0) {
         return fail(call, 400, "Invalid backup: it must be available or in error, and is %s.", row->status);
     }
-    return begin_delete(call, row);
-}
-
-bool volume_backup_act_force_delete(struct call *call) {
-    return begin_delete(call, call->row);
-}
-
-bool volume_backup_act_reset(struct call *call) {
-    const struct volume_backup_reset_input *input = call->input;
-
-    return volume_backup_set_status(call, call->row, input->status);
+    return resource_set_status(call, &resource_volume_backup, row, "deleting") &&
+           task_add(call, "volume.backup_remove", row->id, NULL, NULL);
 }
 
 /* ---- records ---- */
 
 bool volume_backup_export(struct call *call) {
     const struct volume_backup *row = call->row;
+    struct volume_backup_kept kept = {0};
     struct buf text = {0};
     struct json_out record = {.buf = &text}, *out = &call->out;
 
     if (strcmp(row->status, "available") != 0) {
         return fail(call, 400, "Invalid backup: it must be available, and is %s.", row->status);
     }
-    json_map(&record);
-    json_put_text(&record, "id", row->id);
-    json_put_text(&record, "display_name", row->name);
-    json_put_text(&record, "display_description", row->description);
-    json_put_int(&record, "size", row->size);
-    json_put_text(&record, "volume_id", row->volume_id);
-    json_put_text(&record, "container", row->container);
-    json_put_text(&record, "place", row->place);
-    json_put_raw(&record, "volume_metadata", row->volume_metadata);
-    json_put_raw(&record, "image_metadata", row->image_metadata);
-    json_put_bool(&record, "bootable", row->bootable);
-    json_map_end(&record);
+    row_copy(&resource_volume_backup_kept, &kept, &resource_volume_backup, row);
+    row_write(call, &resource_volume_backup_kept, &kept, READ, &record);
     json_map(out);
     json_key(out, "backup-record");
     json_map(out);
@@ -237,17 +201,8 @@ bool volume_backup_import(struct call *call) {
         return fail(call, 400, "Invalid backup: there is a backup %s already.", kept.id);
     }
     row_defaults(call, &resource_volume_backup, row);
-    row->id = kept.id;
-    row->name = kept.name;
-    row->description = kept.description;
-    row->size = kept.size;
-    row->volume_id = kept.volume_id;
-    row->container = kept.container;
-    row->place = kept.place;
-    row->volume_metadata = kept.volume_metadata ? kept.volume_metadata : "{}";
-    row->image_metadata = kept.image_metadata;
-    row->bootable = kept.bootable;
+    row_copy(&resource_volume_backup, row, &resource_volume_backup_kept, &kept);
     return quota_check(call, &volume, row->project_id, "backup_gigabytes", row->size) &&
            resource_create(call, &resource_volume_backup, row) &&
-           task_add(call, "volume.backup_look", row->id, NULL, NULL) && respond(call, row);
+           task_add(call, "volume.backup_look", row->id, NULL, NULL) && row_respond(call, &resource_volume_backup, row);
 }

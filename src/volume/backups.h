@@ -3,7 +3,5 @@
 #pragma once
 #include "volume/parts.h"
 
-bool volume_backup_set_status(struct call *call, struct volume_backup *row, const char *status);
-
 /* The backup's bytes are to become those of the volume, which has a host: both are busy with it from now on. */
 bool volume_backup_begin_restore(struct call *call, struct volume_backup *backup, struct volume_volume *row);

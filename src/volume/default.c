@@ -31,11 +31,7 @@ bool volume_default_set(struct call *call) {
     if (!keep(call, &row)) {
         return false;
     }
-    json_map(&call->out);
-    json_key(&call->out, "default_type");
-    row_write(call, &resource_volume_default, &row, READ, &call->out);
-    json_map_end(&call->out);
-    return true;
+    return row_respond(call, &resource_volume_default, &row);
 }
 
 bool volume_default_unset(struct call *call) {

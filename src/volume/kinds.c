@@ -79,25 +79,17 @@ bool volume_type_find(struct call *call, const char *name, const char *project_i
            fail(call, 404, "Volume type %s could not be found.", name);
 }
 
-static bool respond(struct call *call, const struct volume_type *row) {
-    json_map(&call->out);
-    json_key(&call->out, "volume_type");
-    row_write(call, &resource_volume_type, row, READ, &call->out);
-    json_map_end(&call->out);
-    return true;
-}
-
 bool volume_type_op_default(struct call *call) {
     struct volume_type *row;
 
     return volume_type_find(call, volume_project_type(call, call->caller.project_id), call->caller.project_id, &row) &&
-           respond(call, row);
+           row_respond(call, &resource_volume_type, row);
 }
 
 bool volume_type_op_show(struct call *call) {
-    const struct volume_type *row = call->row;
+    struct volume_type *row = call->row;
 
-    return usable(call, row, call->caller.project_id) ? respond(call, row)
+    return usable(call, row, call->caller.project_id) ? row_respond(call, &resource_volume_type, row)
                                                       : fail_not_found(call, &resource_volume_type, row->id);
 }
 
@@ -126,19 +118,9 @@ bool volume_type_op_access(struct call *call) {
     if (row->is_public) {
         return fail(call, 404, "Access list not available for public volume types.");
     }
-    if (!rows_find(call, &resource_volume_type_access, "volume_type_id = ? ORDER BY project_id", SQL_ARGS(sql_text(row->id)),
-                   &rows, &count)) {
-        return false;
-    }
-    json_map(&call->out);
-    json_key(&call->out, "volume_type_access");
-    json_list(&call->out);
-    for (size_t i = 0; i < count; i++) {
-        row_write(call, &resource_volume_type_access, &rows[i], READ, &call->out);
-    }
-    json_list_end(&call->out);
-    json_map_end(&call->out);
-    return true;
+    return rows_find(call, &resource_volume_type_access, "volume_type_id = ? ORDER BY project_id", SQL_ARGS(sql_text(row->id)),
+                     &rows, &count) &&
+           rows_respond(call, &resource_volume_type_access, rows, count);
 }
 
 static bool has_access(struct call *call, const struct volume_type *row, const char *project) {

@@ -4,24 +4,16 @@
 
 #include "volume/parts.h"
 
-static bool respond(struct call *call, const struct volume_qos *row) {
-    json_map(&call->out);
-    json_key(&call->out, "qos_specs");
-    row_write(call, &resource_volume_qos, row, READ, &call->out);
-    json_key(&call->out, "links");
-    json_list(&call->out);
-    json_map(&call->out);
-    json_put_text(&call->out, "rel", "self");
-    json_put_text(&call->out, "href", arena_printf(call->arena, "%s/volume/v3/%s/qos-specs/%s", call_base_url(call),
-                                                   call->caller.project_id ? call->caller.project_id : "", row->id));
-    json_map_end(&call->out);
-    json_list_end(&call->out);
-    json_map_end(&call->out);
-    return true;
-}
+void volume_qos_write_links(struct call *call, const struct field *field, const void *pointer, struct json_out *out) {
+    const struct volume_qos *row = pointer;
 
-bool volume_qos_show(struct call *call) {
-    return respond(call, call->row);
+    json_list(out);
+    json_map(out);
+    json_put_text(out, "rel", "self");
+    json_put_text(out, "href", arena_printf(call->arena, "%s/volume/v3/%s/qos-specs/%s", call_base_url(call),
+                                            call->caller.project_id ? call->caller.project_id : "", row->id));
+    json_map_end(out);
+    json_list_end(out);
 }
 
 static bool good_specs(struct call *call, const char *specs) {
@@ -47,7 +39,8 @@ bool volume_qos_create(struct call *call) {
     row->name = input->name;
     row->consumer = input->consumer ? input->consumer : row->consumer;
     row->specs = input->specs;
-    return good_specs(call, row->specs) && resource_create(call, &resource_volume_qos, row) && respond(call, row);
+    return good_specs(call, row->specs) && resource_create(call, &resource_volume_qos, row) &&
+           row_respond(call, &resource_volume_qos, row);
 }
 
 bool volume_qos_update(struct call *call) {

@@ -26,13 +26,6 @@ bool volume_snapshot_on_update(struct call *call, const void *old, void *pointer
     return true;
 }
 
-static bool set_status(struct call *call, struct volume_snapshot_row *row, const char *status) {
-    row->status = status;
-    row->updated_at = clock_now();
-    event_note(call, "snapshot.update", row->id);
-    return row_update(call, &resource_volume_snapshot_row, row);
-}
-
 struct volume_snapshot_row *volume_snapshot_make(struct call *call, struct volume_volume *row,
                                                  const struct volume_snapshot_input *input) {
     struct volume_snapshot_row *snapshot = ARENA_NEW(call->arena, struct volume_snapshot_row);
@@ -76,26 +69,24 @@ bool volume_snapshot_op_create(struct call *call) {
                     row->status);
     }
     snapshot = volume_snapshot_make(call, row, input);
-    if (!snapshot) {
-        return false;
-    }
-    json_map(&call->out);
-    json_key(&call->out, "snapshot");
-    row_write(call, &resource_volume_snapshot_row, snapshot, BRIEF, &call->out);
-    json_map_end(&call->out);
-    return true;
+    return snapshot && row_respond(call, &resource_volume_snapshot_row, snapshot);
 }
 
 bool volume_snapshot_begin_delete(struct call *call, struct volume_snapshot_row *row) {
     if (!row->host || !volume_place_known(call, row->host)) {
         return resource_delete(call, &resource_volume_snapshot_row, row);
     }
-    return set_status(call, row, "deleting") && volume_task(call, "volume.snapshot_delete", row->id, row->host, NULL);
+    return resource_set_status(call, &resource_volume_snapshot_row, row, "deleting") &&
+           volume_task(call, "volume.snapshot_delete", row->id, row->host, NULL);
 }
 
+/* os-force_delete asks nothing of the snapshot. */
 bool volume_snapshot_op_delete(struct call *call) {
     struct volume_snapshot_row *row = call->row;
 
+    if (call->operation->action) {
+        return volume_snapshot_begin_delete(call, row);
+    }
     if (strcmp(row->status, "available") != 0 && strncmp(row->status, "error", 5) != 0) {
         return fail(call, 400, "Invalid snapshot: Snapshot status must be available or error, but is %s.", row->status);
     }
@@ -104,16 +95,6 @@ bool volume_snapshot_op_delete(struct call *call) {
         return fail(call, 400, "Invalid snapshot: a volume is being made from it.");
     }
     return volume_snapshot_begin_delete(call, row);
-}
-
-bool volume_snapshot_act_force_delete(struct call *call) {
-    return volume_snapshot_begin_delete(call, call->row);
-}
-
-bool volume_snapshot_act_reset(struct call *call) {
-    const struct volume_snapshot_reset_input *input = call->input;
-
-    return set_status(call, call->row, input->status);
 }
 
 /* A driver outside tells how far it is: from creating and deleting only. */
@@ -136,5 +117,5 @@ bool volume_snapshot_act_update(struct call *call) {
         }
         row->progress = input->progress;
     }
-    return set_status(call, row, input->status);
+    return resource_set_status(call, &resource_volume_snapshot_row, row, input->status);
 }

@@ -232,10 +232,7 @@ bool volume_status_is(const struct volume_volume *row, const char *statuses) {
 }
 
 bool volume_set_status(struct call *call, struct volume_volume *row, const char *status) {
-    row->status = status;
-    row->updated_at = clock_now();
-    event_note(call, "volume.update", row->id);
-    return row_update(call, &resource_volume_volume, row);
+    return resource_set_status(call, &resource_volume_volume, row, status);
 }
 
 bool volume_message_add(struct call *call, const struct volume_volume *row, const char *event, const char *text) {
@@ -468,17 +465,6 @@ bool volume_make(struct call *call, const struct volume_request *wanted, struct 
                                            "schedule allocate volume:Could not find any available weighted backend."));
 }
 
-static bool respond_volume(struct call *call, struct volume_volume *row) {
-    if (!volume_expand(call, row, 1)) {
-        return false;
-    }
-    json_map(&call->out);
-    json_key(&call->out, "volume");
-    row_write(call, &resource_volume_volume, row, READ, &call->out);
-    json_map_end(&call->out);
-    return true;
-}
-
 static const char *not_empty(const char *text) {
     return text && *text ? text : NULL;
 }
@@ -513,7 +499,7 @@ bool volume_op_create(struct call *call) {
                            .size = input->size,
                        },
                        &row) &&
-           (!backup || !row->host || volume_backup_begin_restore(call, backup, row)) && respond_volume(call, row);
+           (!backup || !row->host || volume_backup_begin_restore(call, backup, row)) && row_respond(call, &resource_volume_volume, row);
 }
 
 /* ---- deleting ---- */

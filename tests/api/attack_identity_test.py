@@ -309,15 +309,20 @@ class Passwords(IdentityAttack):
         tries = {"unknown id": {"id": uuid.uuid4().hex, "password": "wrong"}, "unknown name": {"name": name("u"), "domain": domain, "password": "wrong"},
                  "wrong": {"id": self.user["id"], "password": "wrong"}, "wrong by name": {"name": self.user["name"], "domain": domain, "password": "wrong"},
                  "disabled": {"id": disabled["id"], "password": "wrong"}, "unknown domain": {"name": "x", "domain": {"id": "nowhere"}, "password": "x"}}
-        answers, times = set(), {}
-        for _ in range(5):
+        answers, best = set(), {}
+
+        def alike():
+            return best and max(best.values()) < 3 * min(best.values()) + 0.005
+        # What else runs on the machine only makes a try longer: the shortest of many is what the work takes.
+        for number in range(100):
             for kind, user in tries.items():
                 status, body, took = self.login(None, user)
                 answers.add("%s %s" % (status, body))
-                times.setdefault(kind, []).append(took)
+                best[kind] = min(took, best.get(kind, took))
+            if number >= 4 and alike():
+                break
         self.assertEqual(1, len(answers), answers)
-        best = {kind: min(each) for kind, each in times.items()}
-        self.assertLess(max(best.values()), 3 * min(best.values()) + 0.005, best)
+        self.assertTrue(alike(), best)
 
 
 class Amplification(IdentityAttack):

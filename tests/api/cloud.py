@@ -11,6 +11,7 @@ in them stands for a name of the cloud's own."""
 import contextlib
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -34,17 +35,61 @@ kept = unittest.skipIf(OBJECT_DRIVER == "fake", "the driver fake keeps nothing w
 FAKES = ("compute.driver=fake", "network.driver=fake", "volume.driver=fake")
 
 
-def free_port():
+_chosen = set()         # ports that this process was given
+
+
+def _never_given_to_clients():
+    """Ports that the kernel does not give to sockets that ask for any: one that is free now is free when it is used."""
+    with open("/proc/sys/net/ipv4/ip_local_port_range") as file:
+        low, high = map(int, file.read().split())
+    return [port for port in range(10000, 65536) if not low <= port <= high]
+
+
+def free_port(count=1):
+    """The first of 'count' free ports in a row, none of which was given before."""
+    ports = _never_given_to_clients() or range(10000, 65536)
+    for _ in range(1000):
+        first = random.choice(ports)
+        row = set(range(first, first + count))
+        if not row & _chosen and row <= set(ports) and all(_is_free(port) for port in row):
+            _chosen.update(row)
+            return first
+    raise AssertionError("no port is free")
+
+
+def _is_free(port):
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)     # as servers do
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def freeze(process):
+    """SIGSTOP, and waits until it is obeyed: on a busy machine threads run on for a while."""
+    process.send_signal(signal.SIGSTOP)
+    end = time.monotonic() + 60
+    while True:
+        threads = "/proc/%d/task" % process.pid
+        states = set()
+        for thread in os.listdir(threads):
+            with open("%s/%s/stat" % (threads, thread)) as file:
+                states.add(file.read().rsplit(")", 1)[1].split()[0])
+        if states == {"T"}:
+            return
+        if time.monotonic() > end:
+            raise AssertionError("process %d does not stop: %s" % (process.pid, states))
+        time.sleep(0.01)
 
 
 class Cloud:
     """One cloud. 'settings' are further "section.key=value" of its configuration."""
 
-    def __init__(self, agent=False, settings=()):
+    def __init__(self, agent=False, settings=(), variables=None):
         self.agent = agent
+        self.variables = variables or {}      # of the environment of the roles
         self.settings = SETTINGS + list(settings)
         self.processes = []
         self.data = self.url = self.s3 = self.database = None
@@ -55,9 +100,10 @@ class Cloud:
     def start(self, timeout=60, port=None):
         self.data = tempfile.mkdtemp(prefix="haneul-test-")
         os.chmod(self.data, 0o755)
-        self.listen = "127.0.0.1:%d" % (port or free_port())
+        port = port or free_port(2)
+        self.listen = "127.0.0.1:%d" % port
         self.url = "http://" + self.listen
-        self.s3 = "http://127.0.0.1:%d" % free_port()
+        self.s3 = "http://127.0.0.1:%d" % (port + 1)
         self._make_database()
         self._spawn("api", "--listen", self.listen)
         self._wait_for(self._answers, timeout, "the API does not answer")
@@ -171,8 +217,9 @@ class Cloud:
             self._token = self.login("admin", self.password(), project="admin")
         return self._token
 
-    def until(self, condition, timeout=20, what="the condition"):
-        """Waits until condition() is true and returns what it returned."""
+    def until(self, condition, timeout=60, what="the condition"):
+        """Waits until condition() is true and returns what it returned. It says that something comes true, not how soon:
+        the time is for a machine on which much else runs."""
         end = time.monotonic() + timeout
         while True:
             result = condition()
@@ -192,7 +239,7 @@ class Cloud:
             command += ["--set", "database.url=" + self.database]
         with open(os.path.join(self.data, "test.log"), "ab") as log:
             self.processes.append(subprocess.Popen(command + list(arguments), stdout=log, stderr=log,
-                                                   stdin=subprocess.DEVNULL))
+                                                   stdin=subprocess.DEVNULL, env=dict(os.environ, **self.variables)))
 
     def _wait_for(self, condition, timeout, what):
         end = time.monotonic() + timeout
@@ -244,10 +291,11 @@ class CloudTest(unittest.TestCase):
     agent = False
     audited = True
     settings = ()
+    variables = {}
 
     @classmethod
     def setUpClass(cls):
-        cls.cloud = Cloud(agent=cls.agent, settings=cls.settings).start()
+        cls.cloud = Cloud(agent=cls.agent, settings=cls.settings, variables=cls.variables).start()
 
     @classmethod
     def tearDownClass(cls):

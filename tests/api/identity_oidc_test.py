@@ -27,7 +27,7 @@ class Provider(IdentityTest):
 
     @classmethod
     def setUpClass(cls):
-        cls.port = free_port()
+        cls.port = free_port(2)
         cls.callback = "http://127.0.0.1:%d%s/auth%s/identity_providers/%s/protocols/openid/websso" % (
             cls.port, V3, FED, cls.idp)
         cls.provider = glewlwyd.Glewlwyd([cls.callback], cls.algorithm).start()

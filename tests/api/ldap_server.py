@@ -16,7 +16,7 @@ import subprocess
 import tempfile
 import time
 
-from cloud import free_port
+from cloud import free_port, freeze
 
 SUFFIX = "dc=example,dc=com"
 PEOPLE = "ou=people," + SUFFIX
@@ -113,10 +113,7 @@ class LdapServer:
 
     def freeze(self):
         """Connections are taken and nothing is answered."""
-        self.process.send_signal(signal.SIGSTOP)
-        for thread in os.listdir("/proc/%d/task" % self.process.pid):
-            while self._state(thread) != "T":
-                time.sleep(0.01)
+        freeze(self.process)
 
     def thaw(self):
         self.process.send_signal(signal.SIGCONT)
@@ -140,10 +137,6 @@ class LdapServer:
         return self._path("ca.pem")
 
     # ---- inside ----
-
-    def _state(self, thread):
-        with open("/proc/%d/task/%s/stat" % (self.process.pid, thread)) as file:
-            return file.read().rpartition(")")[2].split()[0]
 
     def _path(self, name):
         return os.path.join(self.home, name)

@@ -9,7 +9,7 @@ import urllib.parse
 from cloud import Cloud, free_port
 from object_store_test import ObjectStoreTest
 
-PORT = free_port()
+PORT = free_port(2)
 
 
 class SyncTest(ObjectStoreTest):

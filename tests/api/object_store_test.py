@@ -564,7 +564,7 @@ class Care(ObjectStoreTest):
         self.assertTrue(body.startswith(got) and len(got) <= 131072)
         self.cloud.until(lambda: "is not what was written" in self.cloud.log())
         self.swift("DELETE", self.container + "/o", expect=204)
-        self.assertEqual(self.blobs(), before)
+        self.cloud.until(lambda: self.blobs() == before)
 
     @in_files
     def test_overwritten_blob_goes(self):

@@ -4,7 +4,7 @@ sent them as long as it lives; an agent that is started anew loses no work."""
 import signal
 import time
 
-from cloud import FAKES, Cloud
+from cloud import FAKES, Cloud, freeze
 from servers_test import COMPUTE, ServersTest
 
 
@@ -51,10 +51,10 @@ class ProcessTest(ProcessBase):
     def under_way(self):
         """A server whose task was sent to an agent that does not go on."""
         self.cloud.until(lambda: not self.tasks(), what="quiet")
-        self.cloud.processes[1].send_signal(signal.SIGSTOP)
+        freeze(self.cloud.processes[1])
         server = self.boot()
         self.cloud.until(lambda: [row[1] for row in self.tasks() if row[0] == "compute.spawn"] == ["1"] and
-                         all(row[1] == "1" for row in self.tasks()), 5, "tasks that run: %s" % self.tasks())
+                         all(row[1] == "1" for row in self.tasks()), what="tasks that run: %s" % self.tasks())
         return server
 
     def test_a_process_that_starts_leaves_the_tasks_of_live_ones_alone(self):

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import time
 
-from cloud import PROGRAM
+from cloud import PROGRAM, freeze
 from servers_test import COMPUTE, LATEST, ServersTest
 
 VOLUME = "/volume/v3"
@@ -72,7 +72,7 @@ class SettleTest(SettleBase):
         server = self.active()
         self.quiet()
         agent = self.cloud.processes[1]
-        agent.send_signal(signal.SIGSTOP)
+        freeze(agent)
         try:
             self.act(server, "suspend")
             self.cloud.until(lambda: self.cloud.sql("SELECT running FROM rest_task WHERE resource_id = '%s'" % server["id"])

@@ -76,6 +76,9 @@ def wrong(field, of=None, good=None):
     if kind in ("JSON", "TREE"):
         if field.has("REQUIRED") and not field.has("NULLABLE"):
             yield "null", None
+        if field.has("A_LIST") or field.has("AN_OBJECT"):
+            yield from (("a text", "x"), ("a number", 7), ("true", True),
+                        ("a map", {}) if field.has("A_LIST") else ("a list", []))
         return
     if not field.has("NULLABLE"):
         yield "null", None

@@ -205,11 +205,14 @@ class World:
                   "BOOL": lambda: True, "INT": lambda: max(low, min(1, field.max)), "REAL": lambda: 1.5,
                   "TIME": lambda: "2036-01-01T00:00:00Z", "JSON": dict, "TREE": dict, "MAP": lambda: {"key": "value"},
                   "TEXTS": lambda: ["text"]}
-        if field.type in simple:
+        objects = field.type == "OBJECTS" or field.has("A_LIST")
+        if objects and not field.of:
+            return []
+        if field.type in simple and not field.of:
             return simple[field.type]()
-        if field.type == "OBJECT":
+        if field.type == "OBJECT" or field.has("AN_OBJECT"):
             return self.example(self.resources[field.of], who, "CREATE", minor) if field.of else {}
-        if field.type == "OBJECTS":
+        if objects:
             return [self.example(self.resources[field.of], who, "CREATE", minor)] * max(1, low)
         return self.name("e")[:field.max].ljust(low, "x")
 

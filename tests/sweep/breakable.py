@@ -109,7 +109,7 @@ class Breakable(Cloud):
         if self.template:
             self.database = self.template.copy(self.data)
         open(os.path.join(self.data, "test.log"), "w").close()
-        self.listen = "127.0.0.1:%d" % free_port()
+        self.listen = "127.0.0.1:%d" % free_port(2)
         self.url = "http://" + self.listen
         self.logged = 0
         self.run_role("api")

@@ -15,6 +15,8 @@
 #include "base/run.h"
 #include "bus/work.h"
 #include "compute/disks.h"
+#include "compute/files.h"
+#include "compute/image_cache.h"
 #include "compute/document.h"
 #include "test.h"
 #include "volume/driver.h"
