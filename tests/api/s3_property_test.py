@@ -114,9 +114,12 @@ class S3PropertyTest(swift.PropertyTest):
         name = self.object(bucket)
         there = bucket in self.model and name in self.model[bucket].objects
         self.expect(204 if there else 404, self.ask("DELETE", (bucket, name))[0], "DELETE")
+        self.gone_here(bucket, name)
+
+    def gone_here(self, bucket, name):
         if bucket not in self.model or self.model[bucket].objects.status != "Suspended":
             self.gone(bucket, name)
-        elif there:
+        elif name in self.model[bucket].objects:
             self.model[bucket].objects.detach(name)
 
     def gone(self, bucket, name):
