@@ -475,6 +475,21 @@ static enum store_result delete_for_good(struct shard *shard, struct store_chang
     return STORE_OK;
 }
 
+/* The current object becomes an old version as it is, with nothing in its place. */
+static enum store_result detach(struct shard *shard, struct store_change *change, const struct target *target) {
+    int64_t container = target->container.id, size = target->was.size;
+
+    if (!target->row || !target->was.version) {
+        return target->row ? delete_for_good(shard, change, target) : STORE_MISSING;
+    }
+    if (!run_named(shard, S_VERSION_KEEP, container, change->name, 0) ||
+        !run_named(shard, S_OBJECT_DELETE, container, change->name, 0) ||
+        !count_objects(shard, change, container, -1, -size, 1, size)) {
+        return index_error(shard->writer);
+    }
+    return target->there ? STORE_OK : STORE_MISSING;
+}
+
 static enum store_result delete_found(struct shard *shard, struct store_change *change, const struct target *target) {
     if (change->if_expired) {
         return target->row && target->was.expires && target->was.expires <= change->if_expired
@@ -484,7 +499,7 @@ static enum store_result delete_found(struct shard *shard, struct store_change *
         change->was = target->was;
     }
     if (change->version == STORE_CURRENT && target->container.versions != VERSIONS_OFF) {
-        return delete_softly(shard, change, target);
+        return change->detach ? detach(shard, change, target) : delete_softly(shard, change, target);
     }
     if (target->row && hold_keeps(&target->container, &target->was, change->bypass)) {
         return STORE_HELD;

@@ -358,6 +358,7 @@ bool s3_body_begin(struct s3 *s3) {
     }
     s3->body = body;
     s3->upload = store_upload_new(s3->arena);
+    s3->upload->expected = body->wanted;
     http->max_body = STORE_INLINE;
     if (http->content_length < 0 || http->content_length > STORE_INLINE) {
         http->sink = sink;

@@ -173,6 +173,7 @@ void store_reader_close(struct store_reader *reader);           /* null is fine 
 /* ---- writing ---- */
 struct store_upload {
     int64_t size;                   /* so far */
+    int64_t expected;               /* may be set before the first byte: how many will come; 0 or less: unknown */
     const char *etag;               /* after store_upload_end: MD5 in hex */
     enum store_result failed;       /* what went wrong first */
 };
@@ -207,6 +208,7 @@ struct store_change {
     int64_t stamp;                  /* put_object, delete_object: when it was done elsewhere; refused (STORE_PRECONDITION) when
                                        what is there is newer. 0: now */
     bool keep_time;                 /* post_object: the object is as old as it was */
+    bool detach;                    /* delete_object of the current version: it becomes an old one, and no marker is made */
     bool bypass;                    /* delete_object, post_object: may override governance (hold.c) */
     bool restore;                   /* delete_object of the current version: the one before becomes current */
 

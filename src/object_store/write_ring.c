@@ -9,9 +9,10 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
-enum { ALIGNMENT = 4096, MAX_BUFFERS = 128, MAX_SLOTS = 4, WRITERS = 4 };
+enum { MAX_BUFFERS = 64, MAX_SPARE = 16, MAX_SLOTS = 4, WRITERS = 4 };
 
 struct crew {
     pthread_cond_t work_there;
@@ -42,7 +43,7 @@ struct ring {
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
 static struct crew hashers, writers;
-static char *spare[MAX_BUFFERS];
+static char *spare[MAX_SPARE];
 static int spare_count, made;
 
 /* All below that is not said to be otherwise is called under the lock. */
@@ -51,10 +52,20 @@ static char *take_buffer(void) {
     char *buffer = spare_count ? spare[--spare_count] : NULL;
 
     if (!buffer && made < MAX_BUFFERS) {
-        buffer = aligned_alloc(ALIGNMENT, RING_BUFFER);
+        buffer = mmap(NULL, RING_BUFFER, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        buffer = buffer != MAP_FAILED ? buffer : NULL;
         made += buffer != NULL;
     }
     return buffer;
+}
+
+static void give_buffer(char *buffer) {
+    if (spare_count < MAX_SPARE) {
+        spare[spare_count++] = buffer;
+    } else {
+        munmap(buffer, RING_BUFFER);
+        made--;
+    }
 }
 
 static uint64_t ready(const struct lane *lane) {
@@ -252,7 +263,7 @@ void ring_free(struct ring *ring) {
     settle(ring);
     pthread_mutex_lock(&lock);
     for (int i = 0; i < ring->slots; i++) {
-        spare[spare_count++] = ring->buffers[i];
+        give_buffer(ring->buffers[i]);
     }
     pthread_mutex_unlock(&lock);
     pthread_cond_destroy(&ring->written);

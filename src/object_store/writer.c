@@ -34,7 +34,7 @@ bool writer_garbage(struct shard *shard, const char *place) {
         return false;
     }
     if (shard->garbage_count < MAX_GARBAGE && strlen(place) < sizeof *shard->garbage) {
-        strcpy(shard->garbage[shard->garbage_count++], place);
+        memcpy(shard->garbage[shard->garbage_count++], place, strlen(place) + 1);
     }
     return true;
 }
