@@ -28,12 +28,10 @@ void clock_shift(int64_t offset) {
     shift += offset;
 }
 
-static char *put_digits(char *to, int value, int digits) {
-    for (int i = digits - 1; i >= 0; i--) {
-        to[i] = (char)('0' + value % 10);
-        value /= 10;
-    }
-    return to + digits;
+static char *put_two(char *to, unsigned value) {
+    to[0] = (char)('0' + value / 10);
+    to[1] = (char)('0' + value % 10);
+    return to + 2;
 }
 
 /* The day of lists is mostly the same one, so it is kept. */
@@ -46,7 +44,9 @@ static void print_day(int64_t day, char text[10]) {
         struct tm tm;
 
         gmtime_r(&second, &tm);
-        put_digits(put_digits(put_digits(kept, tm.tm_year + 1900, 4) + 1, tm.tm_mon + 1, 2) + 1, tm.tm_mday, 2);
+        put_two(put_two(kept, (unsigned)(tm.tm_year + 1900) / 100), (unsigned)(tm.tm_year + 1900) % 100);
+        put_two(kept + 5, (unsigned)tm.tm_mon + 1);
+        put_two(kept + 8, (unsigned)tm.tm_mday);
         kept[4] = kept[7] = '-';
         kept_day = day;
     }
@@ -55,7 +55,7 @@ static void print_day(int64_t day, char text[10]) {
 
 char *time_print(int64_t time, enum time_format format, char *text) {
     int64_t second = time / SECOND - (time % SECOND < 0), day = second / 86400 - (second % 86400 < 0);
-    int rest = (int)(second - day * 86400);
+    unsigned rest = (unsigned)(second - day * 86400);
     char *at = text + 10;
 
     if (format == TIME_HTTP || day < -719528 || day > 2932896) {     /* outside of the years 0 to 9999 */
@@ -68,14 +68,16 @@ char *time_print(int64_t time, enum time_format format, char *text) {
     }
     print_day(day, text);
     *at++ = format == TIME_SPACE ? ' ' : 'T';
-    at = put_digits(at, rest / 3600, 2);
+    at = put_two(at, rest / 3600);
     *at++ = ':';
-    at = put_digits(at, rest / 60 % 60, 2);
+    at = put_two(at, rest / 60 % 60);
     *at++ = ':';
-    at = put_digits(at, rest % 60, 2);
+    at = put_two(at, rest % 60);
     if (format == TIME_MICRO || format == TIME_MICRO_Z) {
+        unsigned micro = (unsigned)(time - second * SECOND);
+
         *at++ = '.';
-        at = put_digits(at, (int)(time - second * SECOND), 6);
+        at = put_two(put_two(put_two(at, micro / 10000), micro / 100 % 100), micro % 100);
     }
     if (format == TIME_Z || format == TIME_MICRO_Z) {
         *at++ = 'Z';

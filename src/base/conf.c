@@ -100,10 +100,16 @@ void conf_free(struct conf *conf) {
 }
 
 const char *conf_text(const struct conf *conf, const char *section, const char *option, const char *otherwise) {
+    size_t section_size = strlen(section), option_size = strlen(option);
     char key[256];
     const char *value;
 
-    snprintf(key, sizeof key, "%s.%s", section, option);
+    if (section_size + option_size + 2 > sizeof key) {
+        return otherwise;
+    }
+    memcpy(key, section, section_size);
+    key[section_size] = '.';
+    memcpy(key + section_size + 1, option, option_size + 1);
     value = map_get(conf->values, key);
     return value ? value : otherwise;
 }

@@ -3,6 +3,7 @@
 #include "base/id.h"
 
 #include <ctype.h>
+#include <pthread.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,12 +25,40 @@ void random_bytes(void *bytes, size_t size) {
     }
 }
 
+/* ---- random bytes for ids, many for one call of the kernel; what is no id but a secret takes random_bytes ---- */
+
+static _Thread_local struct {
+    uint8_t bytes[512];
+    size_t left;
+} pool;
+
+/* A child of fork must not give the ids of its parent; of threads it has only the one that forked. */
+static void forget_pool(void) {
+    pool.left = 0;
+}
+
+static void watch_forks(void) {
+    pthread_atfork(NULL, NULL, forget_pool);
+}
+
+static void id_bytes(uint8_t bytes[16]) {
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+    if (pool.left < 16) {
+        pthread_once(&once, watch_forks);
+        random_bytes(pool.bytes, sizeof pool.bytes);
+        pool.left = sizeof pool.bytes;
+    }
+    pool.left -= 16;
+    memcpy(bytes, pool.bytes + pool.left, 16);
+}
+
 static char *format_id(struct arena *arena, bool dashes) {
     static const char hex[] = "0123456789abcdef";
     uint8_t bytes[16];
     char *text = arena_alloc(arena, 37), *at = text;
 
-    random_bytes(bytes, sizeof bytes);
+    id_bytes(bytes);
     bytes[6] = (uint8_t)((bytes[6] & 0x0f) | 0x40);
     bytes[8] = (uint8_t)((bytes[8] & 0x3f) | 0x80);
     for (int i = 0; i < 16; i++) {

@@ -24,6 +24,7 @@ const struct service *const api_services[] = {
     &compute_console,
     &compute_metadata,
     &object_store,
+    &object_store_port,
     &object_store_s3,
     &object_store_root,
     &rest_service,      /* last: its paths are at the root */

@@ -128,7 +128,7 @@ void exchange_end(void *argument, struct MHD_Connection *connection, void **cont
     if (exchange->upgrade_reserved && !exchange->upgrade) {
         atomic_fetch_sub(&server->upgraded_count, 1);
     }
-    pipe_release(&exchange->pipe);
+    pipe_release(exchange);
     buf_release(&request->body);
     buf_release(&request->response.body);
     exchange_reuse(exchange);

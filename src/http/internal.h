@@ -21,6 +21,7 @@ enum pipe_waits { PIPE_NOT, PIPE_FOR_ROOM, PIPE_TO_ANSWER };
 
 /* Bytes on their way between the connection and a sink or stream that runs on a worker. */
 struct pipe {
+    size_t room;                        /* of each of its buffers; 0: it has none yet */
     char *bytes;                        /* collected for the sink, or read ahead of the stream */
     size_t size, taken;
     uint64_t position;                  /* in the stream, of what comes next */
@@ -79,6 +80,8 @@ struct http_server {
     atomic_int active;                  /* exchanges, with the upgraded ones */
     atomic_int suspended;               /* exchanges that a worker has */
     atomic_int upgraded_count;
+    atomic_uint_fast64_t most_connections;  /* open at once since memory was last given back */
+    atomic_int wide_pipes;              /* exchanges whose pipe has buffers of PIPE_SIZE */
     atomic_uint_fast64_t requests, connections, open_connections, bytes_in, bytes_out, busy_workers, queued;
 };
 
@@ -121,10 +124,12 @@ enum pipe_waits pipe_sink(struct exchange *exchange);
 enum pipe_waits pipe_drop(struct exchange *exchange);    /* the same, but throws it away: the server ends */
 void pipe_drain(struct exchange *exchange);         /* gives what was not passed on */
 void pipe_fill(struct exchange *exchange);
-void pipe_release(struct pipe *pipe);
+void pipe_release(struct exchange *exchange);
 
 /* upgrade.c */
 struct MHD_Response *upgrade_response(struct exchange *exchange);   /* null when there are too many */
 void upgrades_shut_down(struct http_server *server);
 
-enum { PIPE_SIZE = 128 * 1024 };
+/* The first so many pipes are wide; when there are more at once, those that come have narrow buffers, so that a thousand bodies
+ * at once need tens of megabytes. */
+enum { PIPE_SIZE = 128 * 1024, NARROW_PIPE_SIZE = 16 * 1024, MAX_WIDE_PIPES = 64 };

@@ -9,18 +9,33 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void pipe_open(struct pipe *pipe) {
+static void pipe_open(struct exchange *exchange) {
+    struct pipe *pipe = &exchange->pipe;
+    atomic_int *wide = &exchange->server->wide_pipes;
+
+    if (!pipe->room) {
+        pipe->room = PIPE_SIZE;
+        if (atomic_fetch_add(wide, 1) >= MAX_WIDE_PIPES) {
+            atomic_fetch_sub(wide, 1);
+            pipe->room = NARROW_PIPE_SIZE;
+        }
+    }
     if (!pipe->bytes) {
-        pipe->bytes = malloc(PIPE_SIZE);
+        pipe->bytes = malloc(pipe->room);
         if (!pipe->bytes) {
             abort();
         }
     }
 }
 
-void pipe_release(struct pipe *pipe) {
+void pipe_release(struct exchange *exchange) {
+    struct pipe *pipe = &exchange->pipe;
+
     free(pipe->bytes);
     free(pipe->passed);
+    if (pipe->room == PIPE_SIZE) {
+        atomic_fetch_sub(&exchange->server->wide_pipes, 1);
+    }
 }
 
 /* Gives what was collected to whoever is the worker. Under the lock. */
@@ -67,8 +82,11 @@ bool pipe_take(struct exchange *exchange, const char *bytes, size_t *size) {
     struct pipe *pipe = &exchange->pipe;
 
     while (*size && !exchange->discarding) {
-        size_t room = PIPE_SIZE - pipe->size, taken = room < *size ? room : *size;
+        size_t room, taken;
 
+        pipe_open(exchange);
+        room = pipe->room - pipe->size;
+        taken = room < *size ? room : *size;
         if (!room) {
             enum passed passed = pass_on(exchange);
 
@@ -77,7 +95,6 @@ bool pipe_take(struct exchange *exchange, const char *bytes, size_t *size) {
             }
             continue;
         }
-        pipe_open(pipe);
         memcpy(pipe->bytes + pipe->size, bytes, taken);
         pipe->size += taken;
         bytes += taken;
@@ -169,12 +186,12 @@ void pipe_fill(struct exchange *exchange) {
     struct pipe *pipe = &exchange->pipe;
     ssize_t given;
 
-    pipe_open(pipe);
-    given = request->response.stream(request->response.stream_user, pipe->position, pipe->bytes, PIPE_SIZE);
+    pipe_open(exchange);
+    given = request->response.stream(request->response.stream_user, pipe->position, pipe->bytes, pipe->room);
     pipe->taken = 0;
     pipe->size = given > 0 ? (size_t)given : 0;
     pipe->position += pipe->size;
     pipe->over = given <= 0;
     pipe->broken = given < 0;
-    assert(pipe->size <= PIPE_SIZE);
+    assert(pipe->size <= pipe->room);
 }

@@ -11,9 +11,14 @@
 
 enum { MAX_HEADERS = 256 };
 
+/* Names of headers are looked for many times a request, and mostly differ in their first letter. */
+static bool is_name(const char *a, const char *b) {
+    return !((*a ^ *b) & ~0x20) && strcasecmp(a, b) == 0;
+}
+
 const char *http_header(const struct http_request *request, const char *name) {
     for (size_t i = 0; i < request->header_count; i++) {
-        if (strcasecmp(request->headers[i].name, name) == 0) {
+        if (is_name(request->headers[i].name, name)) {
             return request->headers[i].value;
         }
     }
@@ -39,16 +44,17 @@ static enum http_method method_parse(const char *name) {
 }
 
 bool header_is_token(const char *name) {
-    static const char marks[] = "!#$%&'*+-.^_`|~";
+    static const bool of_token[256] = {
+        ['!'] = true, ['#'] = true, ['$'] = true, ['%'] = true, ['&'] = true, ['\''] = true, ['*'] = true, ['+'] = true,
+        ['-'] = true, ['.'] = true, ['^'] = true, ['_'] = true, ['`'] = true, ['|'] = true, ['~'] = true,
+        ['0' ... '9'] = true, ['a' ... 'z'] = true, ['A' ... 'Z'] = true,
+    };
+    const unsigned char *at = (const unsigned char *)name;
 
-    for (const char *at = name; *at; at++) {
-        char lower = *at | 32;
-
-        if (!(lower >= 'a' && lower <= 'z') && !(*at >= '0' && *at <= '9') && !strchr(marks, *at)) {
-            return false;
-        }
+    while (of_token[*at]) {
+        at++;
     }
-    return *name != 0;
+    return *name && !*at;
 }
 
 static bool value_is_text(const char *value) {
@@ -89,7 +95,7 @@ static bool differs(const struct http_request *request, const char *name, const 
     for (size_t i = 0; first && i < request->header_count; i++) {
         const struct http_header *header = &request->headers[i];
 
-        if (header->value != first && strcasecmp(header->name, name) == 0 && strcmp(header->value, first) != 0) {
+        if (header->value != first && is_name(header->name, name) && strcmp(header->value, first) != 0) {
             return true;
         }
     }
@@ -139,7 +145,7 @@ static size_t header_count(const struct http_request *request, const char *name)
     size_t count = 0;
 
     for (size_t i = 0; i < request->header_count; i++) {
-        count += strcasecmp(request->headers[i].name, name) == 0;
+        count += is_name(request->headers[i].name, name);
     }
     return count;
 }

@@ -12,15 +12,21 @@
 
 enum { BLOCK_SIZE = 64 * 1024 };
 
+static bool may_stand(unsigned char c) {
+    return (c >= 0x20 && c != 0x7f) || c == '\t';
+}
+
 static char *text_clean(struct arena *arena, const char *text) {
-    char *clean = arena_text(arena, text);
-    char *to = clean;
+    const char *at = text;
+    char *clean, *to;
 
-    for (const char *at = clean; *at; at++) {
-        unsigned char c = (unsigned char)*at;
-
-        if ((c >= 0x20 && c != 0x7f) || c == '\t') {
-            *to++ = (char)c;
+    while (*at && may_stand((unsigned char)*at)) {
+        at++;
+    }
+    clean = arena_text_size(arena, text, (size_t)(at - text) + strlen(at));
+    for (to = clean + (at - text), at = to; *at; at++) {
+        if (may_stand((unsigned char)*at)) {
+            *to++ = *at;
         }
     }
     *to = 0;
@@ -28,8 +34,8 @@ static char *text_clean(struct arena *arena, const char *text) {
 }
 
 static bool is_ours(const char *name) {
-    return strcasecmp(name, "Content-Length") == 0 || strcasecmp(name, "Transfer-Encoding") == 0 ||
-           strcasecmp(name, "Connection") == 0;
+    return strchr("CcTt", *name) && (strcasecmp(name, "Content-Length") == 0 || strcasecmp(name, "Transfer-Encoding") == 0 ||
+           strcasecmp(name, "Connection") == 0);
 }
 
 void http_respond_header(struct http_request *request, const char *name, const char *value) {

@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <netdb.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,7 +21,7 @@
 
 LOG_MODULE("http.server");
 
-enum { BACKLOG = 4096, MAX_PEM = 1024 * 1024, RESERVED_DESCRIPTORS = 128 };
+enum { MANY_CONNECTIONS = 256, BACKLOG = 4096, MAX_PEM = 1024 * 1024, RESERVED_DESCRIPTORS = 128 };
 
 static void set_defaults(struct http_server_options *options) {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
@@ -153,6 +154,22 @@ static bool read_certificate(struct http_server *server, struct arena *arena, co
     return true;
 }
 
+/* What many connections took stays with malloc, in pieces, until it is asked to give back what is free. */
+static void give_memory_back(struct http_server *server, uint64_t open) {
+    uint_fast64_t most = atomic_load(&server->most_connections);
+
+    if (most >= MANY_CONNECTIONS && open <= most / 16 &&
+        atomic_compare_exchange_strong(&server->most_connections, &most, open)) {
+        malloc_trim(0);
+    }
+}
+
+static void note_open(struct http_server *server, uint64_t open) {
+    if (open > atomic_load(&server->most_connections)) {
+        atomic_store(&server->most_connections, open);
+    }
+}
+
 static void connection_notify(void *argument, struct MHD_Connection *connection, void **context,
                               enum MHD_ConnectionNotificationCode code) {
     struct http_server *server = argument;
@@ -160,11 +177,11 @@ static void connection_notify(void *argument, struct MHD_Connection *connection,
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
         *context = peer_new(connection);
         atomic_fetch_add(&server->connections, 1);
-        atomic_fetch_add(&server->open_connections, 1);
+        note_open(server, atomic_fetch_add(&server->open_connections, 1) + 1);
     } else {
         peer_free(*context);
         *context = NULL;
-        atomic_fetch_sub(&server->open_connections, 1);
+        give_memory_back(server, atomic_fetch_sub(&server->open_connections, 1) - 1);
     }
 }
 

@@ -24,7 +24,7 @@ struct upload {
     struct store_upload public;     /* first */
     struct arena *arena;
     struct digest *md5;
-    char *memory;                   /* STORE_INLINE bytes, until there is a blob */
+    char *memory;                   /* STORE_INLINE bytes of the heap, until there is a blob */
     const void *whole;
     const struct seal *seal;        /* or null */
     void *sealed;                   /* bytes of the index encrypted */
@@ -74,6 +74,7 @@ static void release(void *pointer) {
     struct upload *upload = pointer;
 
     ring_free(upload->ring);
+    free(upload->memory);
     digest_free(upload->md5);
     buf_release(&upload->sums);
     if (upload->blob) {
@@ -181,6 +182,8 @@ static const void *in_index(const struct upload *upload) {
 }
 
 static bool begin_blob(struct upload *upload) {
+    bool ok;
+
     upload->place = id_hex(upload->arena);
     claim(upload, upload->place);
     upload->blob = store.driver->create(upload->place);
@@ -189,18 +192,24 @@ static bool begin_blob(struct upload *upload) {
         return failed(upload, "making");
     }
     upload->ring = ring_new(&(struct ring_user){hash, write_blob, upload});
-    return !upload->public.size || add_to_blob(upload, upload->memory, (size_t)upload->public.size);
+    ok = !upload->public.size || add_to_blob(upload, upload->memory, (size_t)upload->public.size);
+    free(upload->memory);
+    upload->memory = NULL;
+    return ok;
 }
 
 bool store_upload_add(struct store_upload *public, const void *bytes, size_t size) {
     struct upload *upload = (struct upload *)public;
+    int64_t total = public->size + (int64_t)size;
 
     if (public->failed != STORE_OK) {
         return false;
     }
-    if (!upload->blob && public->size + (int64_t)size <= store.driver->inline_bytes) {
+    total = total > public->expected ? total : public->expected;
+    if (!upload->blob && total <= store.driver->inline_bytes) {
+        upload->memory = upload->memory ? upload->memory : malloc(STORE_INLINE);
         if (!upload->memory) {
-            upload->memory = arena_alloc(upload->arena, STORE_INLINE);
+            abort();
         }
         memcpy(upload->memory + public->size, bytes, size);
     } else if ((!upload->blob && !begin_blob(upload)) || !add_to_blob(upload, bytes, size)) {

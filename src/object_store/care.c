@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * The store's care for itself: objects expire, blobs are verified in turn (a damaged one is noted and never given out),
- * and blobs without an object are removed: those of a process that died between writing one and the index. */
+ * The store's care for itself: objects expire, lifecycle rules are followed, blobs are verified in turn (a damaged one is
+ * noted and never given out), and blobs without an object are removed: those of a process that died between writing one
+ * and the index. */
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,6 +11,7 @@
 #include "base/conf.h"
 #include "base/log.h"
 #include "object_store/index.h"
+#include "object_store/lifecycle.h"
 
 LOG_MODULE("object_store.care");
 
@@ -282,18 +284,22 @@ static void remove_orphans(void) {
 /* ---- the thread ---- */
 
 struct times {
-    int64_t expire, scrub;          /* seconds between */
+    int64_t expire, scrub, lifecycle;       /* seconds between */
 };
 
 static void *care(void *argument) {
     const struct times *times = argument;
-    int64_t next_expire = 0, next_scrub = clock_monotonic() + times->scrub * SECOND;
+    int64_t next_expire = 0, next_scrub = clock_monotonic() + times->scrub * SECOND, next_lifecycle = 0;
 
     for (;;) {
         if (clock_monotonic() >= next_expire) {
             size_t count = expire();
 
             next_expire = clock_monotonic() + (count < EXPIRED_AT_ONCE ? times->expire * SECOND : 0);
+        }
+        if (clock_monotonic() >= next_lifecycle) {
+            lifecycle_run();
+            next_lifecycle = clock_monotonic() + times->lifecycle * SECOND;
         }
         if (clock_monotonic() >= next_scrub) {
             remove_orphans();
@@ -311,6 +317,8 @@ bool store_care_start(const struct conf *conf) {
 
     times.expire = conf_int(conf, "object_store", "expire_seconds", 60);
     times.scrub = conf_int(conf, "object_store", "scrub_seconds", 7 * 24 * 3600);
+    times.lifecycle = conf_int(conf, "object_store", "lifecycle_seconds", 3600);
+    lifecycle_prepare(conf_int(conf, "object_store", "lifecycle_day", 24 * 3600));
     scrub_rate = conf_int(conf, "object_store", "scrub_rate", 20 * 1000 * 1000);
     if (scrub_rate < 1 || !parts_start(times.expire) || pthread_create(&thread, NULL, care, &times)) {
         log_error("the object store's care cannot be started");

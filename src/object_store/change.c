@@ -122,6 +122,9 @@ static enum store_result change_container(struct shard *shard, struct store_chan
     if (there && make && change->policy >= 0 && change->policy != was.policy) {
         return STORE_PRECONDITION;
     }
+    if (there && !hold_container(&was, change)) {
+        return STORE_HELD;
+    }
     change->policy = there ? was.policy : change->policy < 0 ? store.default_policy : change->policy;
     change->modified = writer_version(shard);
     if (there ? !update_container(shard, change, &was) : !insert_container(shard, change)) {
@@ -171,6 +174,9 @@ static enum store_result find_target(struct shard *shard, struct store_change *c
     }
     ret->there = ret->row && !is_expired(&ret->was, clock_now());
     if (change->if_etag && (!ret->there || strcmp(ret->was.etag, change->if_etag) != 0)) {
+        return STORE_PRECONDITION;
+    }
+    if (change->if_modified && (!ret->there || ret->was.modified != change->if_modified)) {
         return STORE_PRECONDITION;
     }
     return STORE_OK;
@@ -327,6 +333,9 @@ static enum store_result put_object(struct shard *shard, struct store_change *ch
     if (!fits(change, &target)) {
         return STORE_OVER_QUOTA;
     }
+    if (!hold_put(&target.container, change)) {
+        return STORE_HELD;
+    }
     change->modified = change->stamp ? change->stamp : writer_version(shard);
     change->made_version = target.container.versions != VERSIONS_ON ? 0 : change->stamp ? writer_version(shard)
                            : change->modified;
@@ -362,6 +371,9 @@ static enum store_result post_object(struct shard *shard, struct store_change *c
     }
     if (target.was.shut) {
         return STORE_FAILED;
+    }
+    if (!hold_post(&target.container, &target.was, change)) {
+        return STORE_HELD;
     }
     meta = merged(change, &target.was.meta);
     change->modified = writer_version(shard);
@@ -463,6 +475,21 @@ static enum store_result delete_for_good(struct shard *shard, struct store_chang
     return STORE_OK;
 }
 
+/* The current object becomes an old version as it is, with nothing in its place. */
+static enum store_result detach(struct shard *shard, struct store_change *change, const struct target *target) {
+    int64_t container = target->container.id, size = target->was.size;
+
+    if (!target->row || !target->was.version) {
+        return target->row ? delete_for_good(shard, change, target) : STORE_MISSING;
+    }
+    if (!run_named(shard, S_VERSION_KEEP, container, change->name, 0) ||
+        !run_named(shard, S_OBJECT_DELETE, container, change->name, 0) ||
+        !count_objects(shard, change, container, -1, -size, 1, size)) {
+        return index_error(shard->writer);
+    }
+    return target->there ? STORE_OK : STORE_MISSING;
+}
+
 static enum store_result delete_found(struct shard *shard, struct store_change *change, const struct target *target) {
     if (change->if_expired) {
         return target->row && target->was.expires && target->was.expires <= change->if_expired
@@ -472,7 +499,10 @@ static enum store_result delete_found(struct shard *shard, struct store_change *
         change->was = target->was;
     }
     if (change->version == STORE_CURRENT && target->container.versions != VERSIONS_OFF) {
-        return delete_softly(shard, change, target);
+        return change->detach ? detach(shard, change, target) : delete_softly(shard, change, target);
+    }
+    if (target->row && hold_keeps(&target->container, &target->was, change->bypass)) {
+        return STORE_HELD;
     }
     return target->there ? delete_for_good(shard, change, target) : STORE_MISSING;
 }

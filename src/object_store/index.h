@@ -50,7 +50,7 @@ struct shard {
     _Atomic int64_t generation;     /* of what is known */
     pthread_mutex_t known_lock;
     struct known *known[512];
-    const char *garbage[64];        /* blobs that the batch under way leaves, in its arena */
+    char garbage[64][40];           /* places of blobs that the batch under way leaves */
     int garbage_count;
 };
 
@@ -142,6 +142,16 @@ struct upload_bytes {
 struct upload_bytes upload_bytes(const struct store_upload *upload);
 void upload_taken(struct store_upload *upload, bool taken);         /* whether the blob belongs to the index now */
 bool upload_under_way(const char *blob);                /* of this process: not in the index yet, or only just */
+
+/* ---- hold.c: asked by the writer ---- */
+/* The object may not be deleted; 'bypass': who asks may override governance. */
+bool hold_keeps(const struct store_container *container, const struct store_object *object, bool bypass);
+/* Gives a new object the container's default. False: it is to expire while it is held. */
+bool hold_put(const struct store_container *container, struct store_change *change);
+/* False: the change would free the object, or let it expire, before its time. */
+bool hold_post(const struct store_container *container, const struct store_object *was, struct store_change *change);
+/* False: the change would end the versions of a container whose objects may be held. */
+bool hold_container(const struct store_container *was, const struct store_change *change);
 
 /* ---- parts.c: parts of multipart uploads that nothing asks for ---- */
 /* In the transaction in which 'gone' goes for good: its parts are to be looked at. */

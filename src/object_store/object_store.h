@@ -7,6 +7,7 @@
 #include "rest/service.h"
 
 extern const struct service object_store;           /* Swift's API, below /object-store */
+extern const struct service object_store_port;      /* Swift's API, at the root of a port of its own */
 extern const struct service object_store_s3;        /* S3's API, on a port of its own */
 extern const struct service object_store_root;      /* what Swift's clients look for at the root: /info, /healthcheck, ... */
 

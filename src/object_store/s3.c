@@ -10,6 +10,7 @@
 #include "base/conf.h"
 #include "base/id.h"
 #include "base/words.h"
+#include "object_store/s3_config.h"
 #include "object_store/swift_parts.h"
 #include "rest/cloud.h"
 #include "rest/dispatch.h"
@@ -258,6 +259,7 @@ void s3_answer(struct call *call) {
     }
     if (!call->http->later) {
         s3_common_headers(s3);
+        s3_cors_headers(s3);
     }
 }
 
@@ -280,6 +282,7 @@ static void finish(struct http_request *http) {
 
     s3->finish(s3);
     s3_common_headers(s3);
+    s3_cors_headers(s3);
 }
 
 bool s3_change(struct s3 *s3, enum store_result (*operation)(struct store_change *change), void (*finish_it)(struct s3 *s3)) {

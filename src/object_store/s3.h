@@ -12,12 +12,13 @@
 #pragma once
 #include "http/http.h"
 #include "object_store/s3_sign.h"
+#include "object_store/s3_sum.h"
 #include "object_store/store.h"
 #include "rest/call.h"
 #include "rest/service.h"
 
 enum {
-    S3_MAX_KEY = 1024, S3_MAX_META = 2048, S3_MAX_LIST = 1000, S3_MAX_XML = 2 * 1024 * 1024, S3_MAX_PARTS = 10000,
+    S3_MAX_KEY = 1024, S3_MAX_META = 2048, S3_MAX_LIST = 1000, S3_MAX_XML = 2 * 1024 * 1024, S3_MAX_PARTS = 10000, S3_OBJECT_TAGS = 10,
     S3_MAX_MANIFEST = 8 * 1024 * 1024,
 };
 #define S3_MAX_SIZE (5LL * 1024 * 1024 * 1024)
@@ -26,6 +27,7 @@ enum {
 
 enum s3_depth { S3_SERVICE, S3_BUCKET, S3_OBJECT };
 
+struct json;
 struct s3_body;
 struct swift;
 
@@ -46,11 +48,14 @@ struct s3 {
     enum store_result looked;       /* how that went */
     int64_t version;                /* ?versionId=; STORE_CURRENT */
     struct s3_body *body;           /* of a streamed body */
+    enum s3_sum_kind sum_kind;      /* that a part's body is to have; S3_SUM_NONE: what the client says */
     struct store_upload *upload;
     struct store_change change;
     enum store_result (*operation)(struct store_change *change);
     void (*finish)(struct s3 *s3);
     void *extra;                    /* of the handler */
+    const char *policy_text;        /* s3_judge.c's: the bucket policy read last, as text and parsed */
+    const struct json *policy;
 };
 
 static inline struct s3 *s3_of(struct call *call) {
@@ -88,7 +93,7 @@ bool s3_status(struct s3 *s3, int status);          /* without a body */
 void s3_common_headers(struct s3 *s3);
 void s3_last_modified(struct s3 *s3, int64_t time);
 const char *s3_time(struct arena *arena, int64_t time);             /* 2026-01-31T10:20:30.000Z */
-/* Begins the answer 200 with <name xmlns="...">; returns where it is written. */
+/* Begins the answer 200 with <name xmlns="...">; returns where it is written. Without a name: with no element yet. */
 struct buf *s3_xml(struct s3 *s3, const char *name);
 /* "<ID>...</ID><DisplayName>...</DisplayName>" of a project. */
 void s3_write_person(struct s3 *s3, struct buf *out, const char *project);
@@ -101,7 +106,11 @@ bool s3_authenticate(struct s3 *s3);
 /* The body is what was signed (SHA-256) and what Content-MD5 and the checksum headers say. False: answered. */
 bool s3_check_body(struct s3 *s3, bool must);
 
-/* ---- s3_acl.c ---- */
+/* ---- s3_glob.c ---- */
+/* Whether a text is as a pattern with '*' and '?' says; 'fold': without case. */
+bool s3_glob(const char *pattern, const char *text, bool fold);
+
+/* ---- s3_rights.c ---- */
 enum s3_permission { S3_READ = 1, S3_WRITE = 2, S3_READ_ACP = 4, S3_WRITE_ACP = 8, S3_FULL = 15 };
 void s3_find_rights(struct s3 *s3);
 /* Is there such a bucket, and may the caller? False: answered. */
@@ -110,8 +119,16 @@ bool s3_allow_bucket(struct s3 *s3, enum s3_permission permission);
 bool s3_allow_object(struct s3 *s3, enum s3_permission permission);
 /* The caller owns the bucket's account. False: answered. */
 bool s3_allow_owner(struct s3 *s3);
-bool s3_may_read_object(struct s3 *s3, const char *account, const struct store_found *found);
-bool s3_may_write_bucket(struct s3 *s3);
+/* The same without an answer; 'version': one that was named. */
+bool s3_may_read_object(struct s3 *s3, const char *account, const struct store_found *found, bool version);
+bool s3_may_delete(struct s3 *s3, const char *key, bool version);
+bool s3_may(struct s3 *s3, const char *action, const char *key);   /* the owner, and whom the policy allows it */
+
+/* ---- s3_acl.c ---- */
+/* The list (null: none) grants the caller the permission in that bucket. */
+bool s3_acl_grants(struct s3 *s3, const struct store_container *container, const char *list, enum s3_permission permission);
+bool s3_acl_public(struct s3 *s3, const struct store_found *found);     /* the bucket's gives something to everybody */
+bool s3_acl_private(struct s3 *s3, const char *list);                   /* it gives nothing but to the bucket's owner */
 /* The list of grants that x-amz-acl and x-amz-grant-* ask for a new bucket or object; null in *ret: none. False:
  * answered. */
 bool s3_read_grants(struct s3 *s3, const char *owner, const char **ret);
@@ -125,7 +142,9 @@ bool s3_body_begin(struct s3 *s3);
 bool s3_body_end(struct s3 *s3);
 /* Pair "sys-s3-sum" of what was checked, and the headers of the answer. */
 void s3_body_keep_sum(struct s3 *s3, struct store_meta *meta);
+/* The headers of a sum that is kept: s3_upload_sum.c. */
 void s3_write_sum(struct s3 *s3, const struct store_meta *meta);
+void s3_write_part_sum(struct s3 *s3, const struct store_meta *object, const struct store_meta *part);
 /* Content-MD5 as hex; null in *ret when absent. False: answered. */
 bool s3_read_md5(struct s3 *s3, const char **ret);
 
@@ -149,9 +168,12 @@ bool s3_gather(struct s3 *s3, const char **account, struct store_found *found, s
 /* ---- s3_tags.c: as text they are of the form of a query ---- */
 /* The tags of the body; those of x-amz-tagging (null in *ret: none). False: answered. */
 bool s3_read_tags(struct s3 *s3, size_t most, const char **ret);
+bool s3_parse_tags(struct s3 *s3, const char *bytes, size_t size, size_t most, const char **ret);     /* of a document */
 bool s3_header_tags(struct s3 *s3, const char **ret);
 bool s3_write_tags(struct s3 *s3, const char *text);    /* the answer; null: none */
 int s3_count_tags(struct s3 *s3, const char *text);
+/* Calls fn for each tag of a text; false when it is malformed or fn says so. */
+bool s3_each_tag(struct s3 *s3, const char *text, bool (*fn)(void *user, const char *name, const char *value), void *user);
 
 /* ---- s3_copy.c ---- */
 struct s3_source {

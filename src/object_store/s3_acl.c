@@ -1,15 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Who may what through S3. The owner of a bucket is the project of its account: whoever has one of Swift's operator roles
- * there may everything. Others may what the access list of the bucket or object grants, and what Swift's lists of the
- * container give. A list is kept as "sys-s3-acl", a grant a line: "READ id PROJECT", "READ group AllUsers". Without one
- * only the owner may. */
+ * Access lists of buckets and objects. A list is kept as "sys-s3-acl", a grant a line: "READ id PROJECT",
+ * "READ group AllUsers". Without one only the owner may. Where the bucket's owner is enforced, lists count for nothing. */
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "identity/identity.h"
-#include "object_store/s3.h"
-#include "object_store/swift_parts.h"
+#include "object_store/s3_config.h"
 #include "object_store/xml.h"
 
 enum { MAX_GRANTS = 100 };
@@ -35,6 +32,10 @@ const char *s3_object_owner(const char *account, const struct store_object *obje
     const char *owner = store_meta_get(&object->meta, "sys-s3-owner");
 
     return owner ? owner : s3_project_of(account);
+}
+
+static bool denied(struct s3 *s3) {
+    return s3_error(s3, "AccessDenied", NULL), false;
 }
 
 /* ---- grants as text ---- */
@@ -82,81 +83,59 @@ static bool is_caller(const struct s3 *s3, const struct grant *grant) {
     return !strcmp(grant->who, "AllUsers") || (project && !strcmp(grant->who, "AuthenticatedUsers"));
 }
 
-static bool list_grants(struct s3 *s3, const char *list, enum s3_permission permission) {
+static bool is_public(const struct grant *grant) {
+    return !strcmp(grant->who, "AllUsers") || !strcmp(grant->who, "AuthenticatedUsers");
+}
+
+bool s3_acl_grants(struct s3 *s3, const struct store_container *container, const char *list, enum s3_permission permission) {
     struct grant grant;
 
+    if (!list || s3_ownership(s3->arena, container) == S3_OWNER_ENFORCED) {
+        return false;
+    }
     while (next_grant(s3->arena, &list, &grant)) {
-        if ((grant.permission & permission) == permission && is_caller(s3, &grant)) {
+        if ((grant.permission & permission) == permission && is_caller(s3, &grant) &&
+            !(is_public(&grant) && s3_public_block(s3->arena, container, S3_IGNORE_ACLS))) {
             return true;
         }
     }
     return false;
 }
 
-/* ---- deciding ---- */
+static bool gives_to_all(struct s3 *s3, const char *list) {
+    struct grant grant;
 
-struct swift *s3_swift(struct s3 *s3, const char *account, const struct store_found *found) {
-    struct swift *sw = ARENA_NEW(s3->arena, struct swift);
-
-    *sw = (struct swift){.call = s3->call, .http = s3->http, .arena = s3->arena, .depth = DEPTH_OBJECT, .account = account,
-                         .container = found->container.name, .object = s3->key, .trans_id = s3->request_id, .found = *found,
-                         .version = STORE_CURRENT};
-    return sw;
-}
-
-static unsigned rights_in(struct s3 *s3, const char *account, const struct store_found *found) {
-    return account ? swift_rights(s3_swift(s3, account, found), account, &found->container) : 0;
-}
-
-void s3_find_rights(struct s3 *s3) {
-    s3->rights = rights_in(s3, s3->account, &s3->found);
-}
-
-static bool denied(struct s3 *s3) {
-    return s3_error(s3, "AccessDenied", NULL), false;
-}
-
-static bool bucket_allows(struct s3 *s3, enum s3_permission permission) {
-    return (s3->rights & SWIFT_OWNS) || (permission == S3_READ && (s3->rights & SWIFT_LISTS)) ||
-           (permission == S3_WRITE && (s3->rights & SWIFT_WRITES)) ||
-           list_grants(s3, store_meta_get(&s3->found.container.meta, "sys-s3-acl"), permission);
-}
-
-bool s3_allow_bucket(struct s3 *s3, enum s3_permission permission) {
-    if (s3->looked == STORE_NO_CONTAINER) {
-        return s3_failed(s3, s3->looked), false;
+    while (next_grant(s3->arena, &list, &grant)) {
+        if (is_public(&grant)) {
+            return true;
+        }
     }
-    return bucket_allows(s3, permission) || denied(s3);
+    return false;
 }
 
-bool s3_allow_owner(struct s3 *s3) {
-    if (s3->looked == STORE_NO_CONTAINER) {
-        return s3_failed(s3, s3->looked), false;
+bool s3_acl_public(struct s3 *s3, const struct store_found *found) {
+    return gives_to_all(s3, store_meta_get(&found->container.meta, "sys-s3-acl")) &&
+           s3_ownership(s3->arena, &found->container) != S3_OWNER_ENFORCED &&
+           !s3_public_block(s3->arena, &found->container, S3_IGNORE_ACLS);
+}
+
+bool s3_acl_private(struct s3 *s3, const char *list) {
+    struct grant grant;
+
+    while (next_grant(s3->arena, &list, &grant)) {
+        if (strcmp(grant.kind, "id") != 0 || strcmp(grant.who, s3_project_of(s3->account)) != 0) {
+            return false;
+        }
     }
-    return s3->rights & SWIFT_OWNS || denied(s3);
+    return true;
 }
 
-static bool object_allows(struct s3 *s3, unsigned rights, const char *account, const struct store_object *object,
-                          enum s3_permission permission) {
-    const char *owner = s3_object_owner(account, object), *project = s3->call->caller.project_id;
-
-    return (rights & SWIFT_OWNS) || (permission == S3_READ && (rights & SWIFT_READS)) ||
-           (project && strcmp(account + 5, project) != 0 && !strcmp(owner, project)) ||
-           list_grants(s3, store_meta_get(&object->meta, "sys-s3-acl"), permission);
-}
-
-bool s3_allow_object(struct s3 *s3, enum s3_permission permission) {
-    if (s3->looked == STORE_NO_CONTAINER) {
-        return s3_failed(s3, s3->looked), false;
+/* The list that is asked for may be set in the bucket. False: answered. */
+static bool may_set(struct s3 *s3, const char *list) {
+    if (gives_to_all(s3, list) && s3_public_block(s3->arena, &s3->found.container, S3_BLOCK_ACLS)) {
+        return denied(s3);
     }
-    if (s3->looked != STORE_OK) {       /* whether there is such an object is for who may list them */
-        return bucket_allows(s3, S3_READ) ? (s3_failed(s3, s3->looked), false) : denied(s3);
-    }
-    return object_allows(s3, s3->rights, s3->account, &s3->found.object, permission) || denied(s3);
-}
-
-bool s3_may_read_object(struct s3 *s3, const char *account, const struct store_found *found) {
-    return object_allows(s3, rights_in(s3, account, found), account, &found->object, S3_READ);
+    return true;
 }
 
 /* ---- what is asked for ---- */
@@ -258,11 +237,25 @@ static bool add_header(struct s3 *s3, const char **list, const char *permission,
     return true;
 }
 
+/* Where lists count for nothing, none may be asked for but the one that says the same. */
+static bool lists_count(struct s3 *s3, const char *canned) {
+    bool asked = canned && strcmp(canned, "bucket-owner-full-control") != 0;
+
+    for (int i = 0; i < PERMISSIONS; i++) {
+        asked = asked || s3_header(s3, permissions[i].header);
+    }
+    return !asked || s3_ownership(s3->arena, &s3->found.container) != S3_OWNER_ENFORCED ||
+           (s3_error(s3, "AccessControlListNotSupported", NULL), false);
+}
+
 bool s3_read_grants(struct s3 *s3, const char *owner, const char **ret) {
     const char *canned = s3_header(s3, "x-amz-acl");
     int count = 0;
 
     *ret = NULL;
+    if (!lists_count(s3, canned)) {
+        return false;
+    }
     for (int i = 0; i < PERMISSIONS; i++) {
         const char *value = s3_header(s3, permissions[i].header);
 
@@ -273,7 +266,7 @@ bool s3_read_grants(struct s3 *s3, const char *owner, const char **ret) {
             return false;
         }
     }
-    return !canned || read_canned(s3, canned, owner, ret);
+    return (!canned || read_canned(s3, canned, owner, ret)) && may_set(s3, *ret);
 }
 
 /* ---- XML ---- */
@@ -359,7 +352,10 @@ static bool read_asked(struct s3 *s3, const char *owner, const char **ret) {
     if (!headers && !s3->http->body.size) {
         return s3_error(s3, "MissingSecurityHeader", "MissingHeaderName", "x-amz-acl", NULL), false;
     }
-    return headers ? s3_read_grants(s3, owner, ret) : read_xml(s3, owner, ret);
+    if (s3_ownership(s3->arena, &s3->found.container) == S3_OWNER_ENFORCED) {
+        return s3_error(s3, "AccessControlListNotSupported", NULL), false;
+    }
+    return headers ? s3_read_grants(s3, owner, ret) : read_xml(s3, owner, ret) && may_set(s3, *ret);
 }
 
 static void put_done(struct s3 *s3) {

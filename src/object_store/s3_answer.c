@@ -15,6 +15,7 @@ static const struct error {
     int status;
     const char *message;
 } errors[] = {
+    {"AccessControlListNotSupported", 400, "The bucket does not allow ACLs."},
     {"AccessDenied", 403, "Access Denied"},
     {"AccessForbidden", 403, "Access Forbidden"},
     {"AuthorizationHeaderMalformed", 400, "The authorization header that you provided is not valid."},
@@ -32,6 +33,8 @@ static const struct error {
     {"InternalError", 500, "An internal error occurred. Try again."},
     {"InvalidAccessKeyId", 403, "The AWS access key ID that you provided does not exist in our records."},
     {"InvalidArgument", 400, "Invalid Argument"},
+    {"InvalidBucketAclWithObjectOwnership", 400, "Bucket cannot have ACLs set with ObjectOwnership's BucketOwnerEnforced "
+                                                 "setting"},
     {"InvalidBucketName", 400, "The specified bucket is not valid."},
     {"InvalidBucketState", 409, "The request is not valid for the current state of the bucket."},
     {"InvalidDigest", 400, "The Content-MD5 or checksum value that you specified is not valid."},
@@ -44,12 +47,14 @@ static const struct error {
     {"InvalidPolicyDocument", 400, "The content of the form does not meet the conditions specified in the policy document."},
     {"InvalidRange", 416, "The requested range is not satisfiable"},
     {"InvalidRequest", 400, "Invalid Request"},
+    {"InvalidRetentionPeriod", 400, "The retention period is not valid."},
     {"InvalidStorageClass", 400, "The storage class that you specified is not valid."},
     {"InvalidTag", 400, "The tag provided was not a valid tag."},
     {"InvalidURI", 400, "The specified URI couldn't be parsed."},
     {"KeyTooLongError", 400, "Your key is too long."},
     {"MalformedACLError", 400, "The ACL that you provided was not well formed or did not validate against our published "
                                "schema."},
+    {"MalformedPolicy", 400, "The policy is not well formed."},
     {"MalformedPOSTRequest", 400, "The body of your POST request is not well-formed multipart/form-data."},
     {"MalformedXML", 400, "The XML that you provided was not well formed or did not validate against our published schema."},
     {"MalformedTrailerError", 400, "The trailers of the request are not well formed."},
@@ -85,6 +90,8 @@ static const struct error {
                                    "provided. Check your AWS secret access key and signing method."},
     {"UnexpectedContent", 400, "This request contains unsupported content."},
     {"UnresolvableGrantByEmailAddress", 400, "The email address that you provided does not match any account on record."},
+    {"UserKeyMustBeSpecified", 400, "The bucket POST must contain the specified field name. If it is specified, check the order "
+                                    "of the fields."},
     {"XAmzContentSHA256Mismatch", 400, "The provided 'x-amz-content-sha256' header does not match what was computed."},
 };
 
@@ -182,6 +189,8 @@ bool s3_failed(struct s3 *s3, enum store_result result) {
         return s3_error(s3, "PreconditionFailed", NULL);
     case STORE_OVER_QUOTA:
         return s3_error(s3, "QuotaExceeded", NULL);
+    case STORE_HELD:
+        return s3_error_because(s3, "AccessDenied", "Access Denied because object protected by object lock.");
     case STORE_FULL:
         write_error(s3, "ServiceUnavailable", "There is not enough space to save the object.", NULL);
         s3->http->response.status = 507;
@@ -218,7 +227,10 @@ struct buf *s3_xml(struct s3 *s3, const char *name) {
     buf_clear(out);
     s3->http->response.status = 200;
     http_respond_header(s3->http, "Content-Type", "application/xml");
-    buf_printf(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<%s xmlns=\"" S3_NAMESPACE "\">", name);
+    BUF_LITERAL(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
+    if (name) {
+        buf_printf(out, "<%s xmlns=\"" S3_NAMESPACE "\">", name);
+    }
     return out;
 }
 

@@ -10,7 +10,6 @@
 
 #include "base/crypto.h"
 #include "object_store/s3.h"
-#include "object_store/s3_sum.h"
 #include "rest/dispatch.h"
 
 enum { MAX_LINE = 4096, MAX_TRAILERS = 16, HEX = 64 };
@@ -33,6 +32,7 @@ struct s3_body {
     struct digest *sha256;          /* of all, when that was signed */
     const char *md5;                /* hex; null: not given */
     struct s3_sum sum;
+    bool told;                      /* the client says what it is, now or in the trailer */
     const char *sum_wanted;         /* base64; null: none, or it comes in the trailer */
     const char *sum_made;
     struct buf trailers;            /* as they are signed */
@@ -277,6 +277,12 @@ static bool read_sums(struct s3_body *body) {
     if (trailer && !found && !strncasecmp(trailer, "x-amz-checksum-", 15)) {
         return s3_error_because(s3, "InvalidRequest", "The value specified in the x-amz-trailer header is not supported"), false;
     }
+    body->told = found;
+    found = found ? found : s3->sum_kind;
+    if (s3->sum_kind && found != s3->sum_kind) {
+        return s3_error_because(s3, "InvalidRequest", "Checksum Type mismatch occurred, expected checksum Type: %s, actual checksum "
+                                                      "Type: %s", s3_sum_names[s3->sum_kind], s3_sum_names[found]), false;
+    }
     s3_sum_begin(&body->sum, found);
     return true;
 }
@@ -352,6 +358,7 @@ bool s3_body_begin(struct s3 *s3) {
     }
     s3->body = body;
     s3->upload = store_upload_new(s3->arena);
+    s3->upload->expected = body->wanted;
     http->max_body = STORE_INLINE;
     if (http->content_length < 0 || http->content_length > STORE_INLINE) {
         http->sink = sink;
@@ -387,6 +394,9 @@ static bool check_sums(struct s3_body *body) {
         return true;
     }
     body->sum_made = s3_sum_end(&body->sum, s3->arena);
+    if (!body->told) {              /* it is kept with the part */
+        return true;
+    }
     if (!body->sum_wanted) {
         return s3_error_because(s3, "InvalidRequest", "The trailer with the checksum did not come."), false;
     }
@@ -432,13 +442,5 @@ void s3_body_keep_sum(struct s3 *s3, struct store_meta *meta) {
     if (body->sum_made) {
         store_meta_set(s3->arena, meta, "sys-s3-sum",
                        arena_printf(s3->arena, "%s:%s", s3_sum_names[body->sum.kind], body->sum_made));
-    }
-}
-
-void s3_write_sum(struct s3 *s3, const struct store_meta *meta) {
-    const char *sum = store_meta_get(meta, "sys-s3-sum"), *colon = sum ? strchr(sum, ':') : NULL;
-
-    if (colon) {
-        s3_put_header(s3, arena_printf(s3->arena, "x-amz-checksum-%.*s", (int)(colon - sum), sum), "%s", colon + 1);
     }
 }

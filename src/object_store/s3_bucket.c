@@ -2,11 +2,10 @@
  * Buckets: made, deleted, looked at, and what can be set of them. */
 #include <assert.h>
 #include <string.h>
-#include <strings.h>
 
+#include "object_store/s3_config.h"
 #include "object_store/s3_upload.h"
 #include "object_store/swift.h"
-#include "object_store/xml.h"
 #include "rest/cloud.h"
 
 /* ---- making ---- */
@@ -35,15 +34,9 @@ static bool read_location(struct s3 *s3, const char **ret) {
            (s3_error(s3, "InvalidLocationConstraint", "LocationConstraint", *ret, NULL), false);
 }
 
-static bool locked(struct s3 *s3) {
-    const char *lock = s3_header(s3, "x-amz-bucket-object-lock-enabled");
-
-    return lock && strcasecmp(lock, "false") != 0;
-}
-
 bool s3_bucket_put(struct call *call) {
     struct s3 *s3 = s3_of(call);
-    const char *own = call->caller.project_id, *location, *grants;
+    const char *own = call->caller.project_id, *location, *grants, *ownership;
     enum store_result result;
 
     if (!own) {
@@ -60,17 +53,19 @@ bool s3_bucket_put(struct call *call) {
     if (!s3_bucket_name_valid(s3->bucket)) {
         return s3_error(s3, "InvalidBucketName", "BucketName", s3->bucket, NULL);
     }
-    if (locked(s3)) {
-        return s3_error(s3, "NotImplemented", NULL);
-    }
-    if (!read_location(s3, &location) || !s3_read_grants(s3, own, &grants)) {
+    if (!read_location(s3, &location) || !s3_read_grants(s3, own, &grants) || !s3_ownership_header(s3, &ownership) ||
+        !s3_lock_header(s3)) {
         return true;
+    }
+    if (ownership && strstr(ownership, "Enforced") && !s3_acl_private(s3, grants)) {
+        return s3_error(s3, "InvalidBucketAclWithObjectOwnership", NULL);
     }
     if (s3->found.container.name) {
         return s3_error(s3, "BucketAlreadyOwnedByYou", "BucketName", s3->bucket, NULL);
     }
     s3->change.name = NULL;
     store_meta_set(s3->arena, &s3->change.set, "sys-s3-acl", grants);
+    store_meta_set(s3->arena, &s3->change.set, "sys-s3-ownership", ownership);
     store_meta_set(s3->arena, &s3->change.set, "sys-s3-location", location && *location ? location : NULL);
     result = store_put_container(&s3->change);
     if (result != STORE_CREATED) {
@@ -159,15 +154,6 @@ bool s3_bucket_location_get(struct call *call) {
     return true;
 }
 
-/* A browser's question whether another site may: no bucket has rules for that, so it may not. */
-bool s3_options(struct call *call) {
-    struct s3 *s3 = s3_of(call);
-
-    return s3_header(s3, "Origin")
-               ? s3_error_because(s3, "AccessForbidden", "CORSResponse: CORS is not enabled for this bucket.")
-               : s3_error_because(s3, "BadRequest", "Insufficient information. Origin request header needed.");
-}
-
 /* ---- what is not configured here, in S3's own words for it ---- */
 
 /* By subresource: the element that is empty, or the error that says there is none. */
@@ -177,14 +163,6 @@ static const struct {
     {"accelerate", "AccelerateConfiguration", NULL},
     {"logging", "BucketLoggingStatus", NULL},
     {"notification", "NotificationConfiguration", NULL},
-    {"cors", NULL, "NoSuchCORSConfiguration"},
-    {"encryption", NULL, "ServerSideEncryptionConfigurationNotFoundError"},
-    {"lifecycle", NULL, "NoSuchLifecycleConfiguration"},
-    {"object-lock", NULL, "ObjectLockConfigurationNotFoundError"},
-    {"ownershipControls", NULL, "OwnershipControlsNotFoundError"},
-    {"policy", NULL, "NoSuchBucketPolicy"},
-    {"policyStatus", NULL, "NoSuchBucketPolicy"},
-    {"publicAccessBlock", NULL, "NoSuchPublicAccessBlockConfiguration"},
     {"replication", NULL, "ReplicationConfigurationNotFoundError"},
     {"website", NULL, "NoSuchWebsiteConfiguration"},
 };
@@ -268,6 +246,10 @@ bool s3_bucket_versioning_put(struct call *call) {
     if (store_meta_get(&s3->found.container.meta, "sys-versions-location") ||
         store_meta_get(&s3->found.container.meta, "sys-history-location")) {
         return s3_error_because(s3, "InvalidBucketState", "The container keeps versions in another one already.");
+    }
+    if (!on && store_meta_get(&s3->found.container.meta, "sys-s3-lock")) {
+        return s3_error_because(s3, "InvalidBucketState", "An Object Lock configuration is present on this bucket, so the versioning "
+                                                          "state cannot be changed.");
     }
     s3->change.versions = 1 + (on ? VERSIONS_ON : VERSIONS_SUSPENDED);
     return s3_change(s3, store_post_container, changed);

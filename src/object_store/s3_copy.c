@@ -5,7 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "object_store/s3.h"
+#include "object_store/s3_config.h"
 #include "object_store/swift_parts.h"
 #include "object_store/xml.h"
 
@@ -17,7 +17,7 @@ static bool read_source(struct s3 *s3, struct store_find *find) {
     text += *text == '/';
     slash = strchr(text, '/');
     version = strstr(text, "?versionId=");
-    size = version ? (size_t)(version - text) : strlen(text);
+    size = version ? (size_t)(version - text) : strcspn(text, "?");
     find->version = STORE_CURRENT;
     if (version && version[11]) {
         find->version = !strcmp(version + 11, "null") ? 0 : swift_version_of(version + 11);
@@ -26,7 +26,7 @@ static bool read_source(struct s3 *s3, struct store_find *find) {
         find->container = http_decode(s3->arena, text, (size_t)(slash - text), false);
         find->name = http_decode(s3->arena, slash + 1, (size_t)(text + size - slash - 1), false);
     }
-    return (find->container && find->name && !strpbrk(find->container, "+/") && strlen(find->name) <= S3_MAX_KEY) ||
+    return ((version || !text[size]) && find->container && find->name && !strpbrk(find->container, "+/") && strlen(find->name) <= S3_MAX_KEY) ||
            (s3_error(s3, "InvalidArgument", "ArgumentName", "x-amz-copy-source", "ArgumentValue", text, NULL), false);
 }
 
@@ -83,7 +83,7 @@ static bool find_source(struct s3 *s3, struct store_find *find, struct s3_source
                        : find->version != STORE_CURRENT ? s3_error(s3, "NoSuchVersion", "Key", find->name, NULL)
                                                         : s3_error(s3, "NoSuchKey", "Key", find->name, NULL)), false;
     }
-    if (!s3_may_read_object(s3, find->account, &ret->found)) {
+    if (!s3_may_read_object(s3, find->account, &ret->found, find->version != STORE_CURRENT)) {
         return s3_error(s3, "AccessDenied", NULL), false;
     }
     if (ret->found.object.kind == STORE_MARKER) {
@@ -130,7 +130,7 @@ bool s3_copy_bytes(struct s3 *s3, struct s3_source *source) {
         return s3_error_because(s3, "InvalidRequest", "The specified copy source is larger than the maximum allowable size for a "
                                                       "copy source: %lld", S3_MAX_SIZE), false;
     }
-    if (whole && !swift_is_large(&found->object)) {
+    if (whole && !swift_is_large(&found->object) && (found->object.seal || !s3_encrypts())) {
         s3->upload = store_upload_copy(s3->arena, account, found->container.name, &found->object);
     } else {
         swift_cut(&pieces, 0, source->first, source->size);

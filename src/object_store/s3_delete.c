@@ -5,7 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
-#include "object_store/s3.h"
+#include "object_store/s3_config.h"
 #include "object_store/swift_parts.h"
 #include "object_store/xml.h"
 
@@ -78,12 +78,16 @@ static void read_one(struct many *many, const struct xml_node *node, struct one 
     one->version = version && *version ? version : NULL;
     one->change = (struct store_change){.arena = s3->arena, .account = s3->account, .container = s3->bucket, .name = key,
                                         .version = STORE_CURRENT, .restore = true, .policy = -1, .done = done, .user = one};
+    one->change.bypass = s3_lock_bypasses(s3, key);
     if (strlen(key) > S3_MAX_KEY) {
         one->code = "KeyTooLongError";
         one->message = "Your key is too long.";
     } else if (one->version && strcmp(version, "null") != 0 && strspn(version, "0123456789.") != strlen(version)) {
         one->code = "NoSuchVersion";
         one->message = "The specified version does not exist.";
+    } else if (!s3_may_delete(s3, key, one->version != NULL)) {
+        one->code = "AccessDenied";
+        one->message = "Access Denied";
     } else if (one->version) {
         one->change.version = !strcmp(version, "null") ? 0 : swift_version_of(version);
     }
@@ -115,6 +119,8 @@ static void write_one(struct many *many, struct one *one) {
 
     if (one->code) {
         write_failure(many, one->change.name, one->version, one->code, one->message);
+    } else if (result == STORE_HELD) {
+        write_failure(many, one->change.name, one->version, "AccessDenied", "Access Denied because object protected by object lock.");
     } else if (result != STORE_OK && result != STORE_MISSING) {
         write_failure(many, one->change.name, one->version, "InternalError", "The object could not be deleted. Try again.");
     } else {
@@ -122,8 +128,8 @@ static void write_one(struct many *many, struct one *one) {
     }
 }
 
-/* Every entry has a key, and there are not too many: how many; 0: it is not so. */
-static size_t count_objects(const struct xml_node *root) {
+/* Every entry has a key, and there are not too many: how many; 0: it is not so, and '*ret_code' says what. */
+static size_t count_objects(const struct xml_node *root, const char **ret_code) {
     size_t count = 0;
 
     for (const struct xml_node *child = root->first; child; child = child->next) {
@@ -132,6 +138,7 @@ static size_t count_objects(const struct xml_node *root) {
 
             count++;
             if (!key || !*key) {
+                *ret_code = "UserKeyMustBeSpecified";
                 return 0;
             }
         } else if (strcmp(child->name, "Quiet") != 0) {
@@ -145,16 +152,19 @@ bool s3_delete_many(struct call *call) {
     struct s3 *s3 = s3_of(call);
     struct many many = {.s3 = s3, .lock = PTHREAD_MUTEX_INITIALIZER, .over = PTHREAD_COND_INITIALIZER};
     const struct xml_node *root;
-    const char *quiet;
+    const char *quiet, *wrong = "MalformedXML";
     size_t count = 0;
 
-    if (!s3_allow_bucket(s3, S3_WRITE) || !s3_check_body(s3, true)) {
+    if (s3->looked == STORE_NO_CONTAINER) {
+        return s3_failed(s3, s3->looked);
+    }
+    if (!s3_check_body(s3, true)) {
         return true;
     }
     root = xml_parse(s3->arena, s3->http->body.at, s3->http->body.size);
-    many.count = root && !strcmp(root->name, "Delete") ? count_objects(root) : 0;
+    many.count = root && !strcmp(root->name, "Delete") ? count_objects(root, &wrong) : 0;
     if (!many.count) {
-        return s3_error(s3, "MalformedXML", NULL);
+        return s3_error(s3, wrong, NULL);
     }
     quiet = xml_child_text(root, "Quiet");
     many.quiet = quiet && !strcasecmp(quiet, "true");

@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "base/arena.h"
+#include "base/crypto.h"
 #include "base/json.h"
 #include "identity/identity.h"
 #include "object_store/swift_parts.h"
@@ -103,8 +104,8 @@ static bool become_headers(struct s3_form *form) {
     for (size_t i = 0; i < form->fields.count; i++) {
         const char *name = form->fields.at[i].name, *value = form->fields.at[i].value;
 
-        if (!strcmp(name, "tagging") || !strncmp(name, "x-amz-checksum-", 15)) {
-            return s3_error(s3, "NotImplemented", "Field", name, NULL), false;
+        if (!strcmp(name, "tagging")) {     /* a document: see read_tags */
+            continue;
         }
         for (const char *at = value; *at; at++) {
             if ((unsigned char)*at < ' ' || *at == 0x7f) {
@@ -142,6 +143,45 @@ static bool read_key(struct s3_form *form, const char *filename) {
     return true;
 }
 
+/* The field "tagging" is the document that PUT ?tagging has. False: answered. */
+static bool read_tags(struct s3_form *form) {
+    struct s3 *s3 = form->s3;
+    const char *text = field(form, "tagging"), *tags;
+
+    if (!text) {
+        return true;
+    }
+    if (!s3_parse_tags(s3, text, strlen(text), S3_OBJECT_TAGS, &tags)) {
+        return false;
+    }
+    if (*tags) {
+        store_meta_set(s3->arena, &s3->change.object.meta, "sys-s3-tags", tags);
+    }
+    return true;
+}
+
+/* The field x-amz-checksum-NAME of the file. False: answered. */
+static bool begin_sum(struct s3_form *form) {
+    struct s3 *s3 = form->s3;
+    size_t size;
+
+    for (enum s3_sum_kind kind = S3_CRC32; kind < S3_SUM_KINDS; kind++) {
+        const char *name = arena_printf(s3->arena, "x-amz-checksum-%s", s3_sum_names[kind]), *value = field(form, name);
+
+        if (value && form->sum_wanted) {
+            return s3_error_because(s3, "InvalidRequest", "Expecting a single x-amz-checksum- field."), false;
+        }
+        if (value && (!base64_decode(s3->arena, value, &size) || size != s3_sum_size(kind))) {
+            return s3_error_because(s3, "InvalidRequest", "Value for %s field is invalid.", name), false;
+        }
+        if (value) {
+            form->sum_wanted = value;
+            s3_sum_begin(&form->sum, kind);
+        }
+    }
+    return true;
+}
+
 static bool begin_file(struct s3_form *form, const char *head, const char *filename) {
     struct s3 *s3 = form->s3;
     const char *policy = field(form, "policy"), *type = form_header(s3->arena, head, "Content-Type");
@@ -155,7 +195,7 @@ static bool begin_file(struct s3_form *form, const char *head, const char *filen
         return fail_form(form, s3_error(s3, "InvalidBucketState", NULL));
     }
     s3_read_quotas(s3);
-    if (!s3_read_object_headers(s3, &s3->change.object)) {
+    if (!s3_read_object_headers(s3, &s3->change.object) || !read_tags(form) || !begin_sum(form)) {
         return fail_form(form, true);
     }
     if (!field(form, "content-type") && type) {
@@ -196,6 +236,7 @@ static bool take(void *user, const char *bytes, size_t size) {
         if (form->s3->upload->size + (int64_t)size > form->most) {
             return fail_form(form, s3_error(form->s3, "EntityTooLarge", NULL));
         }
+        s3_sum_add(&form->sum, bytes, size);
         store_upload_add(form->s3->upload, bytes, size);
         return true;
     }
@@ -236,7 +277,10 @@ static bool sink(struct http_request *http, const void *bytes, size_t size) {
 }
 
 static void release(void *pointer) {
-    buf_release(&((struct s3_form *)pointer)->value);
+    struct s3_form *form = pointer;
+
+    buf_release(&form->value);
+    digest_free(form->sum.digest);
 }
 
 /* ---- the operation ---- */
@@ -265,6 +309,20 @@ bool s3_form_begin(struct call *call) {
     return true;
 }
 
+/* The file has the checksum that was told; it is kept. False: answered. */
+static bool check_sum(struct s3_form *form) {
+    struct s3 *s3 = form->s3;
+    enum s3_sum_kind kind = form->sum.kind;
+    const char *made = kind ? s3_sum_end(&form->sum, s3->arena) : NULL;
+
+    if (made) {
+        store_meta_set(s3->arena, &s3->change.object.meta, "sys-s3-sum", arena_printf(s3->arena, "%s:%s", s3_sum_names[kind], made));
+    }
+    return !made || !strcmp(made, form->sum_wanted) ||
+           (s3_error_because(s3, "BadDigest", "The %s you specified did not match the calculated checksum.", s3_sum_names[kind]),
+            false);
+}
+
 static bool respond(struct s3_form *form) {
     struct s3 *s3 = form->s3;
     const char *to = field(form, "success_action_redirect"), *status = field(form, "success_action_status"), *location;
@@ -282,7 +340,8 @@ static bool respond(struct s3_form *form) {
         struct buf *body;
 
         s3_put_header(s3, "Location", "%s", location);
-        body = s3_xml(s3, "PostResponse");
+        body = s3_xml(s3, NULL);
+        BUF_LITERAL(body, "<PostResponse>");
         xml_member(body, "Location", location);
         xml_member(body, "Bucket", s3->bucket);
         xml_member(body, "Key", s3->key);
@@ -312,6 +371,9 @@ bool s3_form_post(struct call *call) {
     }
     if (!form->filed) {
         return s3_error_because(s3, "InvalidArgument", "POST requires exactly one file upload per request.");
+    }
+    if (!check_sum(form)) {
+        return true;
     }
     result = store_upload_end(s3->upload);
     if (result != STORE_OK) {

@@ -15,6 +15,8 @@ struct s3_form {
     bool failed;                    /* answered */
     struct store_meta allowed;      /* fields that the policy has a condition for */
     int64_t least, most;            /* bytes of the file */
+    struct s3_sum sum;              /* of the file, when a field tells it */
+    const char *sum_wanted;
 };
 
 const char *s3_form_lower(struct arena *arena, const char *text);

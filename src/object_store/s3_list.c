@@ -127,7 +127,8 @@ static void begin(struct listing *listing, const char *root) {
 static void write_delimiter(struct listing *listing) {
     const char *delimiter = s3_argument(listing->s3, "delimiter");
 
-    if (delimiter && *delimiter) {
+    /* Versions are listed with what was given, empty or not. */
+    if (delimiter && (*delimiter || listing->versions)) {
         s3_write_name(listing->out, "Delimiter", delimiter, listing->encode);
     }
     if (listing->encode) {

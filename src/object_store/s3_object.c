@@ -7,7 +7,7 @@
 
 #include "base/clock.h"
 #include "base/words.h"
-#include "object_store/s3.h"
+#include "object_store/s3_config.h"
 #include "object_store/swift_parts.h"
 
 /* Headers that an object keeps and gives back, beside x-amz-meta-*; and the argument that replaces one in an answer. */
@@ -17,8 +17,9 @@ static const struct {
             {"Content-Disposition", "content-disposition", "response-content-disposition"},
             {"Content-Encoding", "content-encoding", "response-content-encoding"},
             {"Content-Language", "content-language", "response-content-language"},
-            {"Expires", "expires", "response-expires"}};
-enum { KEPT = sizeof kept / sizeof *kept };
+            {"Expires", "expires", "response-expires"},
+            {"X-Robots-Tag", "x-robots-tag", NULL}};
+enum { KEPT = sizeof kept / sizeof *kept, MAX_RANGES = 50 };
 
 /* ---- what is told of an object ---- */
 
@@ -108,20 +109,6 @@ bool s3_write_conditions(struct s3 *s3) {
 
 /* ---- headers of a PUT ---- */
 
-static bool is_unsupported(struct s3 *s3) {
-    static const char *const prefixes[] = {"x-amz-server-side-encryption", "x-amz-website-redirect-location",
-                                           "x-amz-object-lock-"};
-
-    for (size_t i = 0; i < s3->http->header_count; i++) {
-        for (int p = 0; p < 3; p++) {
-            if (!strncasecmp(s3->http->headers[i].name, prefixes[p], strlen(prefixes[p]))) {
-                return s3_error(s3, "NotImplemented", "Header", s3->http->headers[i].name, NULL);
-            }
-        }
-    }
-    return false;
-}
-
 static bool read_meta(struct s3 *s3, struct store_meta *meta) {
     size_t size = 0;
 
@@ -163,12 +150,24 @@ static const char *without_chunked(struct arena *arena, const char *coding) {
     return kept_codings;
 }
 
+/* What others put belongs to the bucket's owner when the bucket says so. */
+static bool gives_away(struct s3 *s3) {
+    enum s3_ownership ownership = s3_ownership(s3->arena, &s3->found.container);
+    const char *canned = s3_header(s3, "x-amz-acl");
+
+    return ownership == S3_OWNER_ENFORCED ||
+           (ownership == S3_OWNER_PREFERRED && canned && !strcmp(canned, "bucket-owner-full-control"));
+}
+
 bool s3_read_object_headers(struct s3 *s3, struct store_object *object) {
     const char *class = s3_header(s3, "x-amz-storage-class"), *type = s3_header(s3, "Content-Type"), *tags, *grants;
     const char *project = s3->call->caller.project_id;
     struct store_meta *meta = &object->meta;
 
-    if (is_unsupported(s3)) {
+    if (s3_header(s3, "x-amz-website-redirect-location")) {
+        return s3_error(s3, "NotImplemented", "Header", "x-amz-website-redirect-location", NULL), false;
+    }
+    if (!s3_encryption_asked(s3)) {
         return false;
     }
     if (class && strcmp(class, "STANDARD") != 0) {
@@ -183,7 +182,7 @@ bool s3_read_object_headers(struct s3 *s3, struct store_object *object) {
             store_meta_set(s3->arena, meta, kept[i].name, value);
         }
     }
-    if (!read_meta(s3, meta) || !s3_header_tags(s3, &tags) ||
+    if (!read_meta(s3, meta) || !s3_header_tags(s3, &tags) || !s3_lock_read_headers(s3, meta) ||
         !s3_read_grants(s3, project ? project : s3_project_of(s3->account), &grants)) {
         return false;
     }
@@ -193,7 +192,7 @@ bool s3_read_object_headers(struct s3 *s3, struct store_object *object) {
     if (grants) {
         store_meta_set(s3->arena, meta, "sys-s3-acl", grants);
     }
-    if (project && strcmp(project, s3_project_of(s3->account)) != 0) {
+    if (project && strcmp(project, s3_project_of(s3->account)) != 0 && !gives_away(s3)) {
         store_meta_set(s3->arena, meta, "sys-s3-owner", project);
     }
     return true;
@@ -237,6 +236,7 @@ bool s3_object_begin(struct call *call) {
 bool s3_put_done(struct s3 *s3) {
     const struct store_change *change = &s3->change;
     const char *etag = store_meta_get(&change->object.meta, "sys-s3-etag");
+    struct store_object written;
 
     if (change->result != STORE_CREATED) {
         if (change->result == STORE_PRECONDITION) {
@@ -247,6 +247,11 @@ bool s3_put_done(struct s3 *s3) {
         return false;
     }
     s3_put_header(s3, "ETag", "\"%s\"", etag ? etag : change->upload->etag);
+    written = change->object;
+    written.name = change->name;
+    written.modified = change->modified;
+    s3_write_expiration(s3, &written);
+    s3_encryption_written(s3);
     if (change->made_version) {
         s3_put_header(s3, "x-amz-version-id", "%s", s3_version_text(s3->arena, change->made_version));
     }
@@ -292,17 +297,20 @@ static void write_headers(struct s3 *s3, const struct store_object *object) {
         }
     }
     for (int i = 0; i < KEPT; i++) {
-        const char *value = s3_argument(s3, kept[i].argument);
+        const char *value = kept[i].argument ? s3_argument(s3, kept[i].argument) : NULL;
 
         value = value ? value : store_meta_get(meta, kept[i].name);
         if (value) {
             s3_put_header(s3, kept[i].header, "%s", value);
         }
     }
+    s3_lock_write_headers(s3, meta);
+    s3_write_expiration(s3, object);
     if (tags) {
         s3_put_header(s3, "x-amz-tagging-count", "%d", s3_count_tags(s3, tags));
     }
-    if (mode && !strcasecmp(mode, "ENABLED") && !s3_header(s3, "Range")) {
+    /* Of a part it is the part's: choose_part. */
+    if (mode && !strcasecmp(mode, "ENABLED") && !s3_header(s3, "Range") && !s3_argument(s3, "partNumber")) {
         s3_write_sum(s3, meta);
     }
 }
@@ -347,7 +355,7 @@ bool s3_gather(struct s3 *s3, const char **account, struct store_found *found, s
 
 /* ?partNumber=: which bytes of the object. False: answered. */
 static bool choose_part(struct s3 *s3, const struct swift_pieces *pieces, struct http_range *range) {
-    const char *text = s3_argument(s3, "partNumber");
+    const char *text = s3_argument(s3, "partNumber"), *mode = s3_header(s3, "x-amz-checksum-mode");
     bool multipart = store_meta_get(&s3->found.object.meta, "sys-s3-upload");
     size_t number = strspn(text, "0123456789") == strlen(text) && strlen(text) < 6 ? (size_t)strtoul(text, NULL, 10) : 0;
 
@@ -362,6 +370,10 @@ static bool choose_part(struct s3 *s3, const struct swift_pieces *pieces, struct
                         arena_printf(s3->arena, "%zu", multipart ? pieces->count : 1), NULL), false;
     }
     *range = (struct http_range){0, pieces->size};
+    if (mode && !strcasecmp(mode, "ENABLED")) {
+        s3_write_part_sum(s3, &s3->found.object.meta, multipart && pieces->at[number - 1].object ? &pieces->at[number - 1].object->meta
+                                                                      : &s3->found.object.meta);
+    }
     if (multipart) {
         for (size_t i = 0; i + 1 < number; i++) {
             range->first += pieces->at[i].size;
@@ -374,12 +386,14 @@ static bool choose_part(struct s3 *s3, const struct swift_pieces *pieces, struct
 
 /* The bytes that are asked for, by Range or partNumber; a status of 0: answered. */
 static int choose_range(struct s3 *s3, const struct swift_pieces *pieces, struct http_range *range) {
+    struct http_request get = *s3->http;
     int count;
 
     if (s3_argument(s3, "partNumber")) {
         return choose_part(s3, pieces, range) ? 206 : 0;
     }
-    count = s3_header(s3, "Range") ? http_ranges(s3->http, pieces->size, range, 1) : 0;
+    get.method = HTTP_GET;              /* HEAD is told what GET would be */
+    count = s3_header(s3, "Range") ? http_ranges(&get, pieces->size, range, 1) : 0;
     if (count < 0) {
         s3_error(s3, "InvalidRange", "RangeRequested", s3_header(s3, "Range"), "ActualObjectSize",
                  arena_printf(s3->arena, "%" PRId64, pieces->size), NULL);
@@ -390,6 +404,14 @@ static int choose_range(struct s3 *s3, const struct swift_pieces *pieces, struct
         *range = (struct http_range){0, pieces->size};
     }
     return count ? 206 : 200;
+}
+
+/* More than one range is asked for: they come as parts of one body. */
+static bool has_ranges(struct s3 *s3, int64_t size) {
+    const char *text = s3_header(s3, "Range");
+    struct http_range ranges[MAX_RANGES];
+
+    return text && strchr(text, ',') && !s3_argument(s3, "partNumber") && http_ranges(s3->http, size, ranges, MAX_RANGES) > 1;
 }
 
 static bool respond(struct s3 *s3, const char *account, struct store_found *found, const char *etag) {
@@ -405,6 +427,10 @@ static bool respond(struct s3 *s3, const char *account, struct store_found *foun
     }
     s3_put_header(s3, "ETag", "%s", etag);
     write_headers(s3, &found->object);
+    s3_encryption_read(s3, &found->object, &pieces);
+    if (has_ranges(s3, pieces.size)) {
+        return swift_respond_pieces(s3_swift(s3, account, found), pieces.at, pieces.count, pieces.size, type_of(s3, &found->object));
+    }
     status = choose_range(s3, &pieces, &range);
     if (!status) {
         return true;
@@ -428,9 +454,30 @@ static bool overrides_unsigned(struct s3 *s3) {
     bool any = s3_argument(s3, "response-content-type");
 
     for (int i = 0; i < KEPT; i++) {
-        any = any || s3_argument(s3, kept[i].argument);
+        any = any || (kept[i].argument && s3_argument(s3, kept[i].argument));
     }
     return any && s3->signature.by == S3_NOBODY;
+}
+
+static bool take_marker(void *user, const struct store_object *object) {
+    struct s3 *s3 = user;
+
+    if (!strcmp(object->name, s3->key) && object->kind == STORE_MARKER) {
+        s3_put_header(s3, "x-amz-delete-marker", "true");
+        s3_put_header(s3, "x-amz-version-id", "%s", s3_version_text(s3->arena, object->version));
+    }
+    return false;
+}
+
+/* Of an object that is not there any more: its newest version is a marker. */
+static void tell_marker(struct s3 *s3) {
+    struct store_list list = {.account = s3->account, .container = s3->bucket, .prefix = s3->key, .versions = true, .limit = 1,
+                              .on_object = take_marker, .user = s3};
+
+    if (s3->looked == STORE_MISSING && s3->version == STORE_CURRENT && s3->found.container.versions != VERSIONS_OFF &&
+        s3->http->response.status == 404) {
+        store_list(s3->arena, &list, NULL);
+    }
 }
 
 bool s3_object_get(struct call *call) {
@@ -440,6 +487,10 @@ bool s3_object_get(struct call *call) {
     int status;
 
     if (!s3_allow_object(s3, S3_READ)) {
+        tell_marker(s3);
+        return true;
+    }
+    if (!s3_encryption_not_asked(s3)) {
         return true;
     }
     if (overrides_unsigned(s3)) {
@@ -502,5 +553,6 @@ bool s3_object_delete(struct call *call) {
         return true;
     }
     s3->change.restore = true;
+    s3->change.bypass = s3_lock_bypasses(s3, s3->key);
     return s3_change(s3, store_delete_object, deleted);
 }

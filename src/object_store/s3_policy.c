@@ -27,14 +27,15 @@ static bool is_free(const char *name) {
             return true;
         }
     }
-    return !strncmp(name, "x-ignore-", 9);
+    return !strncmp(name, "x-ignore-", 9) || !strncmp(name, "x-amz-checksum-", 15);
 }
 
 static bool holds(struct s3_form *form, const char *name, const char *wanted, bool prefix) {
     const char *lower = s3_form_lower(form->s3->arena, name), *value = store_meta_get(&form->fields, lower);
 
     store_meta_set(form->s3->arena, &form->allowed, lower, "");
-    value = !strcmp(lower, "bucket") ? form->s3->bucket : value ? value : "";
+    /* The key is what it becomes with the file's name in it. */
+    value = !strcmp(lower, "bucket") ? form->s3->bucket : !strcmp(lower, "key") ? form->s3->key : value ? value : "";
     return prefix ? !strncmp(value, wanted, strlen(wanted)) : !strcmp(value, wanted);
 }
 
@@ -122,7 +123,7 @@ bool s3_policy_check(struct s3_form *form, const char *policy) {
     if (!root || root->type != JSON_MAP) {
         return invalid(s3, "Invalid JSON.");
     }
-    if (!expiration || !time_parse(expiration, &time)) {
+    if (!expiration || !strchr(expiration, 'T') || !time_parse(expiration, &time)) {
         return invalid(s3, "it has no valid expiration.");
     }
     if (time <= clock_now()) {

@@ -74,7 +74,8 @@ static bool read_2_query(struct http_request *http, struct s3_signature *ret, st
         return problem(ret_problem, "AccessDenied",
                        "Query-string authentication requires the Signature, Expires and AWSAccessKeyId parameters");
     }
-    if (!*expires || strspn(expires, "0123456789") != strlen(expires) || strlen(expires) > 12) {
+    if (!*expires || strspn(expires, "0123456789") != strlen(expires) || strlen(expires) > 12 ||
+        strtoll(expires, NULL, 10) > INT32_MAX) {
         return problem(ret_problem, "AccessDenied", "Invalid date (should be seconds since epoch)");
     }
     ret->expires = strtoll(expires, NULL, 10) * SECOND;
@@ -204,7 +205,7 @@ static bool read_4_query(struct http_request *http, struct s3_signature *ret, st
         return problem(ret_problem, code, "X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\"");
     }
     if (seconds < 0) {
-        return problem(ret_problem, code, "X-Amz-Expires must be a non-negative number");
+        return problem(ret_problem, code, "X-Amz-Expires must be non-negative");
     }
     if (seconds > LONGEST_LIFE) {
         return problem(ret_problem, code, "X-Amz-Expires must be less than a week (in seconds); that is, the given "

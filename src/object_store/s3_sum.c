@@ -107,3 +107,72 @@ const char *s3_sum_end(struct s3_sum *sum, struct arena *arena) {
     }
     return base64_encode(arena, bytes, size);
 }
+
+/* ---- sums of parts (Mark Adler's way in zlib: appending a zero bit is a linear map of the sum, and maps can be squared) ---- */
+
+struct map {
+    uint64_t column[64];
+};
+
+static uint64_t apply(const struct map *map, uint64_t vector) {
+    uint64_t sum = 0;
+
+    for (int i = 0; vector; vector >>= 1, i++) {
+        sum ^= vector & 1 ? map->column[i] : 0;
+    }
+    return sum;
+}
+
+static struct map squared(const struct map *map, int width) {
+    struct map square;
+
+    for (int i = 0; i < width; i++) {
+        square.column[i] = apply(map, map->column[i]);
+    }
+    return square;
+}
+
+/* The sum with 'size' zero bytes behind. */
+static uint64_t with_zeros(uint64_t crc, uint64_t polynomial, int width, int64_t size) {
+    struct map map = {.column = {polynomial}};
+
+    for (int i = 1; i < width; i++) {
+        map.column[i] = 1ULL << (i - 1);
+    }
+    for (int i = 0; i < 3; i++) {       /* of one bit, then of a byte */
+        map = squared(&map, width);
+    }
+    for (; size; size >>= 1) {
+        crc = size & 1 ? apply(&map, crc) : crc;
+        map = squared(&map, width);
+    }
+    return crc;
+}
+
+bool s3_sum_combines(enum s3_sum_kind kind) {
+    return kind == S3_CRC32 || kind == S3_CRC32C || kind == S3_CRC64NVME;
+}
+
+static bool read_crc(struct arena *arena, enum s3_sum_kind kind, const char *text, uint64_t *ret) {
+    size_t size;
+    const uint8_t *bytes = base64_decode(arena, text, &size);
+
+    *ret = 0;
+    for (size_t i = 0; bytes && i < size && i < 8; i++) {
+        *ret = *ret << 8 | bytes[i];
+    }
+    return bytes && size == sizes[kind];
+}
+
+const char *s3_sum_combine(struct arena *arena, enum s3_sum_kind kind, const char *first, const char *second, int64_t size) {
+    static const uint64_t polynomials[S3_SUM_KINDS] = {
+        [S3_CRC32] = 0xedb88320, [S3_CRC32C] = 0x82f63b78, [S3_CRC64NVME] = 0x9a6c9329ac4bc9b5};
+    struct s3_sum sum = {.kind = kind};
+    uint64_t before, behind;
+
+    if (!read_crc(arena, kind, first, &before) || !read_crc(arena, kind, second, &behind)) {
+        return NULL;
+    }
+    sum.crc = with_zeros(before, polynomials[kind], 8 * (int)sizes[kind], size) ^ behind;
+    return s3_sum_end(&sum, arena);
+}

@@ -22,3 +22,8 @@ void s3_sum_begin(struct s3_sum *sum, enum s3_sum_kind kind);
 void s3_sum_add(struct s3_sum *sum, const void *bytes, size_t size);
 /* In base64; ends it. */
 const char *s3_sum_end(struct s3_sum *sum, struct arena *arena);
+/* Whether the sum of bytes can be had from the sums of their parts. */
+bool s3_sum_combines(enum s3_sum_kind kind);
+/* The sum, in base64, of bytes with the sum 'first' with 'size' bytes behind them that have the sum 'second'; null when one
+ * of the two is no sum of that kind. */
+const char *s3_sum_combine(struct arena *arena, enum s3_sum_kind kind, const char *first, const char *second, int64_t size);

@@ -6,7 +6,7 @@
 #include "object_store/s3.h"
 #include "object_store/xml.h"
 
-enum { MAX_NAME = 128, MAX_VALUE = 256, OBJECT_TAGS = 10 };
+enum { MAX_NAME = 128, MAX_VALUE = 256 };
 
 struct tags {
     struct s3 *s3;
@@ -28,8 +28,7 @@ static bool add(struct tags *tags, const char *name, const char *value) {
         }
     }
     if (tags->count == tags->most) {
-        return s3_error_because(s3, tags->most == OBJECT_TAGS ? "BadRequest" : "InvalidTag",
-                                "Object tags cannot be greater than %zu", tags->most), false;
+        return s3_error_because(s3, "InvalidTag", "Object tags cannot be greater than %zu", tags->most), false;
     }
     tags->names = arena_grow(s3->arena, tags->names, tags->count, sizeof *tags->names);
     tags->names[tags->count++] = name;
@@ -40,8 +39,8 @@ static bool add(struct tags *tags, const char *name, const char *value) {
     return true;
 }
 
-bool s3_read_tags(struct s3 *s3, size_t most, const char **ret) {
-    const struct xml_node *root = xml_parse(s3->arena, s3->http->body.at, s3->http->body.size);
+bool s3_parse_tags(struct s3 *s3, const char *bytes, size_t size, size_t most, const char **ret) {
+    const struct xml_node *root = xml_parse(s3->arena, bytes, size);
     const struct xml_node *set = xml_child(root, "TagSet");
     struct tags tags = {.s3 = s3, .most = most};
     bool ok = true;
@@ -59,8 +58,11 @@ bool s3_read_tags(struct s3 *s3, size_t most, const char **ret) {
     return ok;
 }
 
-/* Calls fn for each tag of a text in the form of a query; false when one is malformed or fn says so. */
-static bool each(struct s3 *s3, const char *text, bool (*fn)(void *user, const char *name, const char *value), void *user) {
+bool s3_read_tags(struct s3 *s3, size_t most, const char **ret) {
+    return s3_parse_tags(s3, s3->http->body.at, s3->http->body.size, most, ret);
+}
+
+bool s3_each_tag(struct s3 *s3, const char *text, bool (*fn)(void *user, const char *name, const char *value), void *user) {
     while (*text) {
         size_t size = strcspn(text, "&"), equals = strcspn(text, "=");
         const char *name, *value = "";
@@ -84,14 +86,14 @@ static bool add_each(void *user, const char *name, const char *value) {
 
 bool s3_header_tags(struct s3 *s3, const char **ret) {
     const char *header = s3_header(s3, "x-amz-tagging");
-    struct tags tags = {.s3 = s3, .most = OBJECT_TAGS};
+    struct tags tags = {.s3 = s3, .most = S3_OBJECT_TAGS};
     bool ok;
 
     *ret = NULL;
     if (!header || !*header) {
         return true;
     }
-    ok = each(s3, header, add_each, &tags);
+    ok = s3_each_tag(s3, header, add_each, &tags);
     *ret = buf_taken(&tags.out, s3->arena);
     if (!ok && !s3->http->response.status) {
         s3_error_because(s3, "InvalidArgument", "The header 'x-amz-tagging' shall be encoded as UTF-8 then URLEncoded URL query "
@@ -114,7 +116,7 @@ bool s3_write_tags(struct s3 *s3, const char *text) {
     struct buf *out = s3_xml(s3, "Tagging");
 
     BUF_LITERAL(out, "<TagSet>");
-    each(s3, text ? text : "", write_each, out);
+    s3_each_tag(s3, text ? text : "", write_each, out);
     BUF_LITERAL(out, "</TagSet></Tagging>");
     return true;
 }
@@ -127,7 +129,7 @@ static bool count_each(void *user, const char *name, const char *value) {
 int s3_count_tags(struct s3 *s3, const char *text) {
     int count = 0;
 
-    each(s3, text ? text : "", count_each, &count);
+    s3_each_tag(s3, text ? text : "", count_each, &count);
     return count;
 }
 
@@ -168,7 +170,7 @@ bool s3_object_tagging_put(struct call *call) {
     struct s3 *s3 = s3_of(call);
     const char *tags;
 
-    return !s3_allow_bucket(s3, S3_WRITE) || !s3_read_tags(s3, OBJECT_TAGS, &tags) || change(s3, *tags ? tags : NULL);
+    return !s3_allow_bucket(s3, S3_WRITE) || !s3_read_tags(s3, S3_OBJECT_TAGS, &tags) || change(s3, *tags ? tags : NULL);
 }
 
 bool s3_object_tagging_delete(struct call *call) {

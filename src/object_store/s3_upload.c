@@ -14,7 +14,7 @@
 #include "base/id.h"
 #include "base/json.h"
 #include "base/map.h"
-#include "object_store/s3.h"
+#include "object_store/s3_config.h"
 #include "object_store/s3_upload.h"
 #include "object_store/swift_parts.h"
 #include "object_store/xml.h"
@@ -81,10 +81,11 @@ bool s3_upload_post(struct call *call) {
     struct s3 *s3 = s3_of(call);
     struct store_object *object = &s3->change.object;
     const char *id = arena_printf(s3->arena, "%014llx%.18s", (unsigned long long)clock_now(), id_hex(s3->arena));
+    struct s3_upload_sum sum;
     enum store_result result;
     struct buf *out;
 
-    if (!s3_allow_bucket(s3, S3_WRITE) || !s3_read_object_headers(s3, object)) {
+    if (!s3_allow_bucket(s3, S3_WRITE) || !s3_read_object_headers(s3, object) || !s3_upload_sum_header(s3, &sum)) {
         return true;
     }
     result = need_container(s3, s3_segments(s3));
@@ -95,6 +96,11 @@ bool s3_upload_post(struct call *call) {
     if (call->caller.user_id) {
         store_meta_set(s3->arena, &object->meta, "sys-s3-initiator", call->caller.project_id);
     }
+    if (sum.kind) {
+        store_meta_set(s3->arena, &object->meta, "sys-s3-sum-of", s3_upload_sum_text(s3->arena, &sum));
+        s3_put_header(s3, "x-amz-checksum-algorithm", "%s", s3_header(s3, "x-amz-checksum-algorithm"));
+        s3_put_header(s3, "x-amz-checksum-type", "%s", sum.composite ? "COMPOSITE" : "FULL_OBJECT");
+    }
     s3->change.container = s3_uploads(s3);
     s3->change.name = arena_printf(s3->arena, "%s\x01%s", s3->key, id);
     s3->change.upload = store_upload_new(s3->arena);
@@ -103,6 +109,7 @@ bool s3_upload_post(struct call *call) {
     if (result != STORE_CREATED) {
         return s3_failed(s3, result);
     }
+    s3_encryption_written(s3);
     out = s3_xml(s3, "InitiateMultipartUploadResult");
     xml_member(out, "Bucket", s3->bucket);
     xml_member(out, "Key", s3->key);
@@ -130,9 +137,10 @@ bool s3_part_begin(struct call *call) {
     if (!read_number(s3_argument(s3, "partNumber"))) {
         return s3_error_because(s3, "InvalidArgument", "Part number must be an integer between 1 and 10000, inclusive"), false;
     }
-    if (!s3_find_upload(s3, &upload)) {
+    if (!s3_encryption_asked(s3) || !s3_find_upload(s3, &upload)) {
         return false;
     }
+    s3->sum_kind = s3_upload_sum_of(&upload.object).kind;
     s3_read_quotas(s3);
     s3->change.quota_objects = 0;       /* parts are no objects of the bucket, but their bytes are its bytes */
     s3->http->on_worker = true;
@@ -175,6 +183,7 @@ bool s3_part_put(struct call *call) {
     }
     if (!copies) {
         s3_put_header(s3, "ETag", "\"%s\"", s3->upload->etag);
+        s3_encryption_written(s3);
         s3_write_sum(s3, &s3->change.object.meta);
         return s3_status(s3, 200);
     }
@@ -190,6 +199,7 @@ struct completion {
     struct buf text;
     struct digest *tags;            /* of the digests in hex, as Swift makes it */
     struct digest *bytes;           /* of the digests, as S3 makes it */
+    struct s3_whole_sum sum;
     int64_t size;
     int count, last;
     bool small;                     /* the part before is too small to have another behind it */
@@ -258,7 +268,7 @@ static bool add_part(struct completion *completion, const struct xml_node *part)
     }
     completion->small = found.object.size < SMALLEST_PART;
     add_segment(completion, find.name, &found.object);
-    return true;
+    return s3_whole_sum_add(s3, &completion->sum, part, &found.object);
 }
 
 static bool add_parts(struct completion *completion) {
@@ -287,7 +297,7 @@ static enum store_result put_manifest(struct completion *completion, const struc
     completion->tags = completion->bytes = NULL;
     *object = (struct store_object){.type = upload->type, .kind = STORE_MANIFEST};
     for (size_t i = 0; i < upload->meta.count; i++) {
-        if (strcmp(upload->meta.at[i].name, "sys-s3-initiator") != 0) {
+        if (strcmp(upload->meta.at[i].name, "sys-s3-initiator") != 0 && strcmp(upload->meta.at[i].name, "sys-s3-sum-of") != 0) {
             store_meta_set(s3->arena, &object->meta, upload->meta.at[i].name, upload->meta.at[i].value);
         }
     }
@@ -303,28 +313,40 @@ static enum store_result put_manifest(struct completion *completion, const struc
 
 /* ---- the end of an upload: its parts that nothing asks for go by themselves (parts.c) ---- */
 
-static void remove_upload(struct s3 *s3) {
-    struct store_change change = {.arena = s3->arena, .account = s3->account, .container = s3_uploads(s3),
-                                  .version = STORE_CURRENT,
-                                  .name = arena_printf(s3->arena, "%s\x01%s", s3->key, s3_argument(s3, "uploadId"))};
+static void remove_record(struct arena *arena, const char *account, const char *bucket, const char *key, const char *id) {
+    struct store_change change = {.arena = arena, .account = account, .container = arena_printf(arena, "%s" S3_UPLOADS, bucket),
+                                  .version = STORE_CURRENT, .name = arena_printf(arena, "%s\x01%s", key, id)};
 
     store_delete_object(&change);
 }
 
+static void remove_upload(struct s3 *s3) {
+    remove_record(s3->arena, s3->account, s3->bucket, s3->key, s3_argument(s3, "uploadId"));
+}
+
+void s3_upload_drop(struct arena *arena, const char *account, const char *bucket, const char *key, const char *id) {
+    pthread_mutex_t *lock = lock_of(id);
+
+    remove_record(arena, account, bucket, key, id);
+    pthread_mutex_unlock(lock);
+}
+
 /* ---- the operations ---- */
 
-static bool respond_completed(struct s3 *s3, const char *etag, int64_t version) {
+static bool respond_completed(struct s3 *s3, const struct store_meta *meta, int64_t version) {
     struct buf *out, location = {0};
 
     if (version) {
         s3_put_header(s3, "x-amz-version-id", "%s", s3_version_text(s3->arena, version));
     }
+    s3_encryption_written(s3);
     http_encode(&location, s3->key, "/");
     out = s3_xml(s3, "CompleteMultipartUploadResult");
     xml_member(out, "Location", arena_printf(s3->arena, "%s/%s/%s", call_base_url(s3->call), s3->bucket, location.at));
     xml_member(out, "Bucket", s3->bucket);
     xml_member(out, "Key", s3->key);
-    xml_member(out, "ETag", arena_printf(s3->arena, "\"%s\"", etag));
+    xml_member(out, "ETag", arena_printf(s3->arena, "\"%s\"", store_meta_get(meta, "sys-s3-etag")));
+    s3_write_sum_xml(s3, out, store_meta_get(meta, "sys-s3-sum"), true);
     BUF_LITERAL(out, "</CompleteMultipartUploadResult>");
     buf_release(&location);
     return true;
@@ -341,7 +363,16 @@ static bool completed_before(struct s3 *s3) {
     }
     id = store_meta_get(&found.object.meta, "sys-s3-upload");
     return id && !strcmp(id, s3_argument(s3, "uploadId")) &&
-           respond_completed(s3, store_meta_get(&found.object.meta, "sys-s3-etag"), found.object.version);
+           respond_completed(s3, &found.object.meta, found.object.version);
+}
+
+/* What the client says the object's size is. False: answered. */
+static bool check_size(struct completion *completion) {
+    const char *text = s3_header(completion->s3, "x-amz-mp-object-size");
+
+    return !text || !strcmp(text, arena_printf(completion->s3->arena, "%" PRId64, completion->size)) ||
+           (s3_error_because(completion->s3, "InvalidRequest", "The provided 'x-amz-mp-object-size' header does not match what was "
+                                                               "computed."), false);
 }
 
 /* Under the lock. */
@@ -349,6 +380,7 @@ static void complete(struct completion *completion) {
     struct s3 *s3 = completion->s3;
     struct store_found upload;
     enum store_result result = find_upload(s3, &upload);
+    const char *sum;
 
     if (result != STORE_OK) {
         if (result != STORE_MISSING || !completed_before(s3)) {
@@ -356,15 +388,19 @@ static void complete(struct completion *completion) {
         }
         return;
     }
-    if (!add_parts(completion)) {
+    if (!s3_whole_sum_begin(s3, &upload.object, &completion->sum) || !add_parts(completion) || !check_size(completion) ||
+        !s3_whole_sum_end(s3, &completion->sum, &sum)) {
         return;
+    }
+    if (sum) {
+        store_meta_set(s3->arena, &upload.object.meta, "sys-s3-sum", sum);
     }
     if (put_manifest(completion, &upload.object) != STORE_CREATED) {
         s3_put_done(s3);            /* answers what it failed with */
         return;
     }
     remove_upload(s3);
-    respond_completed(s3, store_meta_get(&s3->change.object.meta, "sys-s3-etag"), s3->change.made_version);
+    respond_completed(s3, &s3->change.object.meta, s3->change.made_version);
 }
 
 bool s3_upload_complete(struct call *call) {
@@ -382,6 +418,7 @@ bool s3_upload_complete(struct call *call) {
     }
     digest_free(completion.tags);
     digest_free(completion.bytes);
+    s3_whole_sum_free(&completion.sum);
     buf_release(&completion.text);
     return true;
 }

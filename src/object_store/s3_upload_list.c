@@ -22,14 +22,15 @@ static bool read_count(struct s3 *s3, const char *name, int64_t most, int64_t *r
     return true;
 }
 
-static void write_people(struct s3 *s3, struct buf *out, const char *initiator) {
-    const char *owner = s3_project_of(s3->account);
+static void write_people(struct s3 *s3, struct buf *out, const struct store_object *upload) {
+    const char *owner = s3_object_owner(s3->account, upload), *initiator = store_meta_get(&upload->meta, "sys-s3-initiator");
 
     BUF_LITERAL(out, "<Initiator>");
     s3_write_person(s3, out, initiator ? initiator : owner);
     BUF_LITERAL(out, "</Initiator><Owner>");
     s3_write_person(s3, out, owner);
     BUF_LITERAL(out, "</Owner><StorageClass>STANDARD</StorageClass>");
+    s3_write_upload_sum(out, upload);
 }
 
 /* ---- parts ---- */
@@ -56,7 +57,9 @@ static bool add_part(void *user, const struct store_object *object) {
     xml_member(out, "PartNumber", parts->last);
     xml_member(out, "LastModified", s3_time(parts->s3->arena, object->modified));
     xml_member(out, "ETag", arena_printf(parts->s3->arena, "\"%s\"", object->etag));
-    buf_printf(out, "<Size>%" PRId64 "</Size></Part>", object->size);
+    buf_printf(out, "<Size>%" PRId64 "</Size>", object->size);
+    s3_write_sum_xml(parts->s3, out, store_meta_get(&object->meta, "sys-s3-sum"), false);
+    BUF_LITERAL(out, "</Part>");
     return true;
 }
 
@@ -67,7 +70,7 @@ static bool respond_parts(struct parts *parts, const struct store_object *upload
     xml_member(out, "Bucket", s3->bucket);
     s3_write_name(out, "Key", s3->key, encode);
     xml_member(out, "UploadId", s3_argument(s3, "uploadId"));
-    write_people(s3, out, store_meta_get(&upload->meta, "sys-s3-initiator"));
+    write_people(s3, out, upload);
     buf_printf(out, "<PartNumberMarker>%" PRId64 "</PartNumberMarker><NextPartNumberMarker>%s</NextPartNumberMarker>"
                "<MaxParts>%" PRId64 "</MaxParts>", marker, parts->last ? parts->last : "0", parts->most);
     if (encode) {
@@ -134,7 +137,7 @@ static void write_upload(struct uploads *uploads, const char *key, const char *i
     BUF_LITERAL(out, "<Upload>");
     s3_write_name(out, "Key", key, uploads->encode);
     xml_member(out, "UploadId", id);
-    write_people(s3, out, store_meta_get(&object->meta, "sys-s3-initiator"));
+    write_people(s3, out, object);
     xml_member(out, "Initiated", s3_time(s3->arena, object->modified));
     BUF_LITERAL(out, "</Upload>");
 }

@@ -20,6 +20,8 @@ static const struct resource *const resources[] = {&resource_swift_api, NULL};
 static const struct resource *const root_resources[] = {&resource_swift_root, NULL};
 static const struct resource *const s3_resources[] = {&resource_s3_api, NULL};
 
+static const struct resource *const no_resources[] = {NULL};
+
 static const struct api_style style = {.time = TIME_Z, .write_error = error_plain};
 
 static bool bootstrap(struct call *call) {
@@ -69,6 +71,19 @@ const struct service object_store = {
     .bootstrap = bootstrap,
     .take = swift_take,
     .answer = swift_answer,
+};
+
+/* For clients that take an address of Swift's to end with /v1/ACCOUNT. */
+const struct service object_store_port = {
+    .type = "object-store-port",
+    .folder = "object_store",
+    .name = "swift",
+    .prefix = "",
+    .style = &style,
+    .resources = no_resources,
+    .take = swift_take,
+    .answer = swift_answer,
+    .listen_option = "swift_listen",
 };
 
 const struct service object_store_root = {

@@ -46,6 +46,7 @@ enum store_result {
     STORE_NOT_EMPTY,
     STORE_PRECONDITION,     /* if_absent or if_etag did not hold */
     STORE_OVER_QUOTA,       /* the container's or account's bytes or objects */
+    STORE_HELD,             /* the object is held (hold.c) */
     STORE_FULL,             /* the disk */
     STORE_FAILED,           /* the log has the cause */
 };
@@ -172,6 +173,7 @@ void store_reader_close(struct store_reader *reader);           /* null is fine 
 /* ---- writing ---- */
 struct store_upload {
     int64_t size;                   /* so far */
+    int64_t expected;               /* may be set before the first byte: how many will come; 0 or less: unknown */
     const char *etag;               /* after store_upload_end: MD5 in hex */
     enum store_result failed;       /* what went wrong first */
 };
@@ -200,11 +202,14 @@ struct store_change {
     struct store_upload *upload;    /* put_object */
     bool if_absent;                 /* put_object: only when there is no current object */
     const char *if_etag;            /* only when the current object has this ETag */
+    int64_t if_modified;            /* delete_object: only when the one that is there is of that time; 0: any */
     int64_t version;                /* delete_object, post_object: STORE_CURRENT or one */
     int64_t if_expired;             /* delete_object: only when it expired by then (seconds) */
     int64_t stamp;                  /* put_object, delete_object: when it was done elsewhere; refused (STORE_PRECONDITION) when
                                        what is there is newer. 0: now */
     bool keep_time;                 /* post_object: the object is as old as it was */
+    bool detach;                    /* delete_object of the current version: it becomes an old one, and no marker is made */
+    bool bypass;                    /* delete_object, post_object: may override governance (hold.c) */
     bool restore;                   /* delete_object of the current version: the one before becomes current */
 
     void (*done)(struct store_change *change);      /* null: wait */

@@ -106,7 +106,8 @@ static bool names_object(enum http_method method) {
 static void look(struct swift *sw) {
     struct store_find find = {.account = sw->account, .container = sw->container, .version = sw->version,
                               .name = names_object(sw->http->method) ? sw->object : NULL,
-                              .want_bytes = sw->http->method == HTTP_GET, .no_counts = sw->depth == DEPTH_OBJECT && !swift_ratelimit_counts()};
+                              .want_bytes = sw->http->method == HTTP_GET,
+                              .want_expired = sw->version > 0, .no_counts = sw->depth == DEPTH_OBJECT && !swift_ratelimit_counts()};
 
     if (sw->depth == DEPTH_ACCOUNT) {
         find.want_account = ACCOUNT_ALL;
@@ -123,7 +124,8 @@ static bool read_version(struct swift *sw) {
     double seconds;
 
     sw->version = STORE_CURRENT;
-    if (!text || sw->depth != DEPTH_OBJECT) {
+    /* A temporary URL is for what is there now. */
+    if (!text || sw->depth != DEPTH_OBJECT || swift_argument(sw, "temp_url_sig")) {
         return true;
     }
     if (!strcmp(text, "null")) {
@@ -174,7 +176,7 @@ static bool is_form(const struct swift *sw) {
            !strncasecmp(type, "multipart/form-data", 19);
 }
 
-static bool manifest_is(const struct swift *sw, const char *what) {
+bool swift_manifest_is(const struct swift *sw, const char *what) {
     const char *value = swift_argument(sw, "multipart-manifest");
 
     return sw->depth == DEPTH_OBJECT && value && !strcmp(value, what);
@@ -190,7 +192,7 @@ static const struct special *find_special(const struct swift *sw) {
     enum http_method method = sw->http->method;
 
     if (method == HTTP_PUT) {
-        return swift_argument(sw, "extract-archive") ? &archive : manifest_is(sw, "put") ? &manifest : NULL;
+        return swift_argument(sw, "extract-archive") ? &archive : swift_manifest_is(sw, "put") ? &manifest : NULL;
     }
     if ((method == HTTP_POST || method == HTTP_DELETE) && swift_argument(sw, "bulk-delete")) {
         return &bulk_delete;
@@ -198,10 +200,10 @@ static const struct special *find_special(const struct swift *sw) {
     if (is_form(sw)) {
         return &form;
     }
-    if (method == HTTP_DELETE && manifest_is(sw, "delete")) {
+    if (method == HTTP_DELETE && swift_manifest_is(sw, "delete")) {
         return &manifest_delete;
     }
-    return method == HTTP_DELETE && swift_keeps_old(sw) && sw->version == STORE_CURRENT ? &old_delete : NULL;
+    return method == HTTP_DELETE && swift_keeps_old(sw) && sw->version <= 0 ? &old_delete : NULL;
 }
 
 static enum http_body refuse(struct swift *sw) {
@@ -250,6 +252,21 @@ static bool answer_fixed(struct swift *sw) {
     return true;
 }
 
+/* Single versions are for the owner. */
+static bool check_version(struct swift *sw) {
+    if (sw->version <= 0) {
+        return true;
+    }
+    if (!sw->owner) {
+        return swift_denied(sw), false;
+    }
+    if (sw->http->method == HTTP_POST) {
+        return swift_error(sw, 400, "A POST to a single version is not allowed."), false;
+    }
+    return sw->looked == STORE_NO_CONTAINER || sw->found.container.versions != VERSIONS_OFF ||
+           (swift_error(sw, 400, "The container does not keep versions."), false);
+}
+
 /* By signature, or by who calls. */
 static bool permitted(struct swift *sw, const struct special *special) {
     enum swift_sync_verdict verdict = swift_sync_allows(sw);
@@ -266,7 +283,7 @@ static bool permitted(struct swift *sw, const struct special *special) {
     /* Bulk operations ask for each object, a preflight tells nothing secret. */
     sw->allowed = sw->http->method == HTTP_OPTIONS ||
                   (special && (special->run == swift_archive || special->run == swift_bulk_delete));
-    return swift_authorize(sw);
+    return swift_authorize(sw) && check_version(sw);
 }
 
 static enum http_body take_special(struct swift *sw, const struct special *special) {

@@ -101,7 +101,8 @@ bool swift_respond_pieces(struct swift *sw, const struct swift_piece *pieces, si
                           const char *content_type);
 /* Sends bytes [first, first + size) of the pieces; status and headers are the caller's. */
 void swift_send_pieces(struct swift *sw, const struct swift_piece *pieces, size_t count, int64_t first, int64_t size);
-/* Checks If-Match, If-None-Match, If-Modified-Since and If-Unmodified-Since. False: answered with 304 or 412. */
+/* Checks If-Match, If-None-Match, If-Modified-Since and If-Unmodified-Since. False: answered with 304 or 412, which have
+ * the headers that were set before. */
 bool swift_conditions(struct swift *sw, const char *etag, int64_t modified);
 
 /* ---- swift_object.c ---- */

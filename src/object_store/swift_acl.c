@@ -254,8 +254,14 @@ static bool list_allows(struct swift *sw, const char *list, bool object) {
     return verdict.named || (verdict.referrer ? object || verdict.listings : verdict.role);
 }
 
+/* A temporary URL lets its bearer read what lies in its own container, or in all of the account whose key signed it. */
+static bool is_lent(const struct swift *sw, const char *account, const struct store_container *container) {
+    return !strcmp(account, sw->account) &&
+           (sw->lends || (sw->temporary && container->name && !strcmp(container->name, sw->container)));
+}
+
 bool swift_may(struct swift *sw, const char *account, const struct store_container *container, bool write) {
-    return sw->reseller || owns(sw, account) || account_level(sw, account) >= (write ? 2 : 1) ||
+    return (!write && is_lent(sw, account, container)) || sw->reseller || owns(sw, account) || account_level(sw, account) >= (write ? 2 : 1) ||
            list_allows(sw, store_meta_get(&container->meta, write ? "sys-write" : "sys-read"), true);
 }
 

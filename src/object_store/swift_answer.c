@@ -12,7 +12,7 @@ void swift_header(struct swift *sw, const char *name, const char *format, ...) {
     va_list args;
 
     va_start(args, format);
-    http_respond_header(sw->http, name, arena_vprintf(sw->arena, format, args));
+    http_respond_header(sw->http, name, strcmp(format, "%s") ? arena_vprintf(sw->arena, format, args) : va_arg(args, char *));
     va_end(args);
 }
 
@@ -93,6 +93,8 @@ bool swift_failed(struct swift *sw, enum store_result result) {
         return swift_status(sw, 412);
     case STORE_OVER_QUOTA:
         return swift_error(sw, 413, "Upload exceeds quota.");
+    case STORE_HELD:
+        return swift_status(sw, 403);
     case STORE_FULL:
         return swift_status(sw, 507);
     default:
@@ -109,7 +111,19 @@ bool swift_denied(struct swift *sw) {
 }
 
 const char *swift_timestamp(struct arena *arena, int64_t time) {
-    return arena_printf(arena, "%010lld.%05lld", (long long)(time / SECOND), (long long)(time % SECOND / 10));
+    char text[] = "0000000000.00000";
+    int64_t seconds = time / SECOND, rest = time % SECOND / 10;
+
+    if (time < 0 || seconds > 9999999999) {
+        return arena_printf(arena, "%010lld.%05lld", (long long)seconds, (long long)rest);
+    }
+    for (char *at = text + 9; seconds; seconds /= 10) {
+        *at-- = (char)('0' + seconds % 10);
+    }
+    for (char *at = text + 15; rest; rest /= 10) {
+        *at-- = (char)('0' + rest % 10);
+    }
+    return arena_text_size(arena, text, sizeof text - 1);
 }
 
 void swift_last_modified(struct swift *sw, int64_t time) {

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "identity/identity.h"
+#include "object_store/object_store.h"
 #include "object_store/swift_parts.h"
 
 static const char *header(struct call *call, const char *name, const char *other) {
@@ -25,7 +26,8 @@ bool swift_auth(struct call *call) {
     }
     call_header(call, "X-Auth-Token", token);
     call_header(call, "X-Storage-Token", token);
-    call_header(call, "X-Storage-Url", arena_printf(call->arena, "%s/object-store/v1/AUTH_%s", call_base_url(call),
+    call_header(call, "X-Storage-Url", arena_printf(call->arena, "%s%s/v1/AUTH_%s", call_base_url(call),
+                                                    call->service->take ? call->service->prefix : object_store.prefix,
                                                     caller.project_id));
     call_header(call, "Content-Type", "text/plain; charset=UTF-8");
     call->content_type = true;

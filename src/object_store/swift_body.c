@@ -28,6 +28,12 @@ static int64_t date_of(const char *text) {
     return -1;
 }
 
+const char *swift_plain_etag(struct arena *arena, const char *etag) {
+    size_t size = strlen(etag);
+
+    return size > 1 && *etag == '"' && etag[size - 1] == '"' ? arena_text_size(arena, etag + 1, size - 2) : etag;
+}
+
 /* True when the list of tags has this one (or is "*"). */
 static bool tag_listed(const char *list, const char *etag) {
     size_t size = strlen(etag);
@@ -56,12 +62,6 @@ static bool tag_listed(const char *list, const char *etag) {
     return false;
 }
 
-static bool not_modified(struct swift *sw, const char *etag, int64_t modified) {
-    swift_header(sw, "ETag", "%s", etag);
-    swift_last_modified(sw, modified);
-    return swift_status(sw, 304), false;
-}
-
 bool swift_conditions(struct swift *sw, const char *etag, int64_t modified) {
     const char *match = swift_request_header(sw, "If-Match"), *none = swift_request_header(sw, "If-None-Match");
     const char *since = swift_request_header(sw, "If-Modified-Since");
@@ -72,11 +72,11 @@ bool swift_conditions(struct swift *sw, const char *etag, int64_t modified) {
         return swift_status(sw, 412), false;
     }
     if (none && tag_listed(none, etag)) {
-        return not_modified(sw, etag, modified);
+        return swift_status(sw, 304), false;
     }
     date = since ? date_of(since) : -1;
     if (date >= 0 && !none && second <= date) {
-        return not_modified(sw, etag, modified);
+        return swift_status(sw, 304), false;
     }
     date = unless ? date_of(unless) : -1;
     if (date >= 0 && second > date) {

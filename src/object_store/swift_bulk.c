@@ -2,7 +2,6 @@
  * Bulk deletion, and the report that bulk operations end with. */
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "object_store/swift_parts.h"
 
@@ -60,66 +59,24 @@ static void delete_container(struct swift *sw, struct swift_bulk *bulk, const ch
 
 /* ---- the report ---- */
 
-static void write_text(struct buf *out, const struct swift_bulk *bulk, const char *word, const char *status) {
-    buf_printf(out, "%s: %zu\n", word, bulk->done);
-    if (!strcmp(word, "Number Deleted")) {
-        buf_printf(out, "Number Not Found: %zu\n", bulk->missing);
-    }
-    buf_printf(out, "Response Body: %s\nResponse Status: %s\nErrors:\n", bulk->body ? bulk->body : "", status);
-    for (size_t i = 0; i < bulk->error_count; i++) {
-        struct buf path = {0};
-
-        http_encode(&path, bulk->errors[i].path, "/");
-        buf_printf(out, "%s, %s\n", path.at, bulk->errors[i].status);
-        buf_release(&path);
-    }
-}
-
-static void write_json(struct swift *sw, struct buf *buf, const struct swift_bulk *bulk, const char *word, const char *status) {
-    struct json_out out = {.buf = buf};
-
-    json_map(&out);
-    json_put_int(&out, word, (int64_t)bulk->done);
-    if (!strcmp(word, "Number Deleted")) {
-        json_put_int(&out, "Number Not Found", (int64_t)bulk->missing);
-    }
-    json_put_text(&out, "Response Body", bulk->body ? bulk->body : "");
-    json_put_text(&out, "Response Status", status);
-    json_key(&out, "Errors");
-    json_list(&out);
-    for (size_t i = 0; i < bulk->error_count; i++) {
-        struct buf path = {0};
-
-        http_encode(&path, bulk->errors[i].path, "/");
-        json_list(&out);
-        json_text(&out, arena_text(sw->arena, path.at));
-        json_text(&out, bulk->errors[i].status);
-        json_list_end(&out);
-        buf_release(&path);
-    }
-    json_list_end(&out);
-    json_map_end(&out);
-}
-
 bool swift_bulk_respond(struct swift *sw, const struct swift_bulk *bulk, const char *word) {
-    const char *accept = swift_request_header(sw, "Accept");
-    bool json = accept && strcasestr(accept, "application/json");
-    struct http_request *http = sw->http;
+    bool deletes = !strcmp(word, "Number Deleted");
     const char *status = bulk->status ? bulk->status
                          : bulk->denied ? arena_printf(sw->arena, "%d %s", bulk->denied, status_title(bulk->denied))
                          : bulk->error_count ? "400 Bad Request"
-                         : !strcmp(word, "Number Deleted") ? "200 OK" : "201 Created";
+                         : deletes ? "200 OK" : "201 Created";
+    struct swift_report_line lines[5] = {{word, NULL, (int64_t)bulk->done}}, *line = lines + 1;
 
     if (!bulk->status && !bulk->error_count && !bulk->done && !bulk->missing) {
         status = "400 Bad Request";
     }
-    http->response.status = 200;
-    swift_header(sw, "Content-Type", json ? "application/json" : "text/plain; charset=utf-8");
-    if (json) {
-        write_json(sw, &http->response.body, bulk, word, status);
-    } else {
-        write_text(&http->response.body, bulk, word, status);
+    if (deletes) {
+        *line++ = (struct swift_report_line){"Number Not Found", NULL, (int64_t)bulk->missing};
     }
+    *line++ = (struct swift_report_line){"Response Body", bulk->body ? bulk->body : "", 0};
+    *line = (struct swift_report_line){"Response Status", status, 0};
+    sw->http->response.status = 200;
+    swift_write_report(sw, &sw->http->response.body, &(struct swift_report){deletes ? "delete" : "extract", lines, bulk});
     return true;
 }
 

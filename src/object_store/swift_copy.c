@@ -63,7 +63,11 @@ static void copied(struct swift *sw) {
     buf_release(&path);
     http_respond_header(sw->http, "X-Copied-From-Last-Modified",
                         time_print((source->object.modified + SECOND - 1) / SECOND * SECOND, TIME_HTTP, time));
-    swift_header(sw, "ETag", "%s", sw->change.object.etag ? sw->change.object.etag : sw->upload->etag);
+    if (sw->change.object.kind == STORE_MANIFEST) {
+        swift_header(sw, "ETag", "\"%s\"", store_meta_get(&sw->change.object.meta, "sys-slo-etag"));
+    } else {
+        swift_header(sw, "ETag", "%s", sw->change.object.etag ? sw->change.object.etag : sw->upload->etag);
+    }
     swift_last_modified(sw, sw->change.modified);
     swift_write_meta(sw, "object", &sw->change.object.meta);
     if (sw->change.made_version) {
@@ -74,9 +78,7 @@ static void copied(struct swift *sw) {
 
 /* Large objects become one object, unless the manifest itself is asked for. */
 static bool is_flattened(const struct swift *sw, const struct store_object *object) {
-    const char *how = swift_argument(sw, "multipart-manifest");
-
-    return swift_is_large(object) && !(how && !strcmp(how, "get"));
+    return swift_is_large(object) && !swift_manifest_is(sw, "get");
 }
 
 static bool flatten(struct swift *sw, const char *account, const struct store_found *source) {
@@ -96,6 +98,17 @@ static bool flatten(struct swift *sw, const char *account, const struct store_fo
     return true;
 }
 
+/* A manifest copied as such is put anew: its segments must be there for the destination too. */
+static bool copy_manifest(struct swift *sw, const char *account, struct store_found *source) {
+    const char *text = swift_raw_manifest(sw, account, source);
+
+    if (!text) {
+        return swift_status(sw, 503);
+    }
+    sw->extra = source;
+    return swift_slo_put_list(sw, json_parse(sw->arena, text, strlen(text), NULL), copied);
+}
+
 static bool copy(struct swift *sw, const char *account, struct store_found *source) {
     const struct store_object *object = &source->object;
     const char *how = swift_argument(sw, "symlink");
@@ -112,6 +125,9 @@ static bool copy(struct swift *sw, const char *account, struct store_found *sour
     merge_meta(sw, object);
     if (!swift_request_header(sw, "Content-Type")) {
         sw->change.object.type = object->type;
+    }
+    if (object->kind == STORE_MANIFEST && !is_flattened(sw, object)) {
+        return copy_manifest(sw, account, source);
     }
     if (is_flattened(sw, object)) {
         if (!flatten(sw, account, source)) {

@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include "base/conf.h"
+#include "object_store/object_store.h"
+#include "object_store/s3.h"
 #include "object_store/swift_policies.h"
 #include "object_store/swift_ratelimit.h"
 #include "object_store/swift_sync.h"
@@ -46,7 +48,19 @@ static void put_texts(struct json_out *out, const char *key, const char *const *
     json_list_end(out);
 }
 
-static void write_features(struct json_out *out) {
+static void write_s3(struct json_out *out) {
+    put_map(out, "s3api");
+    json_put_int(out, "max_bucket_listing", S3_MAX_LIST);
+    json_put_int(out, "max_parts_listing", S3_MAX_LIST);
+    json_put_int(out, "max_upload_part_num", S3_MAX_PARTS);
+    json_put_int(out, "max_multi_delete_objects", 1000);
+    json_put_bool(out, "allow_multipart_uploads", true);
+    json_put_int(out, "min_segment_size", 5 * 1024 * 1024);
+    json_put_bool(out, "s3_acl", true);
+    json_map_end(out);
+}
+
+static void write_features(struct arena *arena, struct json_out *out) {
     static const char *const empty[] = {"account_quotas", "container_quotas", "object_versioning", "staticweb",
                                         "crossdomain"};
     static const char *const methods[] = {"GET", "HEAD", "PUT", "POST", "DELETE", NULL};
@@ -89,6 +103,12 @@ static void write_features(struct json_out *out) {
     json_put_int(out, "max_deletes_per_request", 10000);
     json_put_int(out, "max_failed_deletes", 1000);
     json_map_end(out);
+    put_map(out, "tempauth");
+    json_put_bool(out, "account_acls", true);
+    json_map_end(out);
+    if (cloud_listen(arena, &object_store_s3)) {
+        write_s3(out);
+    }
     swift_ratelimit_info(out);
     swift_sync_info(out);
 }
@@ -106,7 +126,7 @@ bool swift_info(struct call *call) {
     root_headers(call);
     json_map(out);
     write_limits(out);
-    write_features(out);
+    write_features(call->arena, out);
     json_map_end(out);
     return true;
 }

@@ -18,8 +18,8 @@ struct gather {
     const char *allowed_container;  /* where the caller may read, as was found before */
 };
 
-static bool bad_segment(struct gather *gather, const char *name) {
-    return swift_error(gather->sw, 409, "A segment is missing or changed: %s", name), false;
+static bool bad_segment(struct gather *gather) {
+    return swift_status(gather->sw, 409), false;
 }
 
 bool swift_split_path(struct arena *arena, const char *path, const char **container, const char **object) {
@@ -48,12 +48,11 @@ static bool add_piece(struct gather *gather, struct swift_piece piece) {
 }
 
 static bool may_read(struct gather *gather, const char *account, const struct store_container *container) {
-    if (gather->sw->lends || (gather->sw->allowed && !strcmp(container->name, gather->sw->container)) ||
-        (gather->allowed_container && !strcmp(gather->allowed_container, container->name))) {
+    if (gather->allowed_container && !strcmp(gather->allowed_container, container->name)) {
         return true;
     }
     if (!swift_may(gather->sw, account, container, false)) {
-        return swift_denied(gather->sw), false;
+        return false;
     }
     gather->allowed_container = container->name;
     return true;
@@ -115,20 +114,21 @@ static bool add_segment(struct gather *gather, const char *account, const struct
     const char *path = json_get_text(item, "name"), *hash = json_get_text(item, "hash"), *range = json_get_text(item, "range");
     struct store_find find = {.account = account, .version = STORE_CURRENT};
     struct store_found *found = ARENA_NEW(gather->sw->arena, struct store_found);
+    struct swift_link link;
     const char *slo;
     size_t before = gather->to->count;
     int64_t first, size;
 
     if (!path || !swift_split_path(gather->sw->arena, path, &find.container, &find.name) ||
         store_find(gather->sw->arena, &find, found) != STORE_OK) {
-        return bad_segment(gather, path ? path : "");
+        return bad_segment(gather);
     }
-    if (!may_read(gather, account, &found->container)) {
-        return false;
+    if (!may_read(gather, account, &found->container) || !swift_symlink_resolve(gather->sw, &account, found, NULL, true, &link)) {
+        return bad_segment(gather);
     }
     slo = store_meta_get(&found->object.meta, "sys-slo-etag");
     if (hash && strcmp(slo ? slo : found->object.etag, hash) != 0) {
-        return bad_segment(gather, path);
+        return bad_segment(gather);
     }
     if (found->object.kind == STORE_MANIFEST ? !add_manifest(gather, account, found, depth + 1)
                                              : !add_piece(gather, (struct swift_piece){
@@ -147,7 +147,7 @@ static bool add_data(struct gather *gather, const char *data) {
     const uint8_t *bytes = base64_decode(gather->sw->arena, data, &size);
 
     return bytes ? add_piece(gather, (struct swift_piece){.text = (const char *)bytes, .size = (int64_t)size})
-                 : bad_segment(gather, "data");
+                 : bad_segment(gather);
 }
 
 const char *swift_object_text(struct swift *sw, const char *account, const char *container,
@@ -170,7 +170,7 @@ static bool add_manifest(struct gather *gather, const char *account, const struc
     const struct json *list = text ? json_parse(gather->sw->arena, text, strlen(text), NULL) : NULL;
 
     if (!list || list->type != JSON_LIST) {
-        return bad_segment(gather, found->object.name);
+        return bad_segment(gather);
     }
     for (JSON_EACH(item, list)) {
         const char *data = json_get_text(item, "data");
@@ -231,7 +231,7 @@ static bool gather_dynamic(struct swift *sw, const char *account, const char *ma
         return swift_failed(sw, result), false;
     }
     if (!may_read(&dynamic.gather, account, &place.container)) {
-        return false;
+        return swift_denied(sw), false;
     }
     dynamic.tags = digest_new("md5");
     result = store_list(sw->arena, &list, NULL);
@@ -258,64 +258,84 @@ bool swift_gather(struct swift *sw, const char *account, const struct store_foun
 
 /* ---- GET and HEAD ---- */
 
-/* The manifest itself: as it is kept, or (raw) in the words in which it may be put again. */
-static bool respond_manifest(struct swift *sw, const char *account, const struct store_found *found) {
-    const char *format = swift_argument(sw, "format");
+static void write_raw_segment(struct json_out *out, const struct json *item) {
+    static const char *const names[][2] = {{"data", "data"}, {"hash", "etag"}, {"name", "path"}, {"range", "range"}};
+
+    json_map(out);
+    for (int i = 0; i < 4; i++) {
+        if (json_get_text(item, names[i][0])) {
+            json_put_text(out, names[i][1], json_get_text(item, names[i][0]));
+        }
+    }
+    if (!json_get_text(item, "data")) {
+        json_put_int(out, "size_bytes", json_get_int(item, "bytes", 0));
+    }
+    json_map_end(out);
+}
+
+const char *swift_raw_manifest(struct swift *sw, const char *account, const struct store_found *found) {
     const char *text = swift_object_text(sw, account, found->container.name, &found->object);
     const struct json *list = text ? json_parse(sw->arena, text, strlen(text), NULL) : NULL;
-    struct json_out out = {.buf = &sw->http->response.body};
-    static const char *const names[][2] = {{"name", "path"}, {"hash", "etag"}, {"range", "range"}, {"data", "data"}};
+    struct buf buf = {0};
+    struct json_out out = {.buf = &buf};
 
     if (!list) {
-        return swift_status(sw, 503);
-    }
-    swift_header(sw, "Content-Type", "application/json; charset=utf-8");
-    swift_header(sw, "X-Static-Large-Object", "True");
-    swift_header(sw, "ETag", "%s", found->object.etag);
-    swift_write_object_headers(sw, &found->object);
-    sw->http->response.status = 200;
-    if (!format || strcmp(format, "raw") != 0) {
-        buf_text(out.buf, text);
-        return true;
+        return NULL;
     }
     json_list(&out);
     for (JSON_EACH(item, list)) {
-        json_map(&out);
-        for (int i = 0; i < 4; i++) {
-            if (json_get_text(item, names[i][0])) {
-                json_put_text(&out, names[i][1], json_get_text(item, names[i][0]));
-            }
-        }
-        if (!json_get_text(item, "data")) {
-            json_put_int(&out, "size_bytes", json_get_int(item, "bytes", 0));
-        }
-        json_map_end(&out);
+        write_raw_segment(&out, item);
     }
     json_list_end(&out);
+    return buf_taken(&buf, sw->arena);
+}
+
+/* The manifest itself: as it is kept, or (raw) in the words in which it may be put again. */
+static bool respond_manifest(struct swift *sw, const char *account, const struct store_found *found) {
+    const char *format = swift_argument(sw, "format");
+    bool raw = format && !strcmp(format, "raw");
+    const char *text = raw ? swift_raw_manifest(sw, account, found)
+                           : swift_object_text(sw, account, found->container.name, &found->object);
+
+    if (!text) {
+        return swift_status(sw, 503);
+    }
+    swift_header(sw, "Content-Type", "%s", raw ? found->object.type : "application/json; charset=utf-8");
+    swift_header(sw, "X-Static-Large-Object", "True");
+    swift_header(sw, "ETag", "%s", raw ? digest_of(sw->arena, "md5", text, strlen(text)) : found->object.etag);
+    swift_write_object_headers(sw, &found->object);
+    sw->http->response.status = 200;
+    buf_text(&sw->http->response.body, text);
     return true;
 }
 
 bool swift_large_get(struct swift *sw, const char *account, const struct store_found *found) {
-    const char *how = swift_argument(sw, "multipart-manifest");
+    const char *range = swift_request_header(sw, "Range"), *etag;
     struct swift_pieces pieces;
-    const char *etag;
 
-    if (how && !strcmp(how, "get") && found->object.kind == STORE_MANIFEST) {
+    if (swift_manifest_is(sw, "get") && found->object.kind == STORE_MANIFEST) {
         return respond_manifest(sw, account, found);
     }
     if (!swift_gather(sw, account, found, &pieces)) {
         return true;
     }
     etag = arena_printf(sw->arena, "\"%s\"", pieces.etag);
-    if (!swift_conditions(sw, etag, pieces.modified > found->object.modified ? pieces.modified : found->object.modified)) {
-        return true;
-    }
     swift_header(sw, "ETag", "%s", etag);
     if (found->object.kind == STORE_MANIFEST) {
         swift_header(sw, "X-Static-Large-Object", "True");
         swift_header(sw, "X-Manifest-Etag", "%s", found->object.etag);
     }
     swift_write_object_headers(sw, &found->object);
+    if (!swift_conditions(sw, etag, pieces.modified > found->object.modified ? pieces.modified : found->object.modified)) {
+        return true;
+    }
+    /* Of a dynamic one there is only one range at a time; who asks for more gets the whole. */
+    if (found->object.kind != STORE_MANIFEST && range && strchr(range, ',')) {
+        swift_header(sw, "Content-Type", "%s", found->object.type);
+        sw->http->response.status = 200;
+        swift_send_pieces(sw, pieces.at, pieces.count, 0, pieces.size);
+        return true;
+    }
     return swift_respond_pieces(sw, pieces.at, pieces.count, pieces.size, found->object.type);
 }
 

@@ -10,17 +10,20 @@
 #include "object_store/swift_parts.h"
 #include "object_store/xml.h"
 
-enum format { PLAIN, JSON, XML };
+enum { USUAL_ROW = 192 };          /* bytes of an object in a listing as JSON, when it is none of the long ones */
 
 static const char *const types[] = {"text/plain; charset=utf-8", "application/json; charset=utf-8",
                                     "application/xml; charset=utf-8"};
 
+#define EMPTY_ETAG "d41d8cd98f00b204e9800998ecf8427e"    /* of no bytes */
+
 struct listing {
     struct swift *sw;
-    enum format format;
+    enum swift_format format;
     struct json_out out;
     const char *path;               /* ?path=: what is shown lies right below it */
     size_t count;
+    bool versions;
 };
 
 /* ---- which form ---- */
@@ -29,8 +32,8 @@ static int format_of(const char *type, size_t size) {
     static const struct {
         const char *name;
         int format;
-    } known[] = {{"text/plain", PLAIN}, {"application/json", JSON}, {"application/xml", XML}, {"text/xml", XML},
-                 {"*/*", PLAIN}, {"text/*", PLAIN}, {"application/*", JSON}};
+    } known[] = {{"text/plain", SWIFT_PLAIN}, {"application/json", SWIFT_JSON}, {"application/xml", SWIFT_XML}, {"text/xml", SWIFT_XML},
+                 {"*/*", SWIFT_PLAIN}, {"text/*", SWIFT_PLAIN}, {"application/*", SWIFT_JSON}};
 
     for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
         if (strlen(known[i].name) == size && !strncasecmp(type, known[i].name, size)) {
@@ -40,8 +43,8 @@ static int format_of(const char *type, size_t size) {
     return -1;
 }
 
-/* The best of an Accept header: the highest q, of those the first. -1: none of ours. */
-static int format_accepted(const char *accept) {
+/* The highest q, of those the first. */
+int swift_format_accepted(const char *accept) {
     double best_q = 0;
     int best = -1;
 
@@ -64,19 +67,21 @@ static int format_accepted(const char *accept) {
     return best;
 }
 
-static bool choose_format(struct swift *sw, enum format *ret) {
+/* Only JSON can tell of versions. */
+static bool choose_format(struct swift *sw, bool versions, enum swift_format *ret) {
     const char *format = swift_argument(sw, "format"), *accept = swift_request_header(sw, "Accept");
-    int chosen = PLAIN;
+    int chosen = versions ? SWIFT_JSON : SWIFT_PLAIN;
 
     if (format) {
-        chosen = !strcasecmp(format, "json") ? JSON : !strcasecmp(format, "xml") ? XML : PLAIN;
+        chosen = !strcasecmp(format, "json") ? SWIFT_JSON : !strcasecmp(format, "xml") ? SWIFT_XML : SWIFT_PLAIN;
     } else if (accept && *accept) {
-        chosen = format_accepted(accept);
-        if (chosen < 0) {
-            return swift_error(sw, 406, "A listing is text/plain, application/json or application/xml."), false;
-        }
+        chosen = versions && !strcmp(accept, "*/*") ? SWIFT_JSON : swift_format_accepted(accept);
     }
-    *ret = (enum format)chosen;
+    if (chosen < 0 || (versions && chosen != SWIFT_JSON)) {
+        return swift_error(sw, 406, versions ? "A listing of versions is application/json."
+                                             : "A listing is text/plain, application/json or application/xml."), false;
+    }
+    *ret = (enum swift_format)chosen;
     return true;
 }
 
@@ -93,9 +98,9 @@ static bool add_container(void *user, const struct store_container *container) {
 
     listing->count++;
     time_of(container->modified, modified);
-    if (listing->format == PLAIN) {
+    if (listing->format == SWIFT_PLAIN) {
         buf_printf(out->buf, "%s\n", container->name);
-    } else if (listing->format == JSON) {
+    } else if (listing->format == SWIFT_JSON) {
         json_map(out);
         json_put_text(out, "name", container->name);
         json_put_int(out, "count", container->objects);
@@ -113,45 +118,65 @@ static bool add_container(void *user, const struct store_container *container) {
     return true;
 }
 
-/* A key of ours, with nothing to escape: it is copied, not looked at, in each of thousands of rows. */
-#define KEY(out, key) put_key((out), "\"" key "\": ", sizeof(key) + 3)
-static void put_key(struct json_out *out, const char *made, size_t size) {
-    if (out->follows) {
-        BUF_LITERAL(out->buf, ", ");
-    }
+/* Keys of ours, with nothing to escape: they are copied, not looked at, in each of thousands of rows. */
+#define FIRST_KEY(out, key) put_key((out), "\"" key "\": ", sizeof(key) + 3)
+#define NEXT_KEY(out, key) put_key((out), ", \"" key "\": ", sizeof(key) + 5)
+static inline void put_key(struct json_out *out, const char *made, size_t size) {
     buf_put(out->buf, made, size);
     out->follows = false;
+}
+
+static const char *encoded(struct swift *sw, const char *text) {
+    struct buf buf = {0};
+
+    http_encode(&buf, text, "/");
+    return buf_taken(&buf, sw->arena);
+}
+
+/* The current object of a container that keeps versions stands for the version that it is. */
+static void put_version_link(struct listing *listing, const struct store_object *object) {
+    struct swift *sw = listing->sw;
+    const char *path = encoded(sw, arena_printf(sw->arena, "/v1/%s/%s/%s", sw->account, sw->container, object->name));
+
+    json_put_text(&listing->out, "symlink_path",
+                  arena_printf(sw->arena, "%s?version-id=%s", path, swift_version_text(sw->arena, object->version)));
+    json_put_bool(&listing->out, "version_symlink", true);
 }
 
 static void json_object(struct listing *listing, const struct store_object *object, const char *modified) {
     struct json_out *out = &listing->out;
     const char *slo = store_meta_get(&object->meta, "sys-slo-etag");
     const char *link = store_meta_get(&object->meta, "sys-symlink");
+    const char *bytes = store_meta_get(&object->meta, "sys-symlink-bytes");
+    bool marker = object->kind == STORE_MARKER;
 
     json_map(out);
-    KEY(out, "name");
+    FIRST_KEY(out, "name");
     json_text(out, object->name);
-    KEY(out, "hash");
-    json_text(out, object->kind == STORE_MARKER ? "" : object->etag);
-    KEY(out, "bytes");
+    NEXT_KEY(out, "hash");
+    json_text(out, marker ? EMPTY_ETAG : object->etag);
+    NEXT_KEY(out, "bytes");
     json_int(out, swift_size(object));
-    KEY(out, "content_type");
-    json_text(out, object->type);
-    KEY(out, "last_modified");
+    NEXT_KEY(out, "content_type");
+    json_text(out, marker ? SWIFT_DELETED_TYPE : object->type);
+    NEXT_KEY(out, "last_modified");
     json_text(out, modified);
     if (slo) {
         json_put_text(out, "slo_etag", arena_printf(listing->sw->arena, "\"%s\"", slo));
     }
     if (link) {
-        struct buf path = {0};
-
-        http_encode(&path, link, "/");
-        json_put_text(out, "symlink_path", arena_printf(listing->sw->arena, "/v1/%s", path.at));
-        buf_release(&path);
+        json_put_text(out, "symlink_path", arena_printf(listing->sw->arena, "/v1/%s%s", *link == '/' ? listing->sw->account : "",
+                                                        encoded(listing->sw, link)));
     }
-    if (listing->sw->found.container.versions != VERSIONS_OFF && swift_argument(listing->sw, "versions")) {
+    if (bytes) {
+        json_put_text(out, "symlink_etag", store_meta_get(&object->meta, "sys-symlink-etag"));
+        json_put_int(out, "symlink_bytes", strtoll(bytes, NULL, 10));
+    }
+    if (listing->versions) {
         json_put_text(out, "version_id", swift_version_text(listing->sw->arena, object->version));
         json_put_bool(out, "is_latest", object->current);
+    } else if (object->version) {
+        put_version_link(listing, object);
     }
     json_map_end(out);
 }
@@ -165,13 +190,13 @@ static bool add_object(void *user, const struct store_object *object) {
         return true;
     }
     listing->count++;
-    if (listing->format == PLAIN) {
+    if (listing->format == SWIFT_PLAIN) {
         buf_text(out, object->name);
         buf_char(out, '\n');
         return true;
     }
     time_of(object->modified, modified);
-    if (listing->format == JSON) {
+    if (listing->format == SWIFT_JSON) {
         json_object(listing, object, modified);
     } else {
         BUF_LITERAL(out, "<object>");
@@ -193,9 +218,9 @@ static bool add_common(void *user, const char *name) {
         return true;
     }
     listing->count++;
-    if (listing->format == PLAIN) {
+    if (listing->format == SWIFT_PLAIN) {
         buf_printf(out->buf, "%s\n", name);
-    } else if (listing->format == JSON) {
+    } else if (listing->format == SWIFT_JSON) {
         json_map(out);
         json_put_text(out, "subdir", name);
         json_map_end(out);
@@ -241,12 +266,22 @@ static void read_path(struct listing *listing, struct store_list *list) {
     }
 }
 
-static void begin(struct listing *listing) {
+/* Room for a whole page at once: a buffer that grows is copied. Pages that pick names get it as they need it. */
+static void make_room(struct listing *listing, const struct store_list *walk) {
+    int64_t objects = listing->sw->found.container.objects, rows = objects < walk->limit ? objects : walk->limit;
+
+    if (walk->container && !walk->prefix && !walk->delimiter && !walk->marker && rows > 0) {
+        buf_reserve(listing->out.buf, (size_t)rows * USUAL_ROW);
+    }
+}
+
+static void begin(struct listing *listing, const struct store_list *walk) {
     struct buf *out = listing->out.buf;
 
-    if (listing->format == JSON) {
+    if (listing->format == SWIFT_JSON) {
+        make_room(listing, walk);
         json_list(&listing->out);
-    } else if (listing->format == XML) {
+    } else if (listing->format == SWIFT_XML) {
         bool account = listing->sw->depth == DEPTH_ACCOUNT;
 
         buf_printf(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<%s name=\"", account ? "account" : "container");
@@ -258,12 +293,12 @@ static void begin(struct listing *listing) {
 static void end(struct listing *listing) {
     struct http_request *http = listing->sw->http;
 
-    if (listing->format == JSON) {
+    if (listing->format == SWIFT_JSON) {
         json_list_end(&listing->out);
-    } else if (listing->format == XML) {
+    } else if (listing->format == SWIFT_XML) {
         buf_printf(listing->out.buf, "</%s>", listing->sw->depth == DEPTH_ACCOUNT ? "account" : "container");
     }
-    http->response.status = listing->format == PLAIN && !listing->count ? 204 : 200;
+    http->response.status = listing->format == SWIFT_PLAIN && !listing->count ? 204 : 200;
     http_respond_header(http, "Content-Type", types[listing->format]);
     http_respond_header(http, "Vary", "Accept");
 }
@@ -278,15 +313,16 @@ static bool list(struct swift *sw) {
     const char *version = swift_argument(sw, "version_marker");
     enum store_result result;
 
-    if (!choose_format(sw, &listing.format) || !read_limit(sw, &walk.limit)) {
+    walk.versions = sw->depth == DEPTH_CONTAINER && swift_argument(sw, "versions") && sw->owner;
+    if (!choose_format(sw, walk.versions, &listing.format) || !read_limit(sw, &walk.limit)) {
         return true;
     }
     read_path(&listing, &walk);
-    walk.names_only = listing.format == PLAIN;
-    walk.versions = sw->depth == DEPTH_CONTAINER && swift_argument(sw, "versions") && sw->owner;
+    walk.names_only = listing.format == SWIFT_PLAIN;
     walk.shown_only = !walk.versions && sw->found.container.versions == VERSIONS_OFF;
     walk.marker_version = version ? swift_version_of(version) : 0;
-    begin(&listing);
+    listing.versions = walk.versions;
+    begin(&listing, &walk);
     result = store_list(sw->arena, &walk, NULL);
     if (result != STORE_OK) {
         return swift_failed(sw, result);

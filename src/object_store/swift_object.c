@@ -105,6 +105,14 @@ static const char *meta_of(const struct store_meta *meta, const char *header) {
     return NULL;
 }
 
+/* Where this version stays when another becomes current. */
+static void write_location(struct swift *sw, int64_t version) {
+    struct buf path = {0};
+
+    http_encode(&path, arena_printf(sw->arena, "/v1/%s/%s/%s", sw->account, sw->container, sw->object), "/");
+    swift_header(sw, "Content-Location", "%s?version-id=%s", buf_taken(&path, sw->arena), swift_version_text(sw->arena, version));
+}
+
 void swift_write_object_headers(struct swift *sw, const struct store_object *object) {
     swift_last_modified(sw, object->modified);
     swift_header(sw, "X-Timestamp", "%s", swift_timestamp(sw->arena, object->modified));
@@ -114,6 +122,9 @@ void swift_write_object_headers(struct swift *sw, const struct store_object *obj
     }
     if (sw->found.container.versions != VERSIONS_OFF) {
         swift_header(sw, "X-Object-Version-Id", "%s", swift_version_text(sw->arena, object->version));
+        if (object->version && sw->version == STORE_CURRENT && !swift_argument(sw, "symlink")) {
+            write_location(sw, object->version);
+        }
     }
     swift_write_meta(sw, "object", &object->meta);
     for (int i = 0; i < KEPT && object->meta.count; i++) {
@@ -192,6 +203,7 @@ bool swift_put_begin(struct swift *sw) {
     }
     if (http->content_length < 0 || http->content_length > STORE_INLINE) {
         sw->upload = store_upload_new(sw->arena);
+        sw->upload->expected = http->content_length;
         http->sink = sink;
         http->on_worker = true;
     }
@@ -285,21 +297,20 @@ bool swift_object_get(struct call *call) {
         return swift_failed(sw, sw->looked);
     }
     if (object->kind == STORE_MARKER) {
+        swift_header(sw, "Content-Type", SWIFT_DELETED_TYPE);
+        swift_header(sw, "X-Object-Version-Id", "%s", swift_version_text(sw->arena, object->version));
         return swift_status(sw, 404);
     }
     if (!link_itself && object->kind == STORE_LINK && !swift_symlink_follow(sw, &account, found)) {
         return true;
     }
-    if (swift_is_large(object)) {
+    if (swift_is_large(object) && !(object->kind != STORE_MANIFEST && swift_manifest_is(sw, "get"))) {
         return swift_large_get(sw, account, found);
-    }
-    if (!swift_conditions(sw, object->etag, object->modified)) {
-        return true;
     }
     swift_header(sw, "ETag", "%s", object->etag);
     swift_write_object_headers(sw, object);
     swift_symlink_headers(sw, object);
-    return respond_plain(sw, account, found);
+    return !swift_conditions(sw, object->etag, object->modified) || respond_plain(sw, account, found);
 }
 
 /* ---- POST ---- */
@@ -307,6 +318,10 @@ bool swift_object_get(struct call *call) {
 static void posted(struct swift *sw) {
     if (sw->change.result != STORE_OK) {
         swift_failed(sw, sw->change.result);
+        return;
+    }
+    if (sw->found.object.kind == STORE_LINK) {
+        swift_symlink_redirect(sw);
         return;
     }
     swift_header(sw, "X-Timestamp", "%s", swift_timestamp(sw->arena, sw->change.modified));
@@ -319,8 +334,8 @@ bool swift_object_post(struct call *call) {
     if (sw->looked != STORE_OK) {
         return swift_failed(sw, sw->looked);
     }
-    if (sw->found.object.kind == STORE_LINK) {
-        return swift_symlink_redirect(sw);
+    if (swift_request_header(sw, "X-Symlink-Target")) {
+        return swift_error(sw, 400, "A PUT request is required to set a symlink target");
     }
     if (!swift_read_object_headers(sw, true)) {
         return true;
@@ -331,21 +346,44 @@ bool swift_object_post(struct call *call) {
 
 /* ---- DELETE ---- */
 
+/* Deleting one version also says which is current then. */
+static void write_deleted_version(struct swift *sw) {
+    struct store_find find = {.account = sw->account, .container = sw->container, .name = sw->object, .version = STORE_CURRENT};
+    struct store_found found;
+    bool there = store_find(sw->arena, &find, &found) == STORE_OK;
+
+    swift_header(sw, "X-Object-Version-Id", "%s", swift_version_text(sw->arena, sw->version));
+    swift_header(sw, "X-Object-Current-Version-Id", "%s", swift_version_text(sw->arena, there ? found.object.version : 0));
+}
+
 static void deleted(struct swift *sw) {
-    if (sw->change.stamp && sw->change.result == STORE_PRECONDITION) {
+    const struct store_change *change = &sw->change;
+
+    if (change->stamp && change->result == STORE_PRECONDITION) {
         swift_status(sw, 409);
         return;
     }
-    if (sw->change.result != STORE_OK) {
-        swift_failed(sw, sw->change.result);
+    if (change->made_version) {
+        swift_header(sw, "X-Object-Version-Id", "%s", swift_version_text(sw->arena, change->made_version));
+    }
+    if (change->result != STORE_OK) {
+        swift_failed(sw, change->result);
         return;
     }
-    if (sw->change.made_version) {
-        swift_header(sw, "X-Object-Version-Id", "%s", swift_version_text(sw->arena, sw->change.made_version));
+    if (sw->version > 0) {
+        write_deleted_version(sw);
     }
     swift_status(sw, 204);
 }
 
 bool swift_object_delete(struct call *call) {
-    return swift_change(swift_of(call), store_delete_object, deleted);
+    struct swift *sw = swift_of(call);
+
+    /* What is called null is the current object, whatever version it is: it goes and leaves no marker. */
+    if (sw->version == 0 && sw->found.container.versions != VERSIONS_OFF) {
+        sw->change.version = STORE_CURRENT;
+        sw->change.detach = true;
+    }
+    sw->change.detach = sw->change.detach || sw->found.container.versions == VERSIONS_SUSPENDED;
+    return swift_change(sw, store_delete_object, deleted);
 }

@@ -7,6 +7,9 @@ void swift_prepare(const struct resource *resource);
 enum http_body swift_take(struct call *call);
 void swift_answer(struct call *call);
 
+/* A tag without its quotes. */
+const char *swift_plain_etag(struct arena *arena, const char *etag);
+
 /* Words that Swift takes for yes. */
 bool swift_is_true(const char *text);
 
@@ -26,6 +29,10 @@ bool swift_copy_here(struct swift *sw);
 /* A version as clients write it: seconds with a fraction. */
 int64_t swift_version_of(const char *text);
 const char *swift_version_text(struct arena *arena, int64_t version);
+
+/* Forms of listings and reports. */
+enum swift_format { SWIFT_PLAIN, SWIFT_JSON, SWIFT_XML };
+int swift_format_accepted(const char *accept);      /* the best of an Accept header; -1: none of these */
 
 /* ---- signatures: swift_tempurl.c ---- */
 enum { SWIFT_KEYS = 4 };
@@ -53,6 +60,8 @@ struct swift_pieces {
 };
 /* "/container/object" (decoded) in its parts. */
 bool swift_split_path(struct arena *arena, const char *path, const char **container, const char **object);
+/* ?multipart-manifest= is this. */
+bool swift_manifest_is(const struct swift *sw, const char *what);
 bool swift_is_large(const struct store_object *object);
 int64_t swift_size(const struct store_object *object);      /* of a static manifest that of its segments together */
 /* What a large object is made of. False: answered with what is wrong. */
@@ -67,6 +76,10 @@ const char *swift_object_text(struct swift *sw, const char *account, const char 
 bool swift_segment_range(const char *text, int64_t size, int64_t *first, int64_t *count);
 bool swift_slo_begin(struct swift *sw);
 bool swift_slo_put(struct swift *sw);
+/* Puts the manifest that the list (as a client sends it) says; answers by 'finish', or with what is wrong with it. */
+bool swift_slo_put_list(struct swift *sw, const struct json *list, void (*finish)(struct swift *sw));
+/* The manifest in the form in which a client may send it; null: it cannot be read. */
+const char *swift_raw_manifest(struct swift *sw, const char *account, const struct store_found *found);
 bool swift_slo_sent(struct swift *sw);    /* by another cluster */
 bool swift_slo_delete(struct swift *sw);
 
@@ -79,6 +92,18 @@ struct swift_bulk {
     const char *status, *body;      /* of the whole, when it was given up; null: by what was done */
     int denied;                     /* 401 or 403 among the errors */
 };
+/* What is said of the whole, in the order of the keys, ended by a null key; a null 'text' is a number. */
+struct swift_report_line {
+    const char *key, *text;
+    int64_t number;
+};
+struct swift_report {
+    const char *name;               /* of the XML document */
+    const struct swift_report_line *lines;
+    const struct swift_bulk *bulk;  /* its errors */
+};
+/* Adds the report to 'out' in the form that the request accepts, and sets Content-Type: swift_report.c. */
+void swift_write_report(struct swift *sw, struct buf *out, const struct swift_report *report);
 void swift_bulk_error(struct swift *sw, struct swift_bulk *bulk, const char *path, int status, const char *what);
 void swift_bulk_delete_object(struct swift *sw, struct swift_bulk *bulk, const char *container, const char *name);
 bool swift_bulk_respond(struct swift *sw, const struct swift_bulk *bulk, const char *word);
@@ -90,6 +115,16 @@ bool swift_archive(struct swift *sw);
 /* ---- links: swift_symlink.c ---- */
 /* Reads X-Symlink-* of a PUT into sw->change. False: answered. */
 bool swift_symlink_read(struct swift *sw);
+/* How following a link ended. */
+struct swift_link {
+    int status;                     /* 0: well; else what to answer */
+    const char *why;                /* a sentence, or null */
+    const char *location;           /* the last target's path, escaped; null: it was no link */
+};
+/* Follows links from *account and *found; with 'dynamic' false only static ones. What is there at the end must have the
+ * ETag 'etag' (null: any), and the caller must be allowed to read all on the way. Answers nothing. */
+bool swift_symlink_resolve(struct swift *sw, const char **account, struct store_found *found, const char *etag, bool dynamic,
+                           struct swift_link *ret);
 /* Follows links from *account and *found to what they stand for. False: answered. */
 bool swift_symlink_follow(struct swift *sw, const char **account, struct store_found *found);
 /* 307 to the target of the link. */
@@ -97,6 +132,7 @@ bool swift_symlink_redirect(struct swift *sw);
 void swift_symlink_headers(struct swift *sw, const struct store_object *object);
 
 /* ---- the older way of versions: swift_versions.c ---- */
+#define SWIFT_DELETED_TYPE "application/x-deleted;swift_versions_deleted=1"     /* of what notes that an object was deleted */
 bool swift_keeps_old(const struct swift *sw);
 /* Before a PUT: keeps the current object in the container for old versions. False: answered. */
 bool swift_keep_old(struct swift *sw);

@@ -138,17 +138,20 @@ static const char *encoded(struct arena *arena, const char *text) {
 /* What a link stands for: "account/container/name". */
 static void add_link(struct push *push, const struct store_object *object) {
     const char *target = store_meta_get(&object->meta, "sys-symlink"), *etag = store_meta_get(&object->meta, "sys-symlink-etag");
-    const char *slash = target ? strchr(target, '/') : NULL;
+    const char *slash = target ? strchr(target, '/') : NULL, *bytes = store_meta_get(&object->meta, "sys-symlink-bytes");
 
     if (!slash) {
         return;
     }
     add_header(push, "X-Symlink-Target", encoded(push->arena, slash + 1));
-    if (strncmp(target, push->account, strlen(push->account)) != 0 || target[strlen(push->account)] != '/') {
+    if (slash > target && (strncmp(target, push->account, strlen(push->account)) != 0 || target[strlen(push->account)] != '/')) {
         add_header(push, "X-Symlink-Target-Account", arena_text_size(push->arena, target, (size_t)(slash - target)));
     }
     if (etag) {
         add_header(push, "X-Symlink-Target-Etag", etag);
+    }
+    if (bytes) {
+        add_header(push, "X-Symlink-Target-Bytes", bytes);
     }
 }
 

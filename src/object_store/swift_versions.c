@@ -6,16 +6,22 @@
 #include "base/clock.h"
 #include "object_store/swift_parts.h"
 
-#define DELETED_TYPE "application/x-deleted;swift_versions_deleted=1"
-
-static const char *location(const struct swift *sw) {
+static const char *given_location(const struct swift *sw) {
     const char *stack = store_meta_get(&sw->found.container.meta, "sys-versions-location");
 
     return stack ? stack : store_meta_get(&sw->found.container.meta, "sys-history-location");
 }
 
+/* The container's name; the header has it escaped, and may name more behind a slash. */
+static const char *location(struct swift *sw) {
+    const char *given = given_location(sw), *name = http_decode(sw->arena, given, strlen(given), false);
+
+    name = name ? name : given;
+    return arena_text_size(sw->arena, name, strcspn(name, "/"));
+}
+
 bool swift_keeps_old(const struct swift *sw) {
-    return sw->depth == DEPTH_OBJECT && location(sw);
+    return sw->depth == DEPTH_OBJECT && given_location(sw);
 }
 
 static const char *old_prefix(struct swift *sw) {
@@ -55,16 +61,8 @@ static enum store_result find_current(struct swift *sw, struct store_found *foun
 bool swift_keep_old(struct swift *sw) {
     struct store_found found;
     enum store_result result = find_current(sw, &found);
-    struct store_find place = {.account = sw->account, .container = location(sw)};
-    struct store_found there;
     struct store_upload *upload;
 
-    if (store_find(sw->arena, &place, &there) == STORE_NO_CONTAINER) {
-        return kept(sw, STORE_NO_CONTAINER);
-    }
-    if (!swift_may(sw, sw->account, &there.container, true)) {
-        return swift_denied(sw), false;
-    }
     if (result != STORE_OK) {
         return result == STORE_MISSING || (swift_failed(sw, result), false);
     }
@@ -87,7 +85,7 @@ static bool delete_current(struct swift *sw) {
 
 /* The history gets the current object and a note that it was deleted. */
 static bool delete_with_note(struct swift *sw) {
-    struct store_object note = {.type = DELETED_TYPE};
+    struct store_object note = {.type = SWIFT_DELETED_TYPE};
     struct store_upload *empty = store_upload_new(sw->arena);
 
     if (!swift_keep_old(sw)) {
@@ -101,55 +99,86 @@ static bool delete_with_note(struct swift *sw) {
     return delete_current(sw);
 }
 
-static bool take_newest(void *user, const struct store_object *object) {
-    struct swift *sw = user;
+/* The newest old versions, the newest first. */
+struct newest {
+    struct arena *arena;
+    size_t count;
+    const char *names[2];
+    bool markers[2];                /* a note that it was deleted */
+};
 
-    sw->extra = arena_text(sw->arena, object->name);
-    return false;
+static bool take_newest(void *user, const struct store_object *object) {
+    struct newest *newest = user;
+
+    newest->markers[newest->count] = object->type && !strcmp(object->type, SWIFT_DELETED_TYPE);
+    newest->names[newest->count++] = arena_text(newest->arena, object->name);
+    return newest->count < 2;
 }
 
-/* Puts the newest old version back in its place, and takes it from the stack. */
-static bool restore(struct swift *sw, const char *name) {
-    struct store_find find = {.account = sw->account, .container = location(sw), .name = name, .version = STORE_CURRENT};
+static bool remove_old(struct swift *sw, const char *name) {
     struct store_change remove = {.arena = sw->arena, .account = sw->account, .container = location(sw), .name = name,
                                   .version = STORE_CURRENT};
+    enum store_result result = store_delete_object(&remove);
+
+    return result == STORE_OK || result == STORE_MISSING ? swift_status(sw, 204) : (swift_failed(sw, result), false);
+}
+
+/* Puts an old version back in its place, and takes it from the stack. False: it failed, and was answered. */
+static bool restore(struct swift *sw, const char *name) {
+    struct store_find find = {.account = sw->account, .container = location(sw), .name = name, .version = STORE_CURRENT};
     struct store_found found;
     enum store_result result = store_find(sw->arena, &find, &found);
 
     if (result != STORE_OK) {
-        return swift_failed(sw, result);
+        return swift_failed(sw, result), false;
     }
     sw->change.upload = store_upload_copy(sw->arena, sw->account, found.container.name, &found.object);
     if (sw->change.upload->failed != STORE_OK) {
-        return swift_failed(sw, sw->change.upload->failed);
+        return swift_failed(sw, sw->change.upload->failed), false;
     }
     sw->change.object = (struct store_object){.type = found.object.type, .kind = found.object.kind, .meta = found.object.meta,
                                               .etag = found.object.kind != STORE_DATA ? found.object.etag : NULL};
     result = store_put_object(&sw->change);
-    if (result != STORE_CREATED) {
-        return swift_failed(sw, result);
+    return result == STORE_CREATED ? remove_old(sw, name) : (swift_failed(sw, result), false);
+}
+
+/* The newest of the stack is a note of a time when the container kept a history: with an object there the state is as the
+ * note says when that goes; without one, the note is undone. */
+static bool delete_noted(struct swift *sw, const struct newest *newest, bool there) {
+    if (there) {
+        return delete_current(sw);
     }
-    result = store_delete_object(&remove);
-    return result == STORE_OK || result == STORE_MISSING ? swift_status(sw, 204) : swift_failed(sw, result);
+    if (newest->count > 1 && !newest->markers[1] && !restore(sw, newest->names[1])) {
+        return true;
+    }
+    remove_old(sw, newest->names[0]);
+    return true;
 }
 
 bool swift_delete_old(struct swift *sw) {
+    struct newest newest = {.arena = sw->arena};
     struct store_list list = {.account = sw->account, .container = location(sw), .prefix = old_prefix(sw), .reverse = true,
-                              .limit = 1, .on_object = take_newest, .user = sw};
+                              .limit = 2, .on_object = take_newest, .user = &newest};
     struct store_found found;
     enum store_result result;
 
     if (!store_meta_get(&sw->found.container.meta, "sys-versions-location")) {
         return delete_with_note(sw);
     }
-    sw->extra = NULL;
     result = store_list(sw->arena, &list, NULL);
     if (result != STORE_OK && result != STORE_NO_CONTAINER) {
         return swift_failed(sw, result);
     }
-    if (!sw->extra) {
+    if (!newest.count) {
         return delete_current(sw);
     }
     result = find_current(sw, &found);
-    return result == STORE_OK || result == STORE_MISSING ? restore(sw, sw->extra) : swift_failed(sw, result);
+    if (result != STORE_OK && result != STORE_MISSING) {
+        return swift_failed(sw, result);
+    }
+    if (newest.markers[0]) {
+        return delete_noted(sw, &newest, result == STORE_OK);
+    }
+    restore(sw, newest.names[0]);
+    return true;
 }

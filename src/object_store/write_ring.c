@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Rings of buffers, each with two lanes: hashing takes what is full, writing what is hashed. A lane that has something to do
- * stands in one queue with those of all rings; a thread takes the first, does one buffer, and puts it back at the end. */
+ * Rings of buffers, each with two lanes: hashing takes what is full, writing what is hashed. Each kind of lane has a crew of
+ * threads of its own: a thread that hashes goes on hashing while another waits for the disk. A lane that has something to do
+ * stands in its crew's queue with those of all rings; a thread takes the first, does one buffer, and puts it back at the end. */
 #include "object_store/write_ring.h"
 
 #include <errno.h>
@@ -8,12 +9,20 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
-enum { ALIGNMENT = 4096, MAX_BUFFERS = 128, MAX_SLOTS = 4, WRITERS = 2 };
+enum { MAX_BUFFERS = 64, MAX_SPARE = 16, MAX_SLOTS = 4, WRITERS = 4 };
+
+struct crew {
+    pthread_cond_t work_there;
+    struct lane *first, **last;
+    int threads, idle;
+};
 
 struct lane {
     struct ring *ring;
+    struct crew *crew;
     struct lane *next;
     uint64_t done;                  /* buffers */
     bool busy;                      /* in the queue, or on a thread */
@@ -28,15 +37,14 @@ struct ring {
     size_t filled;                  /* bytes in the one that is being filled */
     struct lane hashing, writing;
     int error;
-    pthread_cond_t moved;
+    pthread_cond_t written;
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t work_there = PTHREAD_COND_INITIALIZER;
 static pthread_once_t once = PTHREAD_ONCE_INIT;
-static struct lane *first, **last = &first;
-static char *spare[MAX_BUFFERS];
-static int spare_count, made, threads;
+static struct crew hashers, writers;
+static char *spare[MAX_SPARE];
+static int spare_count, made;
 
 /* All below that is not said to be otherwise is called under the lock. */
 
@@ -44,10 +52,20 @@ static char *take_buffer(void) {
     char *buffer = spare_count ? spare[--spare_count] : NULL;
 
     if (!buffer && made < MAX_BUFFERS) {
-        buffer = aligned_alloc(ALIGNMENT, RING_BUFFER);
+        buffer = mmap(NULL, RING_BUFFER, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        buffer = buffer != MAP_FAILED ? buffer : NULL;
         made += buffer != NULL;
     }
     return buffer;
+}
+
+static void give_buffer(char *buffer) {
+    if (spare_count < MAX_SPARE) {
+        spare[spare_count++] = buffer;
+    } else {
+        munmap(buffer, RING_BUFFER);
+        made--;
+    }
 }
 
 static uint64_t ready(const struct lane *lane) {
@@ -55,12 +73,16 @@ static uint64_t ready(const struct lane *lane) {
 }
 
 static void queue(struct lane *lane) {
+    struct crew *crew = lane->crew;
+
     if (!lane->busy && lane->done < ready(lane)) {
         lane->busy = true;
         lane->next = NULL;
-        *last = lane;
-        last = &lane->next;
-        pthread_cond_signal(&work_there);
+        *crew->last = lane;
+        crew->last = &lane->next;
+        if (crew->idle) {
+            pthread_cond_signal(&crew->work_there);
+        }
     }
 }
 
@@ -79,25 +101,36 @@ static void do_one(struct lane *lane) {
     ring->error = error ? error : ring->error;
     lane->done++;
     lane->busy = false;
-    queue(&ring->writing);
     queue(lane);
-    pthread_cond_signal(&ring->moved);
+    if (lane == &ring->hashing) {
+        queue(&ring->writing);
+    } else {
+        pthread_cond_signal(&ring->written);
+    }
 }
 
 static void *serve(void *argument) {
+    struct crew *crew = argument;
+
     pthread_mutex_lock(&lock);
     for (;;) {
-        struct lane *lane = first;
+        struct lane *lane = crew->first;
 
         if (!lane) {
-            pthread_cond_wait(&work_there, &lock);
+            crew->idle++;
+            pthread_cond_wait(&crew->work_there, &lock);
+            crew->idle--;
             continue;
         }
-        first = lane->next;
-        last = first ? last : &first;
+        crew->first = lane->next;
+        crew->last = crew->first ? crew->last : &crew->first;
         do_one(lane);
     }
     return NULL;
+}
+
+static void crew_reset(struct crew *crew) {
+    *crew = (struct crew){.work_there = PTHREAD_COND_INITIALIZER, .last = &crew->first};
 }
 
 static void before_fork(void) {
@@ -110,15 +143,26 @@ static void after_fork(void) {
 
 /* A child has none of the threads, nothing that they were at, and none of those that wait. */
 static void in_child(void) {
-    work_there = (pthread_cond_t)PTHREAD_COND_INITIALIZER;
-    first = NULL;
-    last = &first;
-    threads = 0;
+    crew_reset(&hashers);
+    crew_reset(&writers);
     once = (pthread_once_t)PTHREAD_ONCE_INIT;
     pthread_mutex_unlock(&lock);
 }
 
-/* Not under the lock. One for each core, and some that wait for the disk. */
+/* Not under the lock. */
+static void crew_start(struct crew *crew, long threads) {
+    crew_reset(crew);
+    for (long i = 0; i < threads; i++) {
+        pthread_t thread;
+
+        if (!pthread_create(&thread, NULL, serve, crew)) {
+            pthread_detach(thread);
+            crew->threads++;
+        }
+    }
+}
+
+/* Not under the lock. */
 static void start(void) {
     static bool told;
 
@@ -126,14 +170,8 @@ static void start(void) {
         told = true;
         pthread_atfork(before_fork, after_fork, in_child);
     }
-    for (long i = sysconf(_SC_NPROCESSORS_ONLN) + WRITERS; i > 0; i--) {
-        pthread_t thread;
-
-        if (!pthread_create(&thread, NULL, serve, NULL)) {
-            pthread_detach(thread);
-            threads++;
-        }
-    }
+    crew_start(&hashers, sysconf(_SC_NPROCESSORS_ONLN));
+    crew_start(&writers, WRITERS);
 }
 
 struct ring *ring_new(const struct ring_user *user) {
@@ -142,15 +180,16 @@ struct ring *ring_new(const struct ring_user *user) {
 
     pthread_once(&once, start);
     pthread_mutex_lock(&lock);
-    buffer = threads ? take_buffer() : NULL;
+    buffer = hashers.threads && writers.threads ? take_buffer() : NULL;
     pthread_mutex_unlock(&lock);
     if (buffer) {
         ring = calloc(1, sizeof *ring);
         if (!ring) {
             abort();
         }
-        *ring = (struct ring){.user = *user, .buffers = {buffer}, .slots = 1, .hashing.ring = ring, .writing.ring = ring};
-        pthread_cond_init(&ring->moved, NULL);
+        *ring = (struct ring){.user = *user, .buffers = {buffer}, .slots = 1, .hashing = {.ring = ring, .crew = &hashers},
+                              .writing = {.ring = ring, .crew = &writers}};
+        pthread_cond_init(&ring->written, NULL);
     }
     return ring;
 }
@@ -167,7 +206,7 @@ static void turn(struct ring *ring) {
         ring->slots += ring->buffers[ring->slots] != NULL;
     }
     while (ring->full - ring->writing.done >= (unsigned)ring->slots) {
-        pthread_cond_wait(&ring->moved, &lock);
+        pthread_cond_wait(&ring->written, &lock);
     }
     pthread_mutex_unlock(&lock);
 }
@@ -204,7 +243,7 @@ bool ring_add(struct ring *ring, const void *bytes, size_t size) {
 static void settle(struct ring *ring) {
     pthread_mutex_lock(&lock);
     while (ring->writing.done < ring->full || ring->hashing.busy || ring->writing.busy) {
-        pthread_cond_wait(&ring->moved, &lock);
+        pthread_cond_wait(&ring->written, &lock);
     }
     pthread_mutex_unlock(&lock);
 }
@@ -224,9 +263,9 @@ void ring_free(struct ring *ring) {
     settle(ring);
     pthread_mutex_lock(&lock);
     for (int i = 0; i < ring->slots; i++) {
-        spare[spare_count++] = ring->buffers[i];
+        give_buffer(ring->buffers[i]);
     }
     pthread_mutex_unlock(&lock);
-    pthread_cond_destroy(&ring->moved);
+    pthread_cond_destroy(&ring->written);
     free(ring);
 }

@@ -6,6 +6,7 @@
  * or fails, the whole batch is undone, and its changes are tried again one by one: only those that do not fit fail. */
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -16,7 +17,7 @@
 LOG_MODULE("object_store.writer");
 
 /* Tries of a batch that other machines come before: many, since one of them succeeds each time. */
-enum { MAX_BATCH = 1024, MAX_TRIES = 1000, MAX_GARBAGE = sizeof((struct shard){0}.garbage) / sizeof(char *) };
+enum { MAX_BATCH = 1024, MAX_TRIES = 1000, MAX_GARBAGE = sizeof((struct shard){0}.garbage) / sizeof *(struct shard){0}.garbage };
 
 int64_t writer_version(struct shard *shard) {
     int64_t now = clock_now();
@@ -32,14 +33,14 @@ bool writer_garbage(struct shard *shard, const char *place) {
     if (!index_run(shard->writer, put)) {
         return false;
     }
-    if (shard->garbage_count < MAX_GARBAGE) {
-        shard->garbage[shard->garbage_count++] = place;
+    if (shard->garbage_count < MAX_GARBAGE && strlen(place) < sizeof *shard->garbage) {
+        memcpy(shard->garbage[shard->garbage_count++], place, strlen(place) + 1);
     }
     return true;
 }
 
-/* Removes the blobs that the batch left. Those that it has no room to remember wait for the scrubber. The rows go with
- * the next batch: removing a blob twice does no harm. */
+/* Removes the blobs that the batch left; remove_old_garbage those that there is no room to remember. It takes the rows away
+ * too, many at once: removing a blob twice does no harm. */
 static void remove_garbage(struct shard *shard) {
     for (int i = 0; i < shard->garbage_count; i++) {
         store.driver->remove(shard->garbage[i]);
@@ -112,34 +113,40 @@ static enum store_result apply_batch(struct shard *shard, struct store_change *f
     return again ? STORE_FAILED : failure;
 }
 
+/* Tells those who wait. 'done' may free its change. */
+static void tell(struct store_change *first) {
+    while (first) {
+        struct store_change *change = first;
+
+        first = first->next;
+        change->next = NULL;
+        change->done(change);
+    }
+}
+
 static void apply_alone(struct shard *shard, struct store_change *first) {
-    for (struct store_change *change = first; change; change = change->next) {
-        struct store_change *rest = change->next;
+    while (first) {
+        struct store_change *change = first;
         enum store_result failure;
 
+        first = first->next;
         change->next = NULL;
         failure = apply_batch(shard, change);
-        change->next = rest;
-        if (failure != STORE_OK) {
-            change->result = failure;
-        } else {
+        change->result = failure == STORE_OK ? change->result : failure;
+        tell(change);
+        if (failure == STORE_OK) {
             remove_garbage(shard);
         }
     }
 }
 
+/* Nobody waits for blobs to be removed: that of a large one takes a while. */
 static void run_batch(struct shard *shard, struct store_change *first) {
     if (apply_batch(shard, first) == STORE_OK) {
+        tell(first);
         remove_garbage(shard);
     } else {
         apply_alone(shard, first);
-    }
-    while (first) {
-        struct store_change *change = first;
-
-        first = first->next;        /* 'done' may free the change */
-        change->next = NULL;
-        change->done(change);
     }
 }
 
@@ -166,14 +173,18 @@ static struct store_change *take_all(struct shard *shard) {
     return first;
 }
 
-/* Blobs that the last process did not come to remove. */
-static void remove_old_garbage(struct shard *shard) {
+enum { MAX_OLD = 1000 };
+
+/* Removes blobs that are noted as garbage, some again, and forgets them: at most MAX_OLD. Returns whether there may be more. */
+static bool remove_old_garbage(struct shard *shard) {
     struct index *index = shard->writer;
     struct arena *arena = arena_new(0);
     sqlite3_stmt *list = index_statement(index, S_GARBAGE_LIST);
     const char **places = NULL;
     size_t count = 0;
+    bool forgotten = false;
 
+    sqlite3_bind_int(list, 1, MAX_OLD);
     while (sqlite3_step(list) == SQLITE_ROW) {
         places = arena_grow(arena, places, count, sizeof *places);
         places[count++] = arena_text(arena, (const char *)sqlite3_column_text(list, 0));
@@ -184,9 +195,10 @@ static void remove_old_garbage(struct shard *shard) {
     }
     if (count && index_begin(index)) {
         forget_garbage(shard, places, (int)count);
-        index_commit(index);        /* or next time */
+        forgotten = index_commit(index) == ORDERED_DONE;        /* or next time */
     }
     arena_free(arena);
+    return forgotten && count == MAX_OLD;
 }
 
 static void *write_shard(void *argument) {
@@ -195,7 +207,8 @@ static void *write_shard(void *argument) {
 
     for (;;) {
         if (batches++ % 4096 == 0) {
-            remove_old_garbage(shard);
+            while (remove_old_garbage(shard)) {
+            }
         }
         run_batch(shard, take_all(shard));
     }

@@ -20,6 +20,9 @@ struct xml_node {
     struct xml_node *first, *last, *next;
 };
 
+/* Writes an element that was read: its children, or (without any) its text. Attributes are left out. */
+void xml_write(struct buf *out, const struct xml_node *node);
+
 /* The root of a document; null when it is malformed, deeper than 16 elements or of more than 100,000. */
 const struct xml_node *xml_parse(struct arena *arena, const char *bytes, size_t size);
 /* The first child of that name; null when there is none, or no node. */

@@ -49,8 +49,8 @@ const char *cloud_listen(struct arena *arena, const struct service *service) {
     const char *api = conf_text(cloud.conf, "api", "listen", API_ADDRESS), *colon = strrchr(api, ':');
     int port = colon ? atoi(colon + 1) : 0;
 
-    if (address) {
-        return strcmp(address, "off") != 0 ? address : NULL;
+    if (address || !service->port_after) {
+        return address && strcmp(address, "off") != 0 ? address : NULL;
     }
     return arena_printf(arena, "%.*s:%d", colon ? (int)(colon - api) : (int)strlen(api), api, port ? port + service->port_after : 0);
 }

@@ -115,7 +115,7 @@ struct service {
     enum http_body (*take)(struct call *call);
     void (*answer)(struct call *call);
     /* Such a service may stand at the root of a port of its own: at the address that [folder] 'listen_option' names
-     * ("off": nowhere), else at the API's with 'port_after' added to the port. Its endpoint is below the URL that
+     * ("off": nowhere), else at the API's with 'port_after' (0: nowhere) added to the port. Its endpoint is below the URL that
      * 'url_option' names, else below that address. */
     const char *listen_option, *url_option;
     int port_after;

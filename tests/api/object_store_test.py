@@ -262,8 +262,9 @@ class LargeObjects(ObjectStoreTest):
         self.assertEqual(answer, whole[99990:200011])
         answer = self.swift("GET", self.container + "/slo?multipart-manifest=get")[1]
         self.assertEqual([segment["name"] for segment in answer], ["/%s/seg/%d" % (self.container, i) for i in range(3)])
-        raw = self.swift("GET", self.container + "/slo?multipart-manifest=get&format=raw")[1]
-        self.put_slo("again", raw)
+        headers, raw = self.swift("GET", self.container + "/slo?multipart-manifest=get&format=raw")
+        self.assertEqual((headers["Content-Type"], headers["ETag"]), ("a/b", hashlib.md5(raw).hexdigest()))
+        self.put_slo("again", json.loads(raw))
         self.assertEqual(self.swift("GET", self.container + "/again")[1], whole)
         entry = [e for e in self.swift("GET", self.container + "?format=json")[1] if e["name"] == "slo"][0]
         self.assertEqual((entry["bytes"], entry["slo_etag"]), (300000, '"%s"' % tag))
@@ -563,7 +564,7 @@ class Care(ObjectStoreTest):
         self.assertTrue(body.startswith(got) and len(got) <= 131072)
         self.cloud.until(lambda: "is not what was written" in self.cloud.log())
         self.swift("DELETE", self.container + "/o", expect=204)
-        self.assertEqual(self.blobs(), before)
+        self.cloud.until(lambda: self.blobs() == before)
 
     @in_files
     def test_overwritten_blob_goes(self):

@@ -4,6 +4,7 @@ the audit finds those that are left over."""
 import os
 
 import s3_test
+from cloud import kept
 
 
 class PartsTest(s3_test.S3Test):
@@ -52,6 +53,7 @@ class PartsTest(s3_test.S3Test):
         self.cloud.until(lambda: len(self.parts()) == 2, what="the version's parts gone")
         self.assertTrue(self.get("x/y") == b"".join(self.bodies))
 
+    @kept
     def test_abort_takes_nothing_from_what_was_completed(self):
         """As after a death between the object and the end of its upload's record."""
         upload = self.uploaded("x")

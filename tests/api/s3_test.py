@@ -196,7 +196,8 @@ class Buckets(S3Test):
         self.refused("NoSuchCORSConfiguration", 404, self.s3.get_bucket_cors, Bucket=self.bucket)
         self.refused("NoSuchLifecycleConfiguration", 404, self.s3.get_bucket_lifecycle_configuration, Bucket=self.bucket)
         self.refused("NotImplemented", 501, self.s3.put_bucket_logging, Bucket=self.bucket, BucketLoggingStatus={})
-        self.refused("NotImplemented", 501, self.s3.put_bucket_policy, Bucket=self.bucket, Policy="{}")
+        self.refused("NotImplemented", 501, self.s3.put_bucket_website, Bucket=self.bucket,
+                     WebsiteConfiguration={"IndexDocument": {"Suffix": "index.html"}})
         self.refused("NotImplemented", 501, self.put, key="x", ServerSideEncryption="aws:kms")
 
     def test_listings(self):
@@ -364,9 +365,11 @@ class Rights(S3Test):
                                 (self.theirs.put_object, {"Key": "new"}), (self.theirs.delete_object, {"Key": "secret"}),
                                 (self.theirs.delete_bucket, {}), (self.theirs.list_multipart_uploads, {}),
                                 (self.theirs.get_object_acl, {"Key": "public"}),
-                                (self.theirs.put_object_acl, {"Key": "public", "ACL": "private"}),
-                                (self.theirs.delete_objects, {"Delete": {"Objects": [{"Key": "secret"}]}})):
+                                (self.theirs.put_object_acl, {"Key": "public", "ACL": "private"})):
             self.refused("AccessDenied", 403, call, Bucket=self.bucket, **arguments)
+        many = self.theirs.delete_objects(Bucket=self.bucket, Delete={"Objects": [{"Key": "secret"}]})
+        self.assertEqual([(error["Key"], error["Code"]) for error in many["Errors"]], [("secret", "AccessDenied")])
+        self.assertEqual(self.get("secret"), b"s")
         self.assertEqual(self.theirs.get_object(Bucket=self.bucket, Key="public")["Body"].read(), b"p")
         self.raw("GET", "/%s/public" % self.bucket, 200, anonymous=True)
         self.raw("GET", "/%s/secret" % self.bucket, 403, "AccessDenied", anonymous=True)
@@ -441,6 +444,46 @@ class Rights(S3Test):
         self.assertEqual(status, 401)       # keys are no token
 
 
+class Details(S3Test):
+    """What clients of Swift's S3 API and of S3 count on, beside the main ways."""
+    def test_ranges(self):
+        self.put("o", b"abcdefghij")
+        answer = self.raw("GET", "/%s/o" % self.bucket, 206, headers={"range": "bytes=1-2,4-5"})
+        self.assertIn("multipart/byteranges", answer[1]["Content-Type"])
+        self.assertIn(b"\r\n\r\nbc\r\n", answer[2])
+        self.assertIn(b"\r\n\r\nef\r\n", answer[2])
+        head = self.s3.head_object(Bucket=self.bucket, Key="o", Range="bytes=1-5")
+        self.assertEqual((head["ContentLength"], head["ContentRange"]), (5, "bytes 1-5/10"))
+        self.refused("416", 416, self.s3.head_object, Bucket=self.bucket, Key="o", Range="bytes=10-")
+
+    def test_markers_are_told(self):
+        self.s3.put_bucket_versioning(Bucket=self.bucket, VersioningConfiguration={"Status": "Enabled"})
+        self.put("o", b"1")
+        marker = self.s3.delete_object(Bucket=self.bucket, Key="o")["VersionId"]
+        self.put("o2", b"1")
+        for method in ("GET", "HEAD"):
+            headers = Signed(self.cloud.s3, self.keys, method, "/%s/o" % self.bucket).send()[1]
+            self.assertEqual((headers["x-amz-delete-marker"], headers["x-amz-version-id"]), ("true", marker))
+        self.assertIsNone(Signed(self.cloud.s3, self.keys, "GET", "/%s/none" % self.bucket).send()[1]["x-amz-delete-marker"])
+
+    def test_bodies(self):
+        self.raw("POST", "/%s/o" % self.bucket, 200, query="uploads=", headers={"content-md5": base64.b64encode(b"x" * 16).decode()})
+        body = b"<Delete><Object><VersionId>null</VersionId></Object></Delete>"
+        self.raw("POST", "/" + self.bucket, 400, "UserKeyMustBeSpecified", query="delete=", body=body,
+                 headers={"content-md5": base64.b64encode(hashlib.md5(body).digest()).decode()})
+
+    def test_headers(self):
+        self.put("o", b"1")
+        self.raw("PUT", "/%s/c" % self.bucket, 400, "InvalidArgument", headers={"x-amz-copy-source": self.bucket + "/o?nonsense"})
+        self.raw("PUT", "/%s/r" % self.bucket, 200, body=b"1", headers={"x-robots-tag": "googlebot: noarchive"})
+        self.assertEqual(self.raw("GET", "/%s/r" % self.bucket, 200)[1]["X-Robots-Tag"], "googlebot: noarchive")
+
+    def test_empty_arguments_of_versions(self):
+        text = self.raw("GET", "/" + self.bucket, 200, query="versions=&delimiter=&key-marker=&prefix=")[2]
+        for element in (b"<Delimiter></Delimiter>", b"<KeyMarker></KeyMarker>", b"<Prefix></Prefix>"):
+            self.assertIn(element, text)
+
+
 class Signatures(S3Test):
     def test_kinds(self):
         self.put("o", b"x")
@@ -453,11 +496,20 @@ class Signatures(S3Test):
             put = client.generate_presigned_url("put_object", Params={"Bucket": self.bucket, "Key": "p"}, ExpiresIn=60)
             self.assertEqual(urllib.request.urlopen(urllib.request.Request(put, b"put", method="PUT",
                                                                            headers={"Content-Type": ""})).status, 200)
-            for change in (("/o?", "/other?"), ("Expires=", "Expires=9")):
+            number = re.search("Expires=(\\d+)", url).group(1)
+            for change, status, expected in ((("/o?", "/other?"), 403, "SignatureDoesNotMatch"),
+                                             (("Expires=" + number, "Expires=%d" % (int(number) + 1)), 403, "SignatureDoesNotMatch"),
+                                             (("Expires=" + number, "Expires=%d" % 2 ** 32), 403 if version == "s3" else 400,
+                                              "AccessDenied" if version == "s3" else "AuthorizationQueryParametersError")):
                 with self.assertRaises(urllib.error.HTTPError) as caught:
                     urllib.request.urlopen(url.replace(*change))
-                self.assertEqual((caught.exception.code, code(caught.exception.read())), (403, "SignatureDoesNotMatch"))
+                self.assertEqual((caught.exception.code, code(caught.exception.read())), (status, expected))
                 caught.exception.close()
+
+    def test_time_is_looked_at_first(self):
+        old = Signed(self.cloud.s3, self.keys, "GET", "/" + self.bucket, time="20100707T215304Z")
+        old.headers["authorization"] = old.headers["authorization"][:-4] + "0000"
+        self.assertEqual(code(old.send()[2]), "RequestTimeTooSkewed")
 
     def test_host_names_the_bucket(self):
         self.put("a/b", b"x")
