@@ -69,6 +69,7 @@ const struct service object_store = {
     .bootstrap = bootstrap,
     .take = swift_take,
     .answer = swift_answer,
+    .waits = store_waits,
 };
 
 const struct service object_store_root = {
@@ -91,6 +92,7 @@ const struct service object_store_s3 = {
     .resources = s3_resources,
     .take = s3_take,
     .answer = s3_answer,
+    .waits = store_waits,
     .listen_option = "s3_listen",
     .url_option = "s3_url",
     .port_after = 1,
