@@ -268,14 +268,9 @@ static void put_next(struct call *call, const struct compute_host *last, int64_t
     struct json_out *out = &call->out;
     const char *marker = call->minor >= 53 ? last->id : arena_printf(call->arena, "%lld", (long long)last->number);
 
-    json_key(out, "hypervisors_links");
-    json_list(out);
-    json_map(out);
-    json_put_text(out, "rel", "next");
-    json_put_text(out, "href", arena_printf(call->arena, "%s%s?limit=%lld&marker=%s", call_base_url(call),
-                                            call->http->raw_path, (long long)limit, marker));
-    json_map_end(out);
-    json_list_end(out);
+    link_put(out, "hypervisors_links", "next",
+             arena_printf(call->arena, "%s%s?limit=%lld&marker=%s", call_base_url(call), call->http->raw_path,
+                          (long long)limit, marker));
 }
 
 static const char *like(struct call *call, const char *text) {

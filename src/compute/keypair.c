@@ -46,6 +46,19 @@ static bool find(struct call *call, const char *user, struct compute_keypair **r
            (*ret_row || fail(call, 404, "Keypair %.255s not found for user %s", name, user));
 }
 
+/* What is shown of a key, by itself and when it is made. */
+static void write_key(struct call *call, const struct compute_keypair *row) {
+    struct json_out *out = &call->out;
+
+    json_put_text(out, "name", row->name);
+    json_put_text(out, "public_key", row->public_key);
+    json_put_text(out, "fingerprint", row->fingerprint);
+    json_put_text(out, "user_id", row->user_id);
+    if (call->minor >= 2) {
+        json_put_text(out, "type", row->type);
+    }
+}
+
 bool compute_keypair_show(struct call *call) {
     struct json_out *out = &call->out;
     struct compute_keypair *row;
@@ -58,13 +71,7 @@ bool compute_keypair_show(struct call *call) {
     json_map(out);
     json_key(out, "keypair");
     json_map(out);
-    json_put_text(out, "name", row->name);
-    json_put_text(out, "public_key", row->public_key);
-    json_put_text(out, "fingerprint", row->fingerprint);
-    json_put_text(out, "user_id", row->user_id);
-    if (call->minor >= 2) {
-        json_put_text(out, "type", row->type);
-    }
+    write_key(call, row);
     view_time(out, "created_at", row->created_at, false);
     json_put_bool(out, "deleted", false);
     json_put_null(out, "deleted_at");
@@ -106,13 +113,7 @@ static void put_next(struct call *call, const char *last, int64_t limit) {
 
     buf_printf(&url, "%s%s?limit=%lld&marker=", call_base_url(call), call->http->raw_path, (long long)limit);
     http_encode(&url, last, "");
-    json_key(out, "keypairs_links");
-    json_list(out);
-    json_map(out);
-    json_put_text(out, "rel", "next");
-    json_put_text(out, "href", url.at);
-    json_map_end(out);
-    json_list_end(out);
+    link_put(out, "keypairs_links", "next", url.at);
     buf_release(&url);
 }
 
@@ -198,13 +199,7 @@ static void answer(struct call *call, const struct compute_keypair *row, const c
     json_map(out);
     json_key(out, "keypair");
     json_map(out);
-    json_put_text(out, "name", row->name);
-    json_put_text(out, "public_key", row->public_key);
-    json_put_text(out, "fingerprint", row->fingerprint);
-    json_put_text(out, "user_id", row->user_id);
-    if (call->minor >= 2) {
-        json_put_text(out, "type", row->type);
-    }
+    write_key(call, row);
     if (private_key) {
         json_put_text(out, "private_key", private_key);
     }

@@ -122,19 +122,6 @@ bool compute_server_resize(struct call *call) {
            task_add(call, "compute.resize", server->id, server->host, NULL);
 }
 
-static bool write_document(struct call *call, const struct task *task, struct json_out *out) {
-    struct compute_server *server;
-    bool ok;
-
-    if (!server_of_task(call, task, &server) || !server) {
-        return false;
-    }
-    json_map(out);
-    ok = document_write(call, server, out);
-    json_map_end(out);
-    return ok;
-}
-
 /* The other flavor becomes the flavor. */
 static struct server_size swap_flavors(struct call *call, struct compute_server *server) {
     const char *other = server->other_flavor;
@@ -148,7 +135,7 @@ static struct server_size swap_flavors(struct call *call, struct compute_server 
 }
 
 bool resize_prepare(struct call *call, const struct task *task, struct json_out *out) {
-    return write_document(call, task, out);
+    return spawn_prepare(call, task, out);
 }
 
 bool resize_done(struct call *call, const struct task *task, const struct json *result) {
@@ -193,7 +180,7 @@ bool compute_server_confirm(struct call *call) {
 }
 
 bool resize_confirm_prepare(struct call *call, const struct task *task, struct json_out *out) {
-    return write_document(call, task, out);
+    return spawn_prepare(call, task, out);
 }
 
 bool resize_confirm_done(struct call *call, const struct task *task, const struct json *result) {
@@ -229,7 +216,7 @@ bool compute_server_revert(struct call *call) {
 }
 
 bool resize_revert_prepare(struct call *call, const struct task *task, struct json_out *out) {
-    return write_document(call, task, out);
+    return spawn_prepare(call, task, out);
 }
 
 bool resize_revert_done(struct call *call, const struct task *task, const struct json *result) {

@@ -197,13 +197,7 @@ static void put_next(struct call *call, const char *key, const char *last, const
             http_encode(&url, call_argument(call, kept[i]), "");
         }
     }
-    json_key(out, key);
-    json_list(out);
-    json_map(out);
-    json_put_text(out, "rel", "next");
-    json_put_text(out, "href", url.at);
-    json_map_end(out);
-    json_list_end(out);
+    link_put(out, key, "next", url.at);
     buf_release(&url);
 }
 

@@ -7,13 +7,8 @@
 static void write_link(struct call *call, const char *version) {
     struct json_out *out = &call->out;
 
-    json_key(out, "links");
-    json_list(out);
-    json_map(out);
-    json_put_text(out, "rel", "self");
-    json_put_text(out, "href", arena_printf(call->arena, "%s%s/%s/", call_base_url(call), call->service->prefix, version));
-    json_map_end(out);
-    json_list_end(out);
+    link_put(out, "links", "self",
+             arena_printf(call->arena, "%s%s/%s/", call_base_url(call), call->service->prefix, version));
 }
 
 /* v2.0 is the older API without microversions, which v2.1 answers without a version header. */

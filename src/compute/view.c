@@ -8,19 +8,12 @@
 #include "http/http.h"
 #include "rest/service.h"
 
-static void put_link(struct json_out *out, const char *rel, const char *href) {
-    json_map(out);
-    json_put_text(out, "rel", rel);
-    json_put_text(out, "href", href);
-    json_map_end(out);
-}
-
 void view_links(struct call *call, const char *collection, const char *id, struct json_out *out) {
     const char *base = arena_printf(call->arena, "%s%s", call_base_url(call), call->service->prefix);
 
     json_list(out);
-    put_link(out, "self", arena_printf(call->arena, "%s/v2.1/%s/%s", base, collection, id));
-    put_link(out, "bookmark", arena_printf(call->arena, "%s/%s/%s", base, collection, id));
+    link_write(out, "self", arena_printf(call->arena, "%s/v2.1/%s/%s", base, collection, id));
+    link_write(out, "bookmark", arena_printf(call->arena, "%s/%s/%s", base, collection, id));
     json_list_end(out);
 }
 

@@ -2,7 +2,7 @@
  * The life of a request: head, decision, body, answer, end.
  *
  * libmicrohttpd calls exchange_handle when the head is there, for each piece of the body, when the body is whole, and
- * again when a worker let the connection go on. While a worker has the exchange the connection is suspended. Within a
+ * again when a worker let the connection go on, which after a suspension at the head is as at the head. While a worker has the exchange the connection is suspended. Within a
  * body it may be suspended only when some of the piece at hand is left untaken, else libmicrohttpd goes on calling. */
 #include "http/internal.h"
 
@@ -176,7 +176,7 @@ static void refuse(struct exchange *exchange, int status, const char *title, con
 static void give_up(struct exchange *exchange) {
     enum pipe_waits waits = exchange->task == TASK_SINK ? pipe_drop(exchange) : PIPE_NOT;
 
-    if (exchange->task == TASK_ANSWER || waits == PIPE_TO_ANSWER) {
+    if (exchange->task == TASK_ANSWER || exchange->task == TASK_DECIDE || waits == PIPE_TO_ANSWER) {
         refuse(exchange, 503, "Service Unavailable", "The service is being stopped.");
         exchange->phase = PHASE_ANSWERED;
     }
@@ -186,6 +186,7 @@ static void give_up(struct exchange *exchange) {
             return;
         }
         break;
+    case TASK_DECIDE:
     case TASK_ANSWER:
         break;
     case TASK_FILL:
@@ -201,6 +202,39 @@ static void work_on_answer(struct exchange *exchange) {
     if (exchange->phase == PHASE_LATER) {
         exchange->request.later(&exchange->request);
     } else {
+        resume(exchange);
+    }
+}
+
+static void decide(struct exchange *exchange) {
+    struct http_request *request = &exchange->request;
+    const struct http_server_options *options = &exchange->server->options;
+
+    exchange->mode = options->decide(request, options->user);
+    exchange->decided = exchange->mode != HTTP_APART;
+    exchange->phase = PHASE_BODY;
+    request->on_worker = request->on_worker || request->apart;
+    if (exchange->mode == HTTP_BUFFER && request->content_length > 0) {
+        if ((uint64_t)request->content_length > request->max_body) {
+            refuse(exchange, 413, "Request Entity Too Large", "The body of the request is too large.");
+        } else {
+            buf_reserve(&request->body, request->content_length < FIRST_BODY ? (size_t)request->content_length
+                                                                             : FIRST_BODY);
+        }
+    } else if (exchange->mode == HTTP_IGNORE) {
+        exchange->discarding = true;
+    } else if (exchange->mode == HTTP_UPGRADE && exchange->has_body) {
+        refuse(exchange, 400, "Bad Request", "A request to upgrade has no body.");
+    }
+}
+
+/* Without a body it goes on at once. */
+static void work_on_decision(struct exchange *exchange) {
+    decide(exchange);
+    if (!exchange->has_body && !exchange->refused && exchange->mode != HTTP_UPGRADE) {
+        work_on_answer(exchange);
+    } else {
+        exchange->phase = PHASE_DECIDED;
         resume(exchange);
     }
 }
@@ -239,6 +273,9 @@ void exchange_work(struct exchange *exchange) {
         return;
     }
     switch (exchange->task) {
+    case TASK_DECIDE:
+        work_on_decision(exchange);
+        return;
     case TASK_SINK:
         work_on_body(exchange);
         return;
@@ -281,25 +318,13 @@ static bool worth_discarding(const struct exchange *exchange) {
     return !exchange->expects_continue && exchange->request.content_length <= MAX_DISCARDED;
 }
 
-static void decide(struct exchange *exchange) {
-    struct http_request *request = &exchange->request;
-    const struct http_server_options *options = &exchange->server->options;
-
-    exchange->decided = true;
-    exchange->mode = options->decide(request, options->user);
+static enum MHD_Result begin_body(struct exchange *exchange) {
     exchange->phase = PHASE_BODY;
-    if (exchange->mode == HTTP_BUFFER && request->content_length > 0) {
-        if ((uint64_t)request->content_length > request->max_body) {
-            refuse(exchange, 413, "Request Entity Too Large", "The body of the request is too large.");
-        } else {
-            buf_reserve(&request->body, request->content_length < FIRST_BODY ? (size_t)request->content_length
-                                                                             : FIRST_BODY);
-        }
-    } else if (exchange->mode == HTTP_IGNORE) {
-        exchange->discarding = true;
-    } else if (exchange->mode == HTTP_UPGRADE && exchange->has_body) {
-        refuse(exchange, 400, "Bad Request", "A request to upgrade has no body.");
+    if (exchange->has_body && exchange->discarding && !worth_discarding(exchange)) {
+        exchange->must_close = true;
+        return answer_now(exchange);
     }
+    return MHD_YES;
 }
 
 static enum MHD_Result take_head(struct exchange *exchange, const char *method, const char *version) {
@@ -311,11 +336,11 @@ static enum MHD_Result take_head(struct exchange *exchange, const char *method, 
         return answer_now(exchange);
     }
     decide(exchange);
-    if (exchange->has_body && exchange->discarding && !worth_discarding(exchange)) {
-        exchange->must_close = true;
-        return answer_now(exchange);
+    if (exchange->mode == HTTP_APART) {
+        exchange->request.apart = true;
+        return go_on(exchange_hand_over(exchange, TASK_DECIDE));
     }
-    return MHD_YES;
+    return begin_body(exchange);
 }
 
 static enum MHD_Result take_body(struct exchange *exchange, const char *bytes, size_t *size) {
@@ -351,6 +376,8 @@ enum MHD_Result exchange_handle(void *server, struct MHD_Connection *connection,
     switch (exchange->phase) {
     case PHASE_HEAD:
         return take_head(exchange, method, version);
+    case PHASE_DECIDED:
+        return begin_body(exchange);
     case PHASE_BODY:
         return *size ? take_body(exchange, bytes, size) : answer_now(exchange);
     case PHASE_LATER:

@@ -25,6 +25,7 @@ enum http_body {
     HTTP_BUFFER,        /* collect up to request->max_body bytes (over: 413), then answer */
     HTTP_STREAM,        /* give each piece to request->sink as it comes, then answer; constant memory */
     HTTP_IGNORE,        /* an error: what is left of the body is thrown away, up to a bound, or the connection closed */
+    HTTP_APART,         /* whoever decides may have to wait long for something outside: decide is called again, with request->apart */
     HTTP_UPGRADE,       /* answer sets status 101 and request->upgraded takes over the socket (WebSocket) */
 };
 
@@ -55,6 +56,10 @@ struct http_request {
 
     /* Set by decide: answer, sink and response.stream may block, so they run on the worker pool, one at a time. */
     bool on_worker;
+
+    /* Set by the server after HTTP_APART: decide, answer, sink and stream run on threads that only such requests use, so that
+     * nobody else waits behind one. */
+    bool apart;
 
     /* Set by answer instead of a response when what is asked will be done elsewhere: the connection rests, 'later' is
      * called once (it passes the request on to whoever does it), and after http_answered, which any thread calls once,
@@ -141,12 +146,12 @@ struct http_server_options {
     size_t max_header;                      /* memory for the head and for reading; 0: 32 KiB */
     size_t max_arena;                       /* ceiling of a request's arena; 0: 64 MiB */
 
-    /* Looks at the head; says what to do with the body. Must not block. */
+    /* Looks at the head; says what to do with the body. Must not block unless request->apart. */
     enum http_body (*decide)(struct http_request *request, void *user);
     /* Fills request->response. Called once for each request that decide saw, except when its body was too large (the
      * server answers 413) or did not come whole (the connection is closed). */
     void (*answer)(struct http_request *request, void *user);
-    /* Called once for each request that decide saw, when the response was sent or the connection broke; frees what the
+    /* Called once for each request that decide saw to its end, when the response was sent or the connection broke; frees what the
      * answerer keeps in request->user. response.status (0: none) and response.body.size are still there. */
     void (*done)(struct http_request *request, void *user);
     void *user;

@@ -11,10 +11,10 @@
 #include "http/http.h"
 
 /* The phases of an exchange. */
-enum phase { PHASE_HEAD, PHASE_BODY, PHASE_LATER, PHASE_ANSWERED, PHASE_SENT };
+enum phase { PHASE_HEAD, PHASE_DECIDED, PHASE_BODY, PHASE_LATER, PHASE_ANSWERED, PHASE_SENT };
 
 /* What a worker is to do with an exchange. */
-enum task { TASK_SINK, TASK_ANSWER, TASK_FILL };
+enum task { TASK_DECIDE, TASK_SINK, TASK_ANSWER, TASK_FILL };
 
 /* What a suspended connection waits for, while a worker has a part of its body. */
 enum pipe_waits { PIPE_NOT, PIPE_FOR_ROOM, PIPE_TO_ANSWER };
@@ -52,6 +52,15 @@ struct exchange {
     struct exchange *upgraded_next, *upgraded_previous;
 };
 
+/* Threads with one queue. */
+struct crew {
+    struct http_server *server;
+    pthread_cond_t work;
+    struct exchange *first, **last;
+    pthread_t *threads;
+    int count, most, idle;
+};
+
 /* Who is at the other end of a connection. */
 struct peer {
     char address[48];
@@ -67,13 +76,11 @@ struct http_server {
     char *certificate, *key, *client_ca;    /* contents of the PEM files */
 
     pthread_mutex_t mutex;              /* guards what follows up to the statistics */
-    pthread_cond_t work, drained;
-    struct exchange *queue_first, **queue_last;
+    pthread_cond_t drained;
+    struct crew workers, apart;         /* the threads of 'apart' begin when they are needed */
     struct exchange *spare, *upgraded;
     int spare_count;
     bool workers_end;
-    pthread_t *workers;
-    int worker_count;
 
     atomic_bool stopping;               /* responses close their connections */
     atomic_bool aborted;                /* nothing is handed to workers any more */

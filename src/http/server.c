@@ -230,7 +230,6 @@ static void server_free(struct http_server *server) {
     free(server->key);
     free(server->client_ca);
     pthread_mutex_destroy(&server->mutex);
-    pthread_cond_destroy(&server->work);
     pthread_cond_destroy(&server->drained);
     free(server);
 }
@@ -245,7 +244,6 @@ struct http_server *http_server_start(struct arena *arena, const struct http_ser
     server->options = *options;
     server->listen_fd = -1;
     pthread_mutex_init(&server->mutex, NULL);
-    pthread_cond_init(&server->work, NULL);
     pthread_cond_init(&server->drained, NULL);
     set_defaults(&server->options);
     fit_descriptors(&server->options);

@@ -27,6 +27,16 @@ bool auth_refused(struct call *call) {
     return fail(call, 401, "The request you have made requires authentication.");
 }
 
+void auth_delegate(struct authentication *auth, const struct identity_user *user, enum token_delegation delegation, const char *id,
+                   const char *project_id, int64_t latest) {
+    auth->user = user;
+    auth->delegation = delegation;
+    auth->delegation_id = id;
+    auth->scope = SCOPE_PROJECT;
+    auth->scope_id = project_id;
+    auth->latest = latest;
+}
+
 /* ---- who and where, by id or name ---- */
 
 struct identity_domain *auth_find_domain(struct call *call, const struct auth_domain *given) {

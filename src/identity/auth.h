@@ -45,6 +45,10 @@ const char *auth_external_header(struct call *call, const char *option);
 /* True when an address is one of a list: "10.0.0.1, 10.1.0.0/16". */
 bool auth_address_in(struct call *call, const char *list, const char *address);
 
+/* Sets who it is, and the project for which a delegation, by its id, was made; 'latest': when it ends, 0: never. */
+void auth_delegate(struct authentication *auth, const struct identity_user *user, enum token_delegation delegation, const char *id,
+                   const char *project_id, int64_t latest);
+
 /* 401 in the words that tell nothing. */
 bool auth_refused(struct call *call);
 

@@ -47,12 +47,7 @@ static bool run(struct call *call, struct authentication *auth) {
         (s.row->expires_at && s.row->expires_at <= clock_now())) {
         return auth_refused(call);
     }
-    auth->user = s.user;
-    auth->delegation = DELEGATION_APPLICATION_CREDENTIAL;
-    auth->delegation_id = s.row->id;
-    auth->scope = SCOPE_PROJECT;
-    auth->scope_id = s.row->project_id;
-    auth->latest = s.row->expires_at;
+    auth_delegate(auth, s.user, DELEGATION_APPLICATION_CREDENTIAL, s.row->id, s.row->project_id, s.row->expires_at);
     return true;
 }
 

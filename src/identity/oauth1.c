@@ -379,12 +379,7 @@ static bool run(struct call *call, struct authentication *auth) {
     if (!s.is_signed || s.row->expires_at <= clock_now() || auth->request->scope) {
         return auth_refused(call);
     }
-    auth->user = s.user;
-    auth->delegation = DELEGATION_OAUTH1;
-    auth->delegation_id = s.row->id;
-    auth->scope = SCOPE_PROJECT;
-    auth->scope_id = s.row->project_id;
-    auth->latest = s.row->expires_at;
+    auth_delegate(auth, s.user, DELEGATION_OAUTH1, s.row->id, s.row->project_id, s.row->expires_at);
     return true;
 }
 

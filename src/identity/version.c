@@ -9,13 +9,7 @@ static void write_version(struct call *call) {
     json_put_text(out, "id", "v3.14");
     json_put_text(out, "status", "stable");
     json_put_text(out, "updated", "2020-04-07T00:00:00Z");
-    json_key(out, "links");
-    json_list(out);
-    json_map(out);
-    json_put_text(out, "rel", "self");
-    json_put_text(out, "href", arena_printf(call->arena, "%s/identity/v3/", call_base_url(call)));
-    json_map_end(out);
-    json_list_end(out);
+    link_put(out, "links", "self", arena_printf(call->arena, "%s/identity/v3/", call_base_url(call)));
     json_put_raw(out, "media-types",
                  "[{\"base\": \"application/json\", \"type\": \"application/vnd.openstack.identity-v3+json\"}]");
     json_map_end(out);

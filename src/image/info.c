@@ -13,13 +13,7 @@ static void write_version(struct call *call, const char *id, const char *status)
     json_map(out);
     json_put_text(out, "id", id);
     json_put_text(out, "status", status);
-    json_key(out, "links");
-    json_list(out);
-    json_map(out);
-    json_put_text(out, "rel", "self");
-    json_put_text(out, "href", arena_printf(call->arena, "%s/image/v2/", call_base_url(call)));
-    json_map_end(out);
-    json_list_end(out);
+    link_put(out, "links", "self", arena_printf(call->arena, "%s/image/v2/", call_base_url(call)));
     json_map_end(out);
 }
 

@@ -10,18 +10,8 @@
 #include "rest/policy_defaults.h"
 #include "rest/task.h"
 
-#define DECLARE "rest/declare_hooks.h"
-#include "defs_image.h"
-#undef DECLARE
-#define DECLARE "rest/declare_tables.h"
-#include "defs_image.h"
-#undef DECLARE
-
-static const struct resource *const resources[] = {
-#define DECLARE "rest/declare_list.h"
-#include "defs_image.h"
-#undef DECLARE
-    NULL};
+#define DEFS "defs_image.h"
+#include "rest/declare_service.h"
 
 static const struct policy_default policies[] = {
 #include "image/policy.def"

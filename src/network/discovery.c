@@ -137,13 +137,7 @@ bool network_extension_show(struct call *call) {
 /* ---- versions ---- */
 
 static void write_links(struct call *call, const char *path) {
-    json_key(&call->out, "links");
-    json_list(&call->out);
-    json_map(&call->out);
-    json_put_text(&call->out, "rel", "self");
-    json_put_text(&call->out, "href", arena_printf(call->arena, "%s/network%s", call_base_url(call), path));
-    json_map_end(&call->out);
-    json_list_end(&call->out);
+    link_put(&call->out, "links", "self", arena_printf(call->arena, "%s/network%s", call_base_url(call), path));
 }
 
 bool network_versions(struct call *call) {

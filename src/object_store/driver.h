@@ -18,6 +18,7 @@ struct ordered_driver;
 struct object_driver {
     const char *name;
     bool shared;                    /* by several processes */
+    bool waits;                     /* for something outside, perhaps long: [object_store] wait_seconds at most, then it fails */
     int inline_bytes;               /* objects up to so many bytes are in the index; at most STORE_INLINE */
     const struct ordered_driver *ordered;       /* keeps the index; null: it is files below 'root' */
     bool (*fit)(const char **ret_error);        /* null: it needs nothing of the host */
@@ -35,6 +36,9 @@ struct object_driver {
     /* Calls fn for each blob, with its age in seconds and whether it is whole. fn must not call the driver. */
     bool (*each)(void (*fn)(void *user, const char *name, int64_t age, bool whole), void *user);
 };
+
+/* How long an operation may wait for what keeps the objects. */
+int64_t object_wait_seconds(const struct conf *conf);
 
 const struct object_driver *object_driver_find(const char *name);      /* or null */
 extern const struct object_driver object_driver_file, object_driver_fake, object_driver_rados;

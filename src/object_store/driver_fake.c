@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Blobs in memory, and the index (ordered_fake.c). */
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
+#include "base/conf.h"
 #include "base/map.h"
 #include "object_store/driver.h"
 #include "object_store/ordered.h"
@@ -23,6 +28,8 @@ struct blob {
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct map *blobs;
+static const char *stop_file;       /* null: none */
+static int64_t wait_seconds;
 
 static void *must(void *memory) {
     if (!memory) {
@@ -41,7 +48,24 @@ static void kept_drop(struct kept *kept) {
 static bool start(struct arena *arena, const struct conf *conf, const char *root, const char **ret_error) {
     pthread_mutex_lock(&lock);
     blobs = blobs ? blobs : map_new();
+    if (!stop_file && conf_text(conf, "object_store", "fake_stop_file", NULL)) {
+        stop_file = must(strdup(conf_text(conf, "object_store", "fake_stop_file", NULL)));
+    }
+    wait_seconds = object_wait_seconds(conf);
     pthread_mutex_unlock(&lock);
+    return true;
+}
+
+bool fake_goes_on(void) {
+    int64_t until = clock_monotonic() + wait_seconds * SECOND;
+
+    while (stop_file && access(stop_file, F_OK) == 0) {
+        if (clock_monotonic() >= until) {
+            errno = ETIMEDOUT;
+            return false;
+        }
+        nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
+    }
     return true;
 }
 
@@ -59,19 +83,24 @@ static bool blob_write(struct blob *blob, const void *bytes, size_t size) {
     return true;
 }
 
-static bool blob_commit(struct blob *blob) {
-    pthread_mutex_lock(&lock);
-    kept_drop(map_set(blobs, blob->name, blob->kept));
-    pthread_mutex_unlock(&lock);
-    free(blob);
-    return true;
-}
-
 static void blob_close(struct blob *blob) {
     pthread_mutex_lock(&lock);
     kept_drop(blob->kept);
     pthread_mutex_unlock(&lock);
     free(blob);
+}
+
+static bool blob_commit(struct blob *blob) {
+    if (!fake_goes_on()) {
+        blob_close(blob);
+        errno = ETIMEDOUT;
+        return false;
+    }
+    pthread_mutex_lock(&lock);
+    kept_drop(map_set(blobs, blob->name, blob->kept));
+    pthread_mutex_unlock(&lock);
+    free(blob);
+    return true;
 }
 
 static struct kept *find(const char *name) {
@@ -87,7 +116,7 @@ static struct kept *find(const char *name) {
 }
 
 static struct blob *blob_open(const char *name) {
-    struct kept *kept = find(name);
+    struct kept *kept = fake_goes_on() ? find(name) : NULL;
     struct blob *blob = kept ? must(calloc(1, sizeof *blob)) : NULL;
 
     if (blob) {
@@ -141,6 +170,6 @@ static bool each(void (*fn)(void *user, const char *name, int64_t age, bool whol
 }
 
 const struct object_driver object_driver_fake = {
-    .name = "fake", .inline_bytes = STORE_INLINE, .ordered = &ordered_fake, .start = start, .create = blob_create, .write = blob_write, .commit = blob_commit,
+    .name = "fake", .waits = true, .inline_bytes = STORE_INLINE, .ordered = &ordered_fake, .start = start, .create = blob_create, .write = blob_write, .commit = blob_commit,
     .discard = blob_close, .open = blob_open, .read = blob_read, .close = blob_close, .link = blob_link,
     .remove = blob_remove, .each = each};

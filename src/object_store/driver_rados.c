@@ -499,6 +499,6 @@ static bool each(void (*fn)(void *user, const char *name, int64_t age, bool whol
 }
 
 const struct object_driver object_driver_rados = {
-    .name = "rados", .shared = true, .inline_bytes = INLINE, .ordered = &ordered_rados, .fit = rados_load, .start = start, .create = blob_create,
+    .name = "rados", .shared = true, .waits = true, .inline_bytes = INLINE, .ordered = &ordered_rados, .fit = rados_load, .start = start, .create = blob_create,
     .write = blob_write, .commit = blob_commit, .discard = blob_discard, .open = blob_open, .read = blob_read,
     .close = blob_close, .link = blob_link, .remove = blob_remove, .each = each};

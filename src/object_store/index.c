@@ -291,6 +291,10 @@ void index_rollback(struct index *index) {
     }
 }
 
+bool index_is_away(const struct index *index) {
+    return index->view && ordered_is_away(index->view);
+}
+
 bool index_is_overtaken(struct index *index) {
     return index->view && ordered_is_overtaken(index->view);
 }

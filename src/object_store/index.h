@@ -80,6 +80,7 @@ enum store_result index_no_container(struct index *index);      /* after index_f
 bool index_begin(struct index *index);
 enum ordered_result index_commit(struct index *index);
 void index_rollback(struct index *index);
+bool index_is_away(const struct index *index);           /* what keeps it did not answer; a commit may have been done */
 bool index_is_overtaken(struct index *index);           /* within: another machine changed the shard since the begin */
 
 uint64_t index_hash(const char *account, const char *container);

@@ -37,6 +37,9 @@ struct ordered_driver {
 
 extern const struct ordered_driver ordered_fake, ordered_rados;
 
+/* Of the driver fake (driver_fake.c): waits while its stop file is there; false, with errno, when that is too long. */
+bool fake_goes_on(void);
+
 /* ---- views (ordered_view.c): one thread at a time ---- */
 struct ordered_view;
 struct ordered_view *ordered_view_new(const struct ordered_driver *driver, int shard);
@@ -46,6 +49,8 @@ bool ordered_begin(struct ordered_view *view);
 enum ordered_result ordered_commit(struct ordered_view *view);
 void ordered_rollback(struct ordered_view *view);
 bool ordered_is_overtaken(struct ordered_view *view);           /* within: the generation is another by now */
+/* Since the last begin the driver failed: a commit may have been done all the same. */
+bool ordered_is_away(const struct ordered_view *view);
 
 /* 1: the value was added to 'ret'; 0: there is none; -1: it could not be read. */
 int ordered_get(struct ordered_view *view, const char *key, size_t key_size, struct buf *ret);

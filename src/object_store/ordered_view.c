@@ -3,14 +3,16 @@
  *
  * What was read one by one is remembered. It holds as long as commits succeed, since a commit proves that nobody else
  * changed the shard; the first that does not drops it all. */
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/bytes.h"
 #include "object_store/ordered.h"
 
-enum { MAX_REMEMBERED = 8192, FIRST_PAGE = 8, LAST_PAGE = 1024 };
+enum { MAX_SHARDS = 256, MAX_REMEMBERED = 8192, FIRST_PAGE = 8, LAST_PAGE = 1024 };
 
 struct entry {
     struct ordered_pair pair;       /* value null: there is none */
@@ -21,7 +23,7 @@ struct entry {
 struct ordered_view {
     const struct ordered_driver *driver;
     int shard;
-    bool writing, knows_generation;
+    bool writing, knows_generation, away;
     int64_t generation;
     struct entry **entries;         /* by key */
     size_t count, room;
@@ -41,6 +43,63 @@ static void *must(void *memory) {
         abort();
     }
     return memory;
+}
+
+/* ---- asking the driver ----
+ *
+ * A shard that let somebody wait in vain is asked again only some seconds later: those who wait for it meanwhile fail at
+ * once, so that many do not take as many times as long as one. */
+
+#define LONG SECOND
+#define PAUSE (3 * SECOND)
+
+static _Atomic int64_t pause_until[MAX_SHARDS];
+
+/* When it began; -1: not now. */
+static int64_t ask(struct ordered_view *view) {
+    int64_t now = clock_monotonic();
+
+    if (now < atomic_load(&pause_until[view->shard % MAX_SHARDS])) {
+        view->away = true;
+        return -1;
+    }
+    return now;
+}
+
+static bool answered(struct ordered_view *view, int64_t began, bool ok) {
+    int64_t now = ok ? 0 : clock_monotonic();
+
+    if (!ok && now - began >= LONG) {
+        atomic_store(&pause_until[view->shard % MAX_SHARDS], now + PAUSE);
+    }
+    view->away = view->away || !ok;
+    return ok;
+}
+
+static bool ask_generation(struct ordered_view *view) {
+    int64_t began = ask(view);
+
+    return began >= 0 && answered(view, began, view->driver->generation(view->shard, &view->generation));
+}
+
+static bool ask_get(struct ordered_view *view, const char *key, size_t key_size, struct buf *ret, bool *ret_found) {
+    int64_t began = ask(view);
+
+    return began >= 0 && answered(view, began, view->driver->get(view->shard, key, key_size, ret, ret_found));
+}
+
+static enum ordered_result ask_commit(struct ordered_view *view, const struct ordered_pair *changes, size_t count) {
+    int64_t began = ask(view);
+    enum ordered_result result = began >= 0 ? view->driver->commit(view->shard, view->generation, changes, count) : ORDERED_FAILED;
+
+    if (began >= 0) {
+        answered(view, began, result != ORDERED_FAILED);
+    }
+    return result;
+}
+
+bool ordered_is_away(const struct ordered_view *view) {
+    return view->away;
 }
 
 struct ordered_view *ordered_view_new(const struct ordered_driver *driver, int shard) {
@@ -117,9 +176,10 @@ static void keep(struct ordered_view *view, const struct ordered_pair *pair, boo
 }
 
 bool ordered_begin(struct ordered_view *view) {
+    view->away = false;
     if (!view->knows_generation) {
         forget(view);
-        view->knows_generation = view->driver->generation(view->shard, &view->generation);
+        view->knows_generation = ask_generation(view);
     }
     view->writing = view->knows_generation;
     return view->writing;
@@ -131,7 +191,7 @@ void ordered_rollback(struct ordered_view *view) {
 }
 
 bool ordered_is_overtaken(struct ordered_view *view) {
-    return view->writing && view->driver->commit(view->shard, view->generation, NULL, 0) == ORDERED_AGAIN;
+    return view->writing && ask_commit(view, NULL, 0) == ORDERED_AGAIN;
 }
 
 enum ordered_result ordered_commit(struct ordered_view *view) {
@@ -145,7 +205,7 @@ enum ordered_result ordered_commit(struct ordered_view *view) {
             changes[count++] = view->entries[i]->pair;
         }
     }
-    result = view->driver->commit(view->shard, view->generation, changes, count);
+    result = ask_commit(view, changes, count);
     free(changes);
     if (result != ORDERED_DONE) {
         ordered_rollback(view);
@@ -171,7 +231,7 @@ int ordered_get(struct ordered_view *view, const char *key, size_t key_size, str
         }
         return entry->pair.value != NULL;
     }
-    if (!view->driver->get(view->shard, key, key_size, ret, &found)) {
+    if (!ask_get(view, key, key_size, ret, &found)) {
         return -1;
     }
     if (view->writing) {
@@ -236,6 +296,7 @@ static bool peek(const struct ordered_walk *walk, struct ordered_pair *ret) {
 static bool fill(struct ordered_walk *walk) {
     struct ordered_pair after = {.key = walk->last.at, .key_size = walk->last.size};
     struct ordered_pair prefix = {.key = walk->prefix.at, .key_size = walk->prefix.size};
+    int64_t began;
 
     if (walk->at < walk->page.size || walk->page_is_last) {
         return true;
@@ -243,7 +304,9 @@ static bool fill(struct ordered_walk *walk) {
     buf_clear(&walk->page);
     walk->at = 0;
     walk->page_count = 0;
-    if (!walk->view->driver->scan(walk->view->shard, &after, &prefix, walk->page_limit, add_to_page, walk)) {
+    began = ask(walk->view);
+    if (began < 0 || !answered(walk->view, began, walk->view->driver->scan(walk->view->shard, &after, &prefix, walk->page_limit,
+                                                                           add_to_page, walk))) {
         return false;
     }
     walk->page_is_last = walk->page_count < walk->page_limit;

@@ -8,6 +8,7 @@
 
 #include "base/arena.h"
 #include "base/conf.h"
+#include "object_store/driver.h"
 
 struct rados rados;
 
@@ -43,15 +44,15 @@ bool rados_ok(int result) {
     return result >= 0;
 }
 
-static bool connect_to(void *cluster, const char *file, const char **ret_what) {
+static bool connect_to(void *cluster, const char *file, const char *seconds, const char **ret_what) {
     *ret_what = "its configuration cannot be read";
     if (!rados_ok(rados.conf_read_file(cluster, file))) {
         return false;
     }
-    /* A cluster that is away must become an error some time, not a thread that waits for ever. Seconds. */
-    rados.conf_set(cluster, "client_mount_timeout", "30");
-    rados.conf_set(cluster, "rados_mon_op_timeout", "30");
-    rados.conf_set(cluster, "rados_osd_op_timeout", "30");
+    /* A cluster that is away must become an error some time, not a thread that waits for ever. */
+    rados.conf_set(cluster, "client_mount_timeout", seconds);
+    rados.conf_set(cluster, "rados_mon_op_timeout", seconds);
+    rados.conf_set(cluster, "rados_osd_op_timeout", seconds);
     *ret_what = "it cannot be reached, or does not let us in";
     return rados_ok(rados.connect(cluster));
 }
@@ -68,7 +69,7 @@ bool rados_open(struct arena *arena, const struct conf *conf, const char **ret_e
         *ret_error = "librados cannot be started";
         return false;
     }
-    if (connect_to(cluster, file, &what)) {
+    if (connect_to(cluster, file, arena_printf(arena, "%lld", (long long)object_wait_seconds(conf)), &what)) {
         what = "its pool cannot be opened";
         if (rados_ok(rados.ioctx_create(cluster, pool, &rados.io))) {
             rados.ioctx_set_namespace(rados.io, conf_text(conf, "object_store", "rados_namespace", "haneul"));

@@ -21,6 +21,12 @@ bool store_start_encryption(struct arena *arena, const struct conf *conf, const 
                       conf_bool(conf, "object_store", "encryption", false), ret_error);
 }
 
+int64_t object_wait_seconds(const struct conf *conf) {
+    int64_t seconds = conf_int(conf, "object_store", "wait_seconds", 30);
+
+    return seconds > 0 ? seconds : 1;
+}
+
 const struct object_driver *object_driver_find(const char *name) {
     for (size_t i = 0; i < sizeof drivers / sizeof *drivers; i++) {
         if (!strcmp(name, drivers[i]->name)) {
@@ -51,6 +57,10 @@ bool store_start(struct arena *arena, const struct conf *conf, const char *root,
     *ret_error = "the writers of the object store cannot be started";
     return index_open_all(arena, root, (int)conf_int(conf, "object_store", "shards", DEFAULT_SHARDS), ret_error) &&
            writers_start();
+}
+
+bool store_waits(void) {
+    return store.driver->waits;
 }
 
 /* ---- one snapshot ---- */

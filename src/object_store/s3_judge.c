@@ -131,8 +131,8 @@ enum s3_verdict s3_judge(const struct s3_asked *asked) {
     enum s3_verdict verdict = S3_SILENT;
     bool own = project && !strcmp(project, s3_project_of(asked->account));
 
-    if (!policy) {
-        return S3_SILENT;
+    if (!policy) {                      /* one that cannot be read may be there to deny */
+        return store_meta_get(&asked->container->meta, "sys-s3-policy") ? S3_DENIED : S3_SILENT;
     }
     resource = arena_printf(asked->s3->arena, ARN "%s%s%s", asked->container->name, asked->key ? "/" : "",
                             asked->key ? asked->key : "");

@@ -181,9 +181,9 @@ bool s3_part_put(struct call *call) {
         missing_upload(s3, result);
         return true;
     }
+    s3_encryption_written(s3);
     if (!copies) {
         s3_put_header(s3, "ETag", "\"%s\"", s3->upload->etag);
-        s3_encryption_written(s3);
         s3_write_sum(s3, &s3->change.object.meta);
         return s3_status(s3, 200);
     }

@@ -71,6 +71,7 @@ const struct service object_store = {
     .bootstrap = bootstrap,
     .take = swift_take,
     .answer = swift_answer,
+    .waits = store_waits,
 };
 
 /* For clients that take an address of Swift's to end with /v1/ACCOUNT. */
@@ -106,6 +107,7 @@ const struct service object_store_s3 = {
     .resources = s3_resources,
     .take = s3_take,
     .answer = s3_answer,
+    .waits = store_waits,
     .listen_option = "s3_listen",
     .url_option = "s3_url",
     .port_after = 1,

@@ -116,6 +116,8 @@ bool store_start_encryption(struct arena *arena, const struct conf *conf, const 
 /* Opens (or makes) the store below 'root' with the driver that the configuration names. Once. */
 bool store_start(struct arena *arena, const struct conf *conf, const char *root, const char **ret_error);
 
+bool store_waits(void);             /* what is asked of it may have to wait for something outside */
+
 /* ---- reading ---- */
 struct store_found {
     struct store_account account;   /* with 'want_account' */

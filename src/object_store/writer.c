@@ -42,8 +42,7 @@ bool writer_garbage(struct shard *shard, const char *place) {
 /* Removes the blobs that the batch left; remove_old_garbage those that there is no room to remember. It takes the rows away
  * too, many at once: removing a blob twice does no harm. */
 static void remove_garbage(struct shard *shard) {
-    for (int i = 0; i < shard->garbage_count; i++) {
-        store.driver->remove(shard->garbage[i]);
+    for (int i = 0; i < shard->garbage_count && store.driver->remove(shard->garbage[i]); i++) {
     }
 }
 
@@ -145,6 +144,12 @@ static void run_batch(struct shard *shard, struct store_change *first) {
     if (apply_batch(shard, first) == STORE_OK) {
         tell(first);
         remove_garbage(shard);
+    } else if (index_is_away(shard->writer)) {
+        /* Not again: when the commit was done after all, the blobs are in the index, and would seem to be replaced. */
+        for (struct store_change *change = first; change; change = change->next) {
+            change->result = STORE_FAILED;
+        }
+        tell(first);
     } else {
         apply_alone(shard, first);
     }
@@ -181,7 +186,7 @@ static bool remove_old_garbage(struct shard *shard) {
     struct arena *arena = arena_new(0);
     sqlite3_stmt *list = index_statement(index, S_GARBAGE_LIST);
     const char **places = NULL;
-    size_t count = 0;
+    size_t count = 0, removed = 0;
     bool forgotten = false;
 
     sqlite3_bind_int(list, 1, MAX_OLD);
@@ -190,15 +195,15 @@ static bool remove_old_garbage(struct shard *shard) {
         places[count++] = arena_text(arena, (const char *)sqlite3_column_text(list, 0));
     }
     sqlite3_reset(list);
-    for (size_t i = 0; i < count; i++) {
-        store.driver->remove(places[i]);
+    while (removed < count && store.driver->remove(places[removed])) {
+        removed++;
     }
-    if (count && index_begin(index)) {
-        forget_garbage(shard, places, (int)count);
+    if (removed && index_begin(index)) {
+        forget_garbage(shard, places, (int)removed);
         forgotten = index_commit(index) == ORDERED_DONE;        /* or next time */
     }
     arena_free(arena);
-    return forgotten && count == MAX_OLD;
+    return forgotten && removed == MAX_OLD;
 }
 
 static void *write_shard(void *argument) {

@@ -34,13 +34,6 @@ bool provider_moved(struct call *call, struct placement_provider *provider, int6
     return row_update(call, &resource_placement_provider, provider);
 }
 
-static void write_link(struct call *call, const char *uuid, const char *what) {
-    json_map(&call->out);
-    json_put_text(&call->out, "rel", *what ? what + 1 : "self");
-    json_put_text(&call->out, "href", arena_printf(call->arena, "/placement/resource_providers/%s%s", uuid, what));
-    json_map_end(&call->out);
-}
-
 void placement_provider_links(struct call *call, const struct field *field, const void *pointer, struct json_out *out) {
     static const struct {
         const char *path;
@@ -51,7 +44,8 @@ void placement_provider_links(struct call *call, const struct field *field, cons
     json_list(out);
     for (size_t i = 0; i < sizeof links / sizeof *links; i++) {
         if (call->minor >= links[i].since) {
-            write_link(call, provider->uuid, links[i].path);
+            link_write(out, i ? links[i].path + 1 : "self",
+                       arena_printf(call->arena, "/placement/resource_providers/%s%s", provider->uuid, links[i].path));
         }
     }
     json_list_end(out);

@@ -5,18 +5,8 @@
 #include "rest/policy.h"
 #include "rest/policy_defaults.h"
 
-#define DECLARE "rest/declare_hooks.h"
-#include "defs_placement.h"
-#undef DECLARE
-#define DECLARE "rest/declare_tables.h"
-#include "defs_placement.h"
-#undef DECLARE
-
-static const struct resource *const resources[] = {
-#define DECLARE "rest/declare_list.h"
-#include "defs_placement.h"
-#undef DECLARE
-    NULL};
+#define DEFS "defs_placement.h"
+#include "rest/declare_service.h"
 
 static const struct policy_default policies[] = {
 #include "placement/policy.def"

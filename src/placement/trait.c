@@ -107,13 +107,7 @@ static void write_class(struct call *call, const char *name) {
 
     json_map(out);
     json_put_text(out, "name", name);
-    json_key(out, "links");
-    json_list(out);
-    json_map(out);
-    json_put_text(out, "rel", "self");
-    json_put_text(out, "href", arena_printf(call->arena, "/placement/resource_classes/%s", name));
-    json_map_end(out);
-    json_list_end(out);
+    link_put(out, "links", "self", arena_printf(call->arena, "/placement/resource_classes/%s", name));
     json_map_end(out);
 }
 

@@ -169,6 +169,9 @@ bool row_respond(struct call *call, const struct resource *resource, void *row);
 bool rows_respond(struct call *call, const struct resource *resource, void *rows, size_t count);
 /* Sets the fields of 'to' that 'from' has too, by their names (any text is a text); texts are shared, not copied. */
 void row_copy(const struct resource *to_resource, void *to, const struct resource *from_resource, const void *from);
+/* Writes under 'key' the list of one link, as most of OpenStack's are: [{"rel": ..., "href": ...}]; one link of a list. */
+void link_put(struct json_out *out, const char *key, const char *rel, const char *href);
+void link_write(struct json_out *out, const char *rel, const char *href);
 /* The key of a row; its project, or null. */
 const char *row_key(const struct resource *resource, const void *row);
 const char *row_project(const struct resource *resource, const void *row);

@@ -19,6 +19,8 @@
  *   rest/declare_tables.h   the tables themselves: once per service, in its service.c
  *   rest/declare_list.h     &resource_network_port, for the service's list
  *
+ * The last three are what rest/declare_service.h includes in service.c.
+ *
  * To add a field: add a line. To add a resource: add a .def file, and its test. Nothing else. */
 #pragma once
 #include "rest/field.h"

@@ -178,6 +178,9 @@ enum http_body dispatch_decide(struct http_request *request, void *user) {
         return HTTP_IGNORE;
     }
     if (call->service->take) {
+        if (call->service->waits && call->service->waits() && !request->apart) {
+            return HTTP_APART;
+        }
         return call->service->take(call);
     }
     if (call->operation->flags & OP_STREAM) {

@@ -217,20 +217,7 @@ void page_named(struct call *call, const struct resource *resource, const struct
     if (!page->more || !page->last) {
         return;
     }
-    json_key(out, arena_printf(call->arena, "%s_links", resource->plural));
-    json_list(out);
-    json_map(out);
-    json_put_text(out, "rel", "next");
-    json_put_text(out, "href", page_url(call, page->last, true));
-    json_map_end(out);
-    json_list_end(out);
-}
-
-static void write_link(struct call *call, const char *rel, const char *url, struct json_out *out) {
-    json_map(out);
-    json_put_text(out, "rel", rel);
-    json_put_text(out, "href", url);
-    json_map_end(out);
+    link_put(out, arena_printf(call->arena, "%s_links", resource->plural), "next", page_url(call, page->last, true));
 }
 
 /* A full page may have neighbours; one that was asked for from behind has a next one, and every other one a previous. */
@@ -244,12 +231,11 @@ void page_neutron(struct call *call, const struct resource *resource, const stru
     json_key(out, arena_printf(call->arena, "%s_links", resource->plural));
     json_list(out);
     if (full || page->reverse) {
-        write_link(call, "next", page_url(call, page->last, true), out);
+        link_write(out, "next", page_url(call, page->last, true));
     }
     if (full || !page->reverse) {
         back = page_url(call, page->first, true);
-        write_link(call, "previous", arena_printf(call->arena, "%s%cpage_reverse=True", back, strchr(back, '?') ? '&' : '?'),
-                   out);
+        link_write(out, "previous", arena_printf(call->arena, "%s%cpage_reverse=True", back, strchr(back, '?') ? '&' : '?'));
     }
     json_list_end(out);
 }

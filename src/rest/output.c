@@ -166,6 +166,20 @@ void row_write(struct call *call, const struct resource *resource, const void *r
     json_map_end(out);
 }
 
+void link_write(struct json_out *out, const char *rel, const char *href) {
+    json_map(out);
+    json_put_text(out, "rel", rel);
+    json_put_text(out, "href", href);
+    json_map_end(out);
+}
+
+void link_put(struct json_out *out, const char *key, const char *rel, const char *href) {
+    json_key(out, key);
+    json_list(out);
+    link_write(out, rel, href);
+    json_list_end(out);
+}
+
 static unsigned view_of(const struct call *call) {
     return call->operation->flags & OP_BRIEF ? BRIEF : READ;
 }

@@ -114,6 +114,7 @@ struct service {
      * calls. The engine writes the log line. */
     enum http_body (*take)(struct call *call);
     void (*answer)(struct call *call);
+    bool (*waits)(void);            /* both may wait for something outside; null: no */
     /* Such a service may stand at the root of a port of its own: at the address that [folder] 'listen_option' names
      * ("off": nowhere), else at the API's with 'port_after' (0: nowhere) added to the port. Its endpoint is below the URL that
      * 'url_option' names, else below that address. */

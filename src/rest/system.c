@@ -13,18 +13,8 @@
 #include "rest/settle.h"
 #include "rest/types.h"
 
-#define DECLARE "rest/declare_hooks.h"
-#include "defs_rest.h"
-#undef DECLARE
-#define DECLARE "rest/declare_tables.h"
-#include "defs_rest.h"
-#undef DECLARE
-
-static const struct resource *const resources[] = {
-#define DECLARE "rest/declare_list.h"
-#include "defs_rest.h"
-#undef DECLARE
-    NULL};
+#define DEFS "defs_rest.h"
+#include "rest/declare_service.h"
 
 static const struct api_style style = {.time = TIME_Z, .write_error = error_plain};
 

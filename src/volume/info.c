@@ -16,13 +16,7 @@ static bool respond_versions(struct call *call) {
     json_put_text(out, "version", "3.70");
     json_put_text(out, "min_version", "3.0");
     json_put_text(out, "updated", "2022-08-31T00:00:00Z");
-    json_key(out, "links");
-    json_list(out);
-    json_map(out);
-    json_put_text(out, "rel", "self");
-    json_put_text(out, "href", arena_printf(call->arena, "%s/volume/v3/", call_base_url(call)));
-    json_map_end(out);
-    json_list_end(out);
+    link_put(out, "links", "self", arena_printf(call->arena, "%s/volume/v3/", call_base_url(call)));
     json_put_raw(out, "media-types",
                  "[{\"base\": \"application/json\", \"type\": \"application/vnd.openstack.volume+json;version=3\"}]");
     json_map_end(out);

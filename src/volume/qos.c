@@ -8,11 +8,8 @@ void volume_qos_write_links(struct call *call, const struct field *field, const 
     const struct volume_qos *row = pointer;
 
     json_list(out);
-    json_map(out);
-    json_put_text(out, "rel", "self");
-    json_put_text(out, "href", arena_printf(call->arena, "%s/volume/v3/%s/qos-specs/%s", call_base_url(call),
-                                            call->caller.project_id ? call->caller.project_id : "", row->id));
-    json_map_end(out);
+    link_write(out, "self", arena_printf(call->arena, "%s/volume/v3/%s/qos-specs/%s", call_base_url(call),
+                                         call->caller.project_id ? call->caller.project_id : "", row->id));
     json_list_end(out);
 }
 

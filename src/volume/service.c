@@ -5,18 +5,8 @@
 #include "rest/policy_defaults.h"
 #include "volume/parts.h"
 
-#define DECLARE "rest/declare_hooks.h"
-#include "defs_volume.h"
-#undef DECLARE
-#define DECLARE "rest/declare_tables.h"
-#include "defs_volume.h"
-#undef DECLARE
-
-static const struct resource *const resources[] = {
-#define DECLARE "rest/declare_list.h"
-#include "defs_volume.h"
-#undef DECLARE
-    NULL};
+#define DEFS "defs_volume.h"
+#include "rest/declare_service.h"
 
 static const struct policy_default policies[] = {
 #include "volume/policy.def"

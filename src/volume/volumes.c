@@ -17,12 +17,9 @@ void volume_links(struct call *call, const char *kind, const char *project, cons
 
     json_list(out);
     for (int i = 0; i < 2; i++) {
-        json_map(out);
-        json_put_text(out, "rel", rels[i]);
-        json_put_text(out, "href",
-                      arena_printf(call->arena, "%s/volume%s/%s/%s/%s", call_base_url(call), i ? "" : "/v3",
-                                   call->caller.project_id ? call->caller.project_id : project, kind, id));
-        json_map_end(out);
+        link_write(out, rels[i],
+                   arena_printf(call->arena, "%s/volume%s/%s/%s/%s", call_base_url(call), i ? "" : "/v3",
+                                call->caller.project_id ? call->caller.project_id : project, kind, id));
     }
     json_list_end(out);
 }

@@ -336,8 +336,9 @@ class Mapping(LdapTest):
         domain = self.domain()
         self.manage("mapping-populate", domain)
         path = "/users/" + public_id(domain, "user", "user0001")
-        self.cloud.until(lambda: self.cloud.request("GET", V3 + path)[0] == 200, what="the users' arrival")
-        self.get("/groups/" + public_id(domain, "group", "staff"))
+        for each in (path, "/groups/" + public_id(domain, "group", "staff")):
+            self.cloud.until(lambda: self.cloud.request("GET", V3 + each)[0] == 200, what="the arrival of " + each)
+        self.cloud.until(lambda: self.cloud.sql("SELECT count(*) FROM rest_task") == [["0"]], what="the end of the arrival")
         self.assertEqual(self.manage("mapping-purge", "domain", domain, "type", "user"), "3 forgotten\n")
         self.get(path, 404)
         self.get("/groups/" + public_id(domain, "group", "staff"))

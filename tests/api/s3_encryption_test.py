@@ -65,6 +65,9 @@ class With(EncryptionTest):
         self.assertEqual([told(answer) for answer in self.upload("u", ServerSideEncryption="AES256")], ["AES256"] * 3)
         self.assertEqual(told(self.s3.head_object(Bucket=self.bucket, Key="u")), "AES256")
         self.assertEqual(told(self.s3.copy_object(Bucket=self.bucket, Key="c", CopySource=self.bucket + "/a")), "AES256")
+        upload = self.s3.create_multipart_upload(Bucket=self.bucket, Key="p")["UploadId"]
+        self.assertEqual(told(self.s3.upload_part_copy(Bucket=self.bucket, Key="p", UploadId=upload, PartNumber=1,
+                                                       CopySource=self.bucket + "/a")), "AES256")
         self.raw("GET", "/%s/a" % self.bucket, 400, "InvalidRequest", headers={"x-amz-server-side-encryption": "AES256"})
         self.refused("InvalidRequest", 400, self.get, key="a", **CUSTOMER)
 

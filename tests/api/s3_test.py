@@ -478,6 +478,11 @@ class Details(S3Test):
         self.raw("PUT", "/%s/r" % self.bucket, 200, body=b"1", headers={"x-robots-tag": "googlebot: noarchive"})
         self.assertEqual(self.raw("GET", "/%s/r" % self.bucket, 200)[1]["X-Robots-Tag"], "googlebot: noarchive")
 
+    def test_too_many_tags(self):
+        self.put("o")
+        self.refused("InvalidTag", 400, self.s3.put_object_tagging, Bucket=self.bucket, Key="o",
+                     Tagging={"TagSet": [{"Key": str(number), "Value": ""} for number in range(11)]})
+
     def test_empty_arguments_of_versions(self):
         text = self.raw("GET", "/" + self.bucket, 200, query="versions=&delimiter=&key-marker=&prefix=")[2]
         for element in (b"<Delimiter></Delimiter>", b"<KeyMarker></KeyMarker>", b"<Prefix></Prefix>"):
