@@ -491,6 +491,8 @@ static enum store_result detach(struct shard *shard, struct store_change *change
 }
 
 static enum store_result delete_found(struct shard *shard, struct store_change *change, const struct target *target) {
+    bool softly = change->version == STORE_CURRENT && target->container.versions != VERSIONS_OFF;
+
     if (change->if_expired) {
         return target->row && target->was.expires && target->was.expires <= change->if_expired
                    ? delete_for_good(shard, change, target) : STORE_PRECONDITION;
@@ -498,11 +500,14 @@ static enum store_result delete_found(struct shard *shard, struct store_change *
     if (target->there) {
         change->was = target->was;
     }
-    if (change->version == STORE_CURRENT && target->container.versions != VERSIONS_OFF) {
-        return change->detach ? detach(shard, change, target) : delete_softly(shard, change, target);
+    if (softly && !change->detach) {
+        return delete_softly(shard, change, target);
     }
-    if (target->row && hold_keeps(&target->container, &target->was, change->bypass)) {
+    if (target->row && !(softly && target->was.version) && hold_keeps(&target->container, &target->was, change->bypass)) {
         return STORE_HELD;
+    }
+    if (softly) {
+        return detach(shard, change, target);
     }
     return target->there ? delete_for_good(shard, change, target) : STORE_MISSING;
 }

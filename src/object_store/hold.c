@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Objects that are held: nobody, by whichever door, deletes a version before its time. In a container with the pair
+ * Objects that are held: nobody, by whichever door, deletes a version before its time; only with its project an account goes
+ * all the same. In a container with the pair
  * "sys-s3-lock" an object may have "sys-s3-lock-mode" (GOVERNANCE or COMPLIANCE) with "sys-s3-lock-until" (seconds since 1970), and
  * "sys-s3-lock-hold" (ON or OFF). "sys-s3-lock-default" of the container, "MODE SECONDS", is for objects that come without. Such a
  * container keeps versions for ever. The writer asks here, so that no change overtakes another. */

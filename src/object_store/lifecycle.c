@@ -207,6 +207,7 @@ static bool see(void *user, const struct store_object *object) {
         end_name(walk);
         memccpy(walk->name, object->name, 0, sizeof walk->name);
         walk->old_seen = 0;
+        walk->newer_time = object->modified;        /* nothing took its place, if it is not current */
     }
     if (first && object->kind == STORE_MARKER && !object->current) {
         walk->lone_marker = true;

@@ -80,6 +80,18 @@ class Locks(s3_test.S3Test):
         self.swift("DELETE", "%s/a?version-id=%s" % (self.bucket, version), expect=(403,))
         self.delete("a", version, BypassGovernanceRetention=True)
 
+    def test_object_from_before_versions(self):
+        self.bucket = self.plain
+        self.put("a", b"1")
+        self.s3.put_bucket_versioning(Bucket=self.bucket, VersioningConfiguration={"Status": "Enabled"})
+        self.configure()
+        self.hold("a", "ON")
+        self.held("a", "null")
+        self.swift("DELETE", self.bucket + "/a?version-id=null", expect=(403,))
+        self.assertEqual(self.get("a"), b"1")
+        self.hold("a", "OFF")
+        self.delete("a", "null")
+
     def test_retention_is_kept_or_longer(self):
         self.put("g", b"1")
         self.retain("g")
