@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * Changes as the writer applies them. Each checks everything first and writes then. */
+ * Changes of objects as the writer applies them. Each checks everything first and writes then. */
 #include <string.h>
 
 #include "base/clock.h"
@@ -19,7 +19,7 @@ static bool count_container(struct shard *shard, const struct store_change *chan
     return index_run(shard->writer, count);
 }
 
-static bool count_account(struct shard *shard, const struct store_change *change, int64_t containers, int64_t objects,
+bool change_count_account(struct shard *shard, const struct store_change *change, int64_t containers, int64_t objects,
                           int64_t bytes) {
     sqlite3_stmt *count = index_statement(shard->writer, S_ACCOUNT_COUNT);
 
@@ -33,12 +33,12 @@ static bool count_account(struct shard *shard, const struct store_change *change
 static bool count_objects(struct shard *shard, const struct store_change *change, int64_t container, int64_t objects,
                           int64_t bytes, int64_t old_objects, int64_t old_bytes) {
     return count_container(shard, change, container, objects, bytes, old_objects, old_bytes) &&
-           ((!objects && !bytes && !old_bytes) || count_account(shard, change, 0, objects, bytes + old_bytes));
+           ((!objects && !bytes && !old_bytes) || change_count_account(shard, change, 0, objects, bytes + old_bytes));
 }
 
 /* ---- metadata ---- */
 
-static struct store_meta merged(const struct store_change *change, const struct store_meta *was) {
+struct store_meta change_merged(const struct store_change *change, const struct store_meta *was) {
     struct store_meta meta = {0};
 
     for (size_t i = 0; i < was->count; i++) {
@@ -50,102 +50,6 @@ static struct store_meta merged(const struct store_change *change, const struct 
         store_meta_set(change->arena, &meta, change->set.at[i].name, change->set.at[i].value);
     }
     return meta;
-}
-
-/* ---- accounts ---- */
-
-static struct store_meta account_meta(struct shard *shard, const struct store_change *change) {
-    sqlite3_stmt *find = index_statement(shard->writer, S_ACCOUNT);
-    struct store_meta meta = {0};
-
-    index_bind_text(find, 1, change->account);
-    if (sqlite3_step(find) == SQLITE_ROW && sqlite3_column_bytes(find, 4)) {
-        meta = index_unpack(change->arena, sqlite3_column_blob(find, 4), (size_t)sqlite3_column_bytes(find, 4));
-    }
-    sqlite3_reset(find);
-    return meta;
-}
-
-static enum store_result put_account(struct shard *shard, struct store_change *change) {
-    struct store_meta was = account_meta(shard, change), meta = merged(change, &was);
-    sqlite3_stmt *put = index_statement(shard->writer, S_ACCOUNT_PUT);
-
-    change->modified = writer_version(shard);
-    shard->containers_change = true;
-    index_bind_text(put, 1, change->account);
-    sqlite3_bind_int64(put, 2, change->modified);
-    index_bind_meta(put, 3, change->arena, &meta);
-    return index_run(shard->writer, put) ? STORE_OK : index_error(shard->writer);
-}
-
-enum store_result store_put_account(struct store_change *change) {
-    return writer_submit(index_shard(change->account, NULL), change, put_account);
-}
-
-/* ---- containers ---- */
-
-static bool insert_container(struct shard *shard, struct store_change *change) {
-    sqlite3_stmt *insert = index_statement(shard->writer, S_CONTAINER_INSERT);
-    struct store_meta none = {0}, meta = merged(change, &none);
-
-    index_bind_text(insert, 1, change->account);
-    index_bind_text(insert, 2, change->name ? change->name : change->container);
-    sqlite3_bind_int64(insert, 3, change->modified);
-    sqlite3_bind_int(insert, 4, change->policy);
-    sqlite3_bind_int(insert, 5, change->versions ? change->versions - 1 : VERSIONS_OFF);
-    index_bind_meta(insert, 6, change->arena, &meta);
-    shard->containers_change = true;
-    return index_run(shard->writer, insert) && count_account(shard, change, 1, 0, 0) &&
-           sync_container(shard, sqlite3_last_insert_rowid(shard->writer->handle), &none, &meta, change->modified);
-}
-
-static bool update_container(struct shard *shard, struct store_change *change, const struct store_container *was) {
-    sqlite3_stmt *update = index_statement(shard->writer, S_CONTAINER_UPDATE);
-    struct store_meta meta = merged(change, &was->meta);
-
-    sqlite3_bind_int64(update, 1, was->id);
-    sqlite3_bind_int64(update, 2, change->modified);
-    sqlite3_bind_int(update, 3, change->versions ? change->versions - 1 : (int)was->versions);
-    index_bind_meta(update, 4, change->arena, &meta);
-    shard->containers_change = true;
-    return index_run(shard->writer, update) && sync_container(shard, was->id, &was->meta, &meta, change->modified);
-}
-
-static enum store_result change_container(struct shard *shard, struct store_change *change, bool make) {
-    struct store_container was;
-    bool there = index_find_container(shard->writer, change->arena, change->account, change->container, &was);
-
-    if (!there && (!make || index_failed(shard->writer))) {
-        return index_no_container(shard->writer);
-    }
-    if (there && make && change->policy >= 0 && change->policy != was.policy) {
-        return STORE_PRECONDITION;
-    }
-    if (there && !hold_container(&was, change)) {
-        return STORE_HELD;
-    }
-    change->policy = there ? was.policy : change->policy < 0 ? store.default_policy : change->policy;
-    change->modified = writer_version(shard);
-    if (there ? !update_container(shard, change, &was) : !insert_container(shard, change)) {
-        return index_error(shard->writer);
-    }
-    return there ? STORE_OK : STORE_CREATED;
-}
-
-static enum store_result put_container(struct shard *shard, struct store_change *change) {
-    return change_container(shard, change, true);
-}
-
-static enum store_result post_container(struct shard *shard, struct store_change *change) {
-    return change_container(shard, change, false);
-}
-
-enum store_result store_put_container(struct store_change *change) {
-    return writer_submit(index_shard(change->account, change->container), change, put_container);
-}
-
-enum store_result store_post_container(struct store_change *change) {
-    return writer_submit(index_shard(change->account, change->container), change, post_container);
 }
 
 /* ---- objects ---- */
@@ -375,7 +279,7 @@ static enum store_result post_object(struct shard *shard, struct store_change *c
     if (!hold_post(&target.container, &target.was, change)) {
         return STORE_HELD;
     }
-    meta = merged(change, &target.was.meta);
+    meta = change_merged(change, &target.was.meta);
     change->modified = writer_version(shard);
     change->was = target.was;
     update = index_statement(shard->writer, target.was.current ? S_OBJECT_UPDATE : S_VERSION_UPDATE);
@@ -571,10 +475,7 @@ enum store_result store_delete_object(struct store_change *change) {
     return writer_submit(index_shard(change->account, change->container), change, delete_object);
 }
 
-/* ---- deleting a container ---- */
-
-/* What expired is as if it were gone, so it does not hold the container. */
-static bool drop_expired(struct shard *shard, struct store_change *change, int64_t container) {
+bool change_drop_expired(struct shard *shard, struct store_change *change, int64_t container) {
     struct target target = {.container = {.id = container}};
     bool ok = true, more = true;
 
@@ -596,33 +497,4 @@ static bool drop_expired(struct shard *shard, struct store_change *change, int64
         }
     }
     return ok;
-}
-
-static enum store_result delete_container(struct shard *shard, struct store_change *change) {
-    struct index *index = shard->writer;
-    sqlite3_stmt *used = index_statement(index, S_CONTAINER_USED), *remove = index_statement(index, S_CONTAINER_DELETE);
-    struct store_container was;
-    bool full;
-
-    if (!index_find_container(index, change->arena, change->account, change->container, &was)) {
-        return index_no_container(index);
-    }
-    sqlite3_bind_int64(used, 1, was.id);
-    sqlite3_bind_int64(used, 2, clock_now() / SECOND);
-    full = sqlite3_step(used) != SQLITE_ROW || sqlite3_column_int(used, 0);
-    sqlite3_reset(used);
-    if (full) {
-        return index_failed(index) ? index_error(index) : STORE_NOT_EMPTY;
-    }
-    change->modified = writer_version(shard);
-    shard->containers_change = true;
-    if (!drop_expired(shard, change, was.id)) {
-        return index_error(index);
-    }
-    sqlite3_bind_int64(remove, 1, was.id);
-    return index_run(index, remove) && sync_drop(shard, was.id) && count_account(shard, change, -1, 0, 0) ? STORE_OK : index_error(index);
-}
-
-enum store_result store_delete_container(struct store_change *change) {
-    return writer_submit(index_shard(change->account, change->container), change, delete_container);
 }

@@ -125,6 +125,14 @@ bool sync_drop(struct shard *shard, int64_t container);
 /* the time at which the name changed that is still listed; 0: none. */
 int64_t sync_listed(struct shard *shard, int64_t container, const char *name);
 
+/* ---- what changes of objects and of containers share (change.c) ---- */
+/* The metadata 'was' with what the change sets; in the change's arena. */
+struct store_meta change_merged(const struct store_change *change, const struct store_meta *was);
+bool change_count_account(struct shard *shard, const struct store_change *change, int64_t containers, int64_t objects,
+                          int64_t bytes);
+/* Deletes all objects of the container: they expired, and are as if they were gone, so they do not hold it. */
+bool change_drop_expired(struct shard *shard, struct store_change *change, int64_t container);
+
 /* writer.c */
 bool writers_start(void);
 /* Gives the change to the shard's writer, and waits unless it has 'done'. */
