@@ -2,6 +2,7 @@
 """What belongs to somebody else, derived: no list shows it, no filter reaches it, no path leads to it by way of another
 parent or project, no body refers to it, and attributes of the administrator's stay the administrator's."""
 import json
+import re
 
 from bad_values import print_json
 from rights import VICTIMS
@@ -11,6 +12,11 @@ FILTERS = ("", "?all_tenants=1", "?all_projects=1", "?all_tenants=true", "?all_p
            "?tenant_id={project}", "?project={project}", "?tenant={project}", "?owner={project}", "?all_tenants=1&project_id={project}",
            "?all_tenants=1&tenant_id={project}", "?all_projects=1&project_id={project}", "?user_id={user}", "?member_status=all",
            "?visibility=private", "?visibility=all", "?deleted=True", "?changes-since=2000-01-01T00:00:00Z", "?scope.project.id={project}")
+
+
+def shows(text, secret):
+    """As a word of its own: "name-4" is not shown by "name-41"."""
+    return secret in text and re.search(r"(?<![\w-])%s(?![\w-])" % re.escape(secret), text)
 
 
 class Foreign:
@@ -59,7 +65,7 @@ class Foreign:
                 answer = self.world.send(op, self.world.tokens[caller], query=query)
                 self.report.check(answer.status < 500 or answer.status == 501, "%s%s: a fault" % (op, filter), answer.text[:200])
                 if answer.status < 300:
-                    seen = [name for secret, name in self.secrets.items() if secret in answer.text]
+                    seen = [name for secret, name in self.secrets.items() if shows(answer.text, secret)]
                     self.report.check(not seen, "%s%s: shows another project's rows" % (op, filter), " ".join(seen))
 
     # ---- paths ----
