@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Opening the store, and reading what is in it. */
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/conf.h"
@@ -12,9 +13,19 @@
 
 LOG_MODULE("object_store.read");
 
-enum { DEFAULT_SHARDS = 8, MAX_TORN = 100 };
+enum { LEAST_SHARDS = 2, MOST_SHARDS = 64, ORDERED_SHARDS = 8, MAX_TORN = 100 };
 
 static const struct object_driver *const drivers[] = {&object_driver_file, &object_driver_rados, &object_driver_fake};
+
+/* In files one for each core: writers of more shards than can run only split what would share a commit. */
+static int default_shards(void) {
+    long cores = sysconf(_SC_NPROCESSORS_ONLN);
+
+    if (store.driver->ordered) {
+        return ORDERED_SHARDS;
+    }
+    return cores < LEAST_SHARDS ? LEAST_SHARDS : cores > MOST_SHARDS ? MOST_SHARDS : (int)cores;
+}
 
 bool store_start_encryption(struct arena *arena, const struct conf *conf, const char *keys, const char **ret_error) {
     return seal_start(arena, conf_text(conf, "object_store", "encryption_keys", keys),
@@ -55,7 +66,7 @@ bool store_start(struct arena *arena, const struct conf *conf, const char *root,
         return false;
     }
     *ret_error = "the writers of the object store cannot be started";
-    return index_open_all(arena, root, (int)conf_int(conf, "object_store", "shards", DEFAULT_SHARDS), ret_error) &&
+    return index_open_all(arena, root, (int)conf_int(conf, "object_store", "shards", default_shards()), ret_error) &&
            writers_start();
 }
 
