@@ -11,13 +11,7 @@
 #include "rest/service.h"
 
 const char *proxy_encode(struct call *call, const char *text) {
-    struct buf buf = {0};
-    const char *encoded;
-
-    http_encode(&buf, text, "");
-    encoded = arena_text(call->arena, buf.at ? buf.at : "");
-    buf_release(&buf);
-    return encoded;
+    return http_encoded(call->arena, text, "");
 }
 
 const struct json *proxy_text(struct call *call, const char *text) {

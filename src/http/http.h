@@ -105,6 +105,8 @@ char *http_decode(struct arena *arena, const char *text, size_t size, bool plus)
 
 /* Adds 'text' with everything but RFC 3986's unreserved characters, and those in 'keep', as %XX. */
 void http_encode(struct buf *buf, const char *text, const char *keep);
+/* The same as a text of its own. */
+char *http_encoded(struct arena *arena, const char *text, const char *keep);
 
 /* The decoded value of the first query argument 'name', or null. */
 const char *http_argument(const struct http_request *request, const char *name);

@@ -67,6 +67,13 @@ void http_encode(struct buf *buf, const char *text, const char *keep) {
     }
 }
 
+char *http_encoded(struct arena *arena, const char *text, const char *keep) {
+    struct buf buf = {0};
+
+    http_encode(&buf, text, keep);
+    return buf_taken(&buf, arena);
+}
+
 static bool argument_read(struct arena *arena, const char *text, size_t size, struct http_header *ret) {
     const char *equals = memchr(text, '=', size);
     size_t name_size = equals ? (size_t)(equals - text) : size;

@@ -230,7 +230,6 @@ static bool find_or_make_user(struct call *call, struct entry *entry) {
     struct identity_domain *domain;
     const char *name = m->user_name ? m->user_name : entry->evidence->remote_user, *unique_id;
     struct identity_federated_user *known;
-    struct buf buf = {0};
 
     if ((!m->user_id && !name) || !*(m->user_id ? m->user_id : name)) {
         return refuse(call, entry, "the mapping gives no user");
@@ -238,8 +237,7 @@ static bool find_or_make_user(struct call *call, struct entry *entry) {
     if (!row_find(call, &resource_identity_domain, entry->provider->domain_id, &domain) || !domain->enabled) {
         return refuse(call, entry, "the domain of its users is disabled");
     }
-    http_encode(&buf, m->user_id ? m->user_id : name, "/");
-    unique_id = buf_taken(&buf, call->arena);
+    unique_id = http_encoded(call->arena, m->user_id ? m->user_id : name, "/");
     name = name && *name ? name : m->user_id;
     if (strlen(unique_id) > MAX_NAME || utf8_length(name) > MAX_NAME) {
         return refuse(call, entry, "the user's name is too long");

@@ -101,10 +101,7 @@ static const char *oauth_get(const struct oauth *oauth, const char *name) {
 }
 
 static const char *escaped(struct arena *arena, const char *text) {
-    struct buf buf = {0};
-
-    http_encode(&buf, text ? text : "", "");
-    return buf_taken(&buf, arena);
+    return http_encoded(arena, text ? text : "", "");
 }
 
 static int by_text(const void *a, const void *b) {

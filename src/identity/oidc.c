@@ -309,14 +309,6 @@ static void put_pair(struct buf *form, const char *name, const char *value) {
     http_encode(form, value, "");
 }
 
-static const char *encoded(struct call *call, const char *text) {
-    struct buf buf = {0};
-
-    http_encode(&buf, text, "");
-    text = buf_taken(&buf, call->arena);
-    return text;
-}
-
 /* The client's name and secret go into the header (RFC 6749 section 2.3.1) unless the provider takes them in the form
  * only; without a secret the verifier alone says that it is us. */
 static bool in_form(const struct json *discovered) {
@@ -350,7 +342,8 @@ const struct json *oidc_exchange(struct call *call, const struct oidc *oidc, con
     if (oidc->client_secret && in_form(discover(call, oidc))) {
         put_pair(&form, "client_secret", oidc->client_secret);
     } else if (oidc->client_secret) {
-        pair = arena_printf(call->arena, "%s:%s", encoded(call, oidc->client_id), encoded(call, oidc->client_secret));
+        pair = arena_printf(call->arena, "%s:%s", http_encoded(call->arena, oidc->client_id, ""),
+                            http_encoded(call->arena, oidc->client_secret, ""));
         headers[2] = (struct http_header){
             "Authorization", arena_printf(call->arena, "Basic %s", base64_encode(call->arena, pair, strlen(pair)))};
     }

@@ -366,13 +366,6 @@ static const char *text_2(struct http_request *http, const struct s3_signature *
 
 /* ---- what was signed: version 4 ---- */
 
-static const char *encoded(struct arena *arena, const char *text) {
-    struct buf out = {0};
-
-    http_encode(&out, text, "");
-    return take_text(arena, &out);
-}
-
 /* Name and value joined by a byte that sorts before all others, so that texts sort as pairs. */
 static void put_query(struct buf *out, struct http_request *http) {
     const struct http_arguments *arguments = http_arguments(http);
@@ -381,8 +374,8 @@ static void put_query(struct buf *out, struct http_request *http) {
 
     for (size_t i = 0; i < arguments->count; i++) {
         if (strcmp(arguments->at[i].name, "X-Amz-Signature") != 0) {
-            pairs[count++] = arena_printf(http->arena, "%s\x01%s", encoded(http->arena, arguments->at[i].name),
-                                          encoded(http->arena, arguments->at[i].value));
+            pairs[count++] = arena_printf(http->arena, "%s\x01%s", http_encoded(http->arena, arguments->at[i].name, ""),
+                                          http_encoded(http->arena, arguments->at[i].value, ""));
         }
     }
     qsort(pairs, count, sizeof *pairs, by_text);

@@ -316,7 +316,7 @@ static const struct special sent_manifest = {swift_slo_begin, swift_slo_sent, .p
 static bool sends_manifest(const struct swift *sw) {
     const char *large = swift_request_header(sw, "X-Static-Large-Object");
 
-    return sw->stamp && sw->http->method == HTTP_PUT && large && swift_is_true(large);
+    return sw->stamp && sw->http->method == HTTP_PUT && swift_is_true(large);
 }
 
 enum http_body swift_take(struct call *call) {

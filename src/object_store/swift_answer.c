@@ -103,13 +103,11 @@ bool swift_failed(struct swift *sw, enum store_result result) {
 }
 
 bool swift_denied(struct swift *sw) {
-    struct buf realm = {0};
-
     if (sw->call->caller.user_id) {
         return swift_status(sw, 403);
     }
-    http_encode(&realm, sw->account, "/");
-    swift_header(sw, "WWW-Authenticate", "Swift realm=\"%s\", Keystone uri=\"%s/identity\"", buf_taken(&realm, sw->arena), cloud.url);
+    swift_header(sw, "WWW-Authenticate", "Swift realm=\"%s\", Keystone uri=\"%s/identity\"",
+                 http_encoded(sw->arena, sw->account, "/"), cloud.url);
     return swift_status(sw, 401);
 }
 

@@ -99,8 +99,8 @@ static bool read_kept(struct swift *sw) {
 }
 
 bool swift_is_true(const char *text) {
-    return !strcasecmp(text, "true") || !strcmp(text, "1") || !strcasecmp(text, "yes") || !strcasecmp(text, "on") ||
-           !strcasecmp(text, "t") || !strcasecmp(text, "y");
+    return text && (!strcasecmp(text, "true") || !strcmp(text, "1") || !strcasecmp(text, "yes") || !strcasecmp(text, "on") ||
+                    !strcasecmp(text, "t") || !strcasecmp(text, "y"));
 }
 
 /* The two older ways of keeping versions exclude each other and the newer one. */

@@ -126,17 +126,10 @@ static inline void put_key(struct json_out *out, const char *made, size_t size) 
     out->follows = false;
 }
 
-static const char *encoded(struct swift *sw, const char *text) {
-    struct buf buf = {0};
-
-    http_encode(&buf, text, "/");
-    return buf_taken(&buf, sw->arena);
-}
-
 /* The current object of a container that keeps versions stands for the version that it is. */
 static void put_version_link(struct listing *listing, const struct store_object *object) {
     struct swift *sw = listing->sw;
-    const char *path = encoded(sw, arena_printf(sw->arena, "/v1/%s/%s/%s", sw->account, sw->container, object->name));
+    const char *path = http_encoded(sw->arena, arena_printf(sw->arena, "/v1/%s/%s/%s", sw->account, sw->container, object->name), "/");
 
     json_put_text(&listing->out, "symlink_path",
                   arena_printf(sw->arena, "%s?version-id=%s", path, swift_version_text(sw->arena, object->version)));
@@ -166,7 +159,7 @@ static void json_object(struct listing *listing, const struct store_object *obje
     }
     if (link) {
         json_put_text(out, "symlink_path", arena_printf(listing->sw->arena, "/v1/%s%s", *link == '/' ? listing->sw->account : "",
-                                                        encoded(listing->sw, link)));
+                                                        http_encoded(listing->sw->arena, link, "/")));
     }
     if (bytes) {
         json_put_text(out, "symlink_etag", store_meta_get(&object->meta, "sys-symlink-etag"));
@@ -243,11 +236,6 @@ static bool read_limit(struct swift *sw, int64_t *ret) {
     return *ret <= LISTING_LIMIT || (swift_error(sw, 412, "Maximum limit is %d", LISTING_LIMIT), false);
 }
 
-static bool is_true(const char *text) {
-    return text && (!strcasecmp(text, "true") || !strcmp(text, "1") || !strcasecmp(text, "yes") || !strcasecmp(text, "on") ||
-                    !strcasecmp(text, "t") || !strcasecmp(text, "y"));
-}
-
 static void read_path(struct listing *listing, struct store_list *list) {
     struct swift *sw = listing->sw;
     const char *path = swift_argument(sw, "path");
@@ -305,7 +293,7 @@ static bool list(struct swift *sw) {
     struct listing listing = {.sw = sw, .out = {.buf = &sw->http->response.body}};
     struct store_list walk = {.account = sw->account, .container = sw->container, .prefix = swift_argument(sw, "prefix"),
                               .marker = swift_argument(sw, "marker"), .end_marker = swift_argument(sw, "end_marker"),
-                              .delimiter = swift_argument(sw, "delimiter"), .reverse = is_true(swift_argument(sw, "reverse")),
+                              .delimiter = swift_argument(sw, "delimiter"), .reverse = swift_is_true(swift_argument(sw, "reverse")),
                               .on_object = add_object, .on_container = add_container, .on_common = add_common,
                               .user = &listing};
     const char *version = swift_argument(sw, "version_marker");

@@ -120,10 +120,10 @@ static const char *meta_of(const struct store_meta *meta, const char *header) {
 
 /* Where this version stays when another becomes current. */
 static void write_location(struct swift *sw, int64_t version) {
-    struct buf path = {0};
+    const char *path = arena_printf(sw->arena, "/v1/%s/%s/%s", sw->account, sw->container, sw->object);
 
-    http_encode(&path, arena_printf(sw->arena, "/v1/%s/%s/%s", sw->account, sw->container, sw->object), "/");
-    swift_header(sw, "Content-Location", "%s?version-id=%s", buf_taken(&path, sw->arena), swift_version_text(sw->arena, version));
+    swift_header(sw, "Content-Location", "%s?version-id=%s", http_encoded(sw->arena, path, "/"),
+                 swift_version_text(sw->arena, version));
 }
 
 void swift_write_object_headers(struct swift *sw, const struct store_object *object) {

@@ -11,7 +11,7 @@ void swift_answer(struct call *call);
 const char *swift_plain_etag(struct arena *arena, const char *etag);
 
 /* Words that Swift takes for yes. */
-bool swift_is_true(const char *text);
+bool swift_is_true(const char *text);          /* null is not */
 
 /* Headers that every answer has. */
 void swift_common_headers(struct swift *sw);

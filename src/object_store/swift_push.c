@@ -125,16 +125,6 @@ static void push_delete(struct push *push, const struct store_sync *change) {
     send(push, &call, change->name);
 }
 
-static const char *encoded(struct arena *arena, const char *text) {
-    struct buf buf = {0};
-    const char *copy;
-
-    http_encode(&buf, text, "/");
-    copy = arena_text(arena, buf.at ? buf.at : "");
-    buf_release(&buf);
-    return copy;
-}
-
 /* What a link stands for: "account/container/name". */
 static void add_link(struct push *push, const struct store_object *object) {
     const char *target = store_meta_get(&object->meta, "sys-symlink"), *etag = store_meta_get(&object->meta, "sys-symlink-etag");
@@ -143,7 +133,7 @@ static void add_link(struct push *push, const struct store_object *object) {
     if (!slash) {
         return;
     }
-    add_header(push, "X-Symlink-Target", encoded(push->arena, slash + 1));
+    add_header(push, "X-Symlink-Target", http_encoded(push->arena, slash + 1, "/"));
     if (slash > target && (strncmp(target, push->account, strlen(push->account)) != 0 || target[strlen(push->account)] != '/')) {
         add_header(push, "X-Symlink-Target-Account", arena_text_size(push->arena, target, (size_t)(slash - target)));
     }

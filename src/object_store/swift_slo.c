@@ -229,7 +229,7 @@ static ssize_t give_text(void *user, uint64_t position, char *bytes, size_t size
 static bool wants_heartbeat(struct swift *sw) {
     const char *heartbeat = swift_argument(sw, "heartbeat");
 
-    return heartbeat && swift_is_true(heartbeat);
+    return swift_is_true(heartbeat);
 }
 
 static bool report(struct swift *sw, int status, const char *etag, const char *modified, const struct swift_bulk *bulk) {

@@ -14,19 +14,10 @@ static bool names_type(const struct swift *sw) {
     return type && *type;
 }
 
-static const char *encoded(struct swift *sw, const char *text) {
-    struct buf buf = {0};
-    const char *copy;
-
-    http_encode(&buf, text, "/");
-    copy = arena_text(sw->arena, buf.at ? buf.at : "");
-    buf_release(&buf);
-    return copy;
-}
-
 /* A target in "account", unless it says another, as clients write it. */
 static const char *path_of(struct swift *sw, const char *account, const char *target) {
-    return arena_printf(sw->arena, "/v1/%s%s", *target == '/' ? encoded(sw, account) : "", encoded(sw, target));
+    return arena_printf(sw->arena, "/v1/%s%s", *target == '/' ? http_encoded(sw->arena, account, "/") : "",
+                        http_encoded(sw->arena, target, "/"));
 }
 
 /* "account/container/object" in its parts; without an account it is the one that the link lies in. */
@@ -209,7 +200,7 @@ void swift_symlink_headers(struct swift *sw, const struct store_object *object) 
     if (!slash) {
         return;
     }
-    swift_header(sw, "X-Symlink-Target", "%s", encoded(sw, slash + 1));
+    swift_header(sw, "X-Symlink-Target", "%s", http_encoded(sw->arena, slash + 1, "/"));
     if (slash > target) {
         swift_header(sw, "X-Symlink-Target-Account", "%.*s", (int)(slash - target), target);
     }

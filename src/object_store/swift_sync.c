@@ -228,7 +228,7 @@ bool swift_sync_check(struct swift *sw) {
     if (to && *to && (wrong = swift_sync_target(sw->arena, to, &target))) {
         return swift_error(sw, 400, "X-Container-Sync-To: %s", wrong), false;
     }
-    if (sends && (swift_is_true(enable ? enable : "") || (to && sw->found.container.versions != VERSIONS_OFF))) {
+    if (sends && (swift_is_true(enable) || (to && sw->found.container.versions != VERSIONS_OFF))) {
         return swift_error(sw, 400, "A container that keeps versions cannot be sent elsewhere."), false;
     }
     return true;

@@ -164,14 +164,9 @@ bool swift_tempurl(struct swift *sw) {
 }
 
 static const char *disposition(struct swift *sw, const char *how, const char *name) {
-    struct buf encoded = {0};
-    const char *text;
+    const char *encoded = http_encoded(sw->arena, name, "/ ");
 
-    http_encode(&encoded, name, "/ ");
-    text = arena_printf(sw->arena, "%s; filename=\"%s\"; filename*=UTF-8''%s", how, encoded.at ? encoded.at : "",
-                        encoded.at ? encoded.at : "");
-    buf_release(&encoded);
-    return text;
+    return arena_printf(sw->arena, "%s; filename=\"%s\"; filename*=UTF-8''%s", how, encoded, encoded);
 }
 
 /* The last part of a name, without slashes at its end. */

@@ -10,11 +10,6 @@
 #include "object_store/swift_parts.h"
 #include "object_store/xml.h"
 
-static bool is_true(const char *text) {
-    return text && (!strcasecmp(text, "true") || !strcmp(text, "1") || !strcasecmp(text, "yes") || !strcasecmp(text, "on") ||
-                    !strcasecmp(text, "t") || !strcasecmp(text, "y"));
-}
-
 static const char *setting(const struct swift *sw, const char *name) {
     const char *value = store_meta_get(&sw->found.container.meta, name);
 
@@ -148,7 +143,7 @@ static bool add_slash(struct swift *sw) {
 }
 
 static bool may_list(struct swift *sw) {
-    return is_true(setting(sw, "meta-web-listings"));
+    return swift_is_true(setting(sw, "meta-web-listings"));
 }
 
 /* A directory, whose name ends with a slash (or the container's root): its index, else its listing. */
@@ -193,7 +188,7 @@ bool swift_web(struct swift *sw) {
     const char *mode = swift_request_header(sw, "X-Web-Mode");
     bool index = setting(sw, "meta-web-index"), listings = may_list(sw), error = setting(sw, "meta-web-error");
 
-    if (sw->depth == DEPTH_ACCOUNT || (sw->call->caller.user_id && !is_true(mode)) || sw->looked == STORE_NO_CONTAINER ||
+    if (sw->depth == DEPTH_ACCOUNT || (sw->call->caller.user_id && !swift_is_true(mode)) || sw->looked == STORE_NO_CONTAINER ||
         (!index && !listings && !error)) {
         return false;
     }
