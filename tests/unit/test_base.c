@@ -13,6 +13,7 @@
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "base/conf.h"
 #include "base/crypto.h"
@@ -724,6 +725,24 @@ TEST(log_levels_follow_prefixes) {
     log_set("", LOG_INFO);
     check(log_level_parse("warn", &(enum log_level){LOG_INFO}));
     check(!log_level_parse("loud", &(enum log_level){LOG_INFO}));
+}
+
+TEST(plain_bytes_are_told_wherever_they_stand) {
+    for (size_t size = 1; size <= 25; size++) {
+        for (size_t at = 0; at < size; at++) {
+            for (int c = 0; c < 256; c++) {
+                char *exact = malloc(size);
+
+                memset(exact, c & 1 ? ' ' : '~', size);
+                exact[at] = (char)c;
+                if (bytes_are_plain(exact, size) != (c >= 0x20 && c < 0x7f)) {
+                    test_fail(__FILE__, __LINE__, "byte %d at %zu of %zu", c, at, size);
+                }
+                free(exact);
+            }
+        }
+    }
+    check(bytes_are_plain("", 0));
 }
 
 TEST(hexadecimal_digits_are_read_back) {
