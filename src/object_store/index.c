@@ -68,6 +68,8 @@ static const char *const sql[STATEMENTS] = {
     [S_CONTAINER_USED] = "SELECT EXISTS (SELECT 1 FROM object WHERE container = ?1 AND (expires = 0 OR expires > ?2)) OR"
                          " EXISTS (SELECT 1 FROM version WHERE container = ?1)",
     [S_OBJECT] = "SELECT " OBJECT_COLUMNS " FROM object WHERE container = ? AND name = ?",
+    [S_OBJECT_BYTES] = "SELECT " OBJECT_COLUMNS ", bytes FROM object LEFT JOIN data ON id = object.data"
+                       " WHERE container = ? AND name = ?",
     [S_OBJECT_PUT] = "INSERT OR REPLACE INTO object VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     [S_OBJECT_DELETE] = "DELETE FROM object WHERE container = ? AND name = ?",
     [S_OBJECT_UPDATE] = "UPDATE object SET modified = ?4, expires = ?5, type = ?6, meta = ?7"

@@ -147,55 +147,87 @@ static enum store_result find_account(struct arena *arena, const char *account, 
     return STORE_OK;
 }
 
+static void take_bytes(struct arena *arena, sqlite3_stmt *row, int column, struct store_found *found) {
+    const void *bytes = sqlite3_column_blob(row, column);
+    size_t size = (size_t)sqlite3_column_bytes(row, column);
+    const struct store_object *object = &found->object;
+    char *copy = arena_text_size(arena, bytes, size);
+
+    found->bytes = copy;
+    found->damaged = crc32c(0, copy, size) != object->sum;
+    if (object->seal && !found->damaged) {
+        seal_bytes(object->seal, 0, copy, copy, size);
+    }
+}
+
 static bool read_data(struct index *index, struct arena *arena, struct store_found *found) {
     sqlite3_stmt *find = index_statement(index, S_DATA);
-    const struct store_object *object = &found->object;
     bool there;
 
-    sqlite3_bind_int64(find, 1, object->data);
+    sqlite3_bind_int64(find, 1, found->object.data);
     there = sqlite3_step(find) == SQLITE_ROW;
     if (there) {
-        const void *bytes = sqlite3_column_blob(find, 0);
-        size_t size = (size_t)sqlite3_column_bytes(find, 0);
-        char *copy = arena_text_size(arena, bytes, size);
-
-        found->bytes = copy;
-        found->damaged = crc32c(0, copy, size) != object->sum;
-        if (object->seal && !found->damaged) {
-            seal_bytes(object->seal, 0, copy, copy, size);
-        }
+        take_bytes(arena, find, 0, found);
     }
     sqlite3_reset(find);
     return there || !index_failed(index);
 }
 
+static bool has_bytes_in_index(const struct store_object *object) {
+    return object->data && !object->place && !object->shut;
+}
+
+/* The current object, and its bytes when they are in the index, by one statement. */
+static bool find_with_bytes(struct index *index, struct arena *arena, const char *name, struct store_found *ret) {
+    sqlite3_stmt *find = index_statement(index, S_OBJECT_BYTES);
+    bool found;
+
+    sqlite3_bind_int64(find, 1, ret->container.id);
+    index_bind_text(find, 2, name);
+    found = sqlite3_step(find) == SQLITE_ROW;
+    if (found) {
+        index_read_object(arena, find, &ret->object);
+        ret->object.current = true;
+        if (has_bytes_in_index(&ret->object) && sqlite3_column_type(find, 12) != SQLITE_NULL) {
+            take_bytes(arena, find, 12, ret);
+        }
+    }
+    sqlite3_reset(find);
+    return found;
+}
+
 /* '*ret_torn': the object was replaced between reading its row and its bytes, which a driver without snapshots lets happen. */
 static enum store_result find_in_container(struct index *index, struct arena *arena, const struct store_find *find,
                                            struct store_found *ret, bool *ret_torn) {
-    *ret_torn = false;
+    bool at_once = find->want_bytes && find->version == STORE_CURRENT;
+
+    *ret_torn = ret->damaged = false;
+    ret->bytes = NULL;
     if (!ret->container.id && !index_find_container(index, arena, find->account, find->container, &ret->container)) {
         return index_no_container(index);
     }
     if (!find->name) {
         return STORE_OK;
     }
-    if (!index_find_object(index, arena, ret->container.id, find->name, find->version, &ret->object)) {
+    if (!(at_once ? find_with_bytes(index, arena, find->name, ret)
+                  : index_find_object(index, arena, ret->container.id, find->name, find->version, &ret->object))) {
         return index_failed(index) ? index_error(index) : STORE_MISSING;
     }
     if (!find->want_expired && ret->object.expires && ret->object.expires <= clock_now() / SECOND) {
         return STORE_MISSING;
     }
-    ret->damaged = ret->object.shut;
-    if (find->want_bytes && !ret->object.place && !ret->damaged) {
-        ret->bytes = ret->object.data ? NULL : "";
-        if (ret->object.data && !read_data(index, arena, ret)) {
+    if (find->want_bytes && has_bytes_in_index(&ret->object)) {
+        if (!at_once && !read_data(index, arena, ret)) {
             return index_error(index);
         }
         *ret_torn = !ret->bytes;
         if (ret->damaged) {
             log_error("%s/%s/%s: its bytes are not what was written", find->account, find->container, find->name);
         }
+    } else if (find->want_bytes && !ret->object.place && !ret->object.shut) {
+        ret->bytes = "";
     }
+    ret->damaged = ret->damaged || ret->object.shut;
     return STORE_OK;
 }
 
@@ -204,7 +236,7 @@ enum store_result store_find(struct arena *arena, const struct store_find *find,
     struct index *index;
     enum store_result result = STORE_OK;
     int64_t generation;
-    bool known, torn = true;
+    bool known, single, torn = true;
 
     *ret = (struct store_found){0};
     if (find->want_account) {
@@ -224,12 +256,16 @@ enum store_result store_find(struct arena *arena, const struct store_find *find,
     if (!index) {
         return STORE_FAILED;
     }
-    result = begin(index) ? STORE_OK : index_error(index);
+    /* One statement needs no transaction to be one snapshot. */
+    single = known && find->version == STORE_CURRENT;
+    result = single || begin(index) ? STORE_OK : index_error(index);
     for (int tries = 0; torn && result == STORE_OK && tries < MAX_TORN; tries++) {
         result = find_in_container(index, arena, find, ret, &torn);
     }
     ret->damaged = ret->damaged || (result == STORE_OK && torn);
-    end(index);
+    if (!single) {
+        end(index);
+    }
     index_reader_release(shard, index);
     if (find->no_counts && !known && ret->container.id) {
         known_keep(shard, generation, find->account, find->container, &ret->container);
