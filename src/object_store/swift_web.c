@@ -127,10 +127,10 @@ static bool give(struct swift *sw, const char *name) {
 static bool give_error(struct swift *sw, int status) {
     const char *page = setting(sw, "meta-web-error");
 
-    if (page && find(sw, arena_printf(sw->arena, "%d%s", status, page)) == STORE_OK && sw->found.bytes &&
+    if (page && find(sw, arena_printf(sw->arena, "%d%s", status, page)) == STORE_OK && sw->found.object.bytes &&
         !sw->found.damaged) {
         swift_header(sw, "Content-Type", "%s", sw->found.object.type);
-        buf_put(&sw->http->response.body, sw->found.bytes, (size_t)sw->found.object.size);
+        buf_put(&sw->http->response.body, sw->found.object.bytes, (size_t)sw->found.object.size);
         sw->http->response.status = status;
         return true;
     }
