@@ -87,7 +87,7 @@ static const char *const sql[STATEMENTS] = {
     [S_DATA_DELETE] = "DELETE FROM data WHERE id = ?",
     [S_GARBAGE_PUT] = "INSERT OR IGNORE INTO garbage VALUES (?)",
     [S_GARBAGE_DELETE] = "DELETE FROM garbage WHERE place = ?",
-    [S_GARBAGE_LIST] = "SELECT place FROM garbage LIMIT ?",
+    [S_GARBAGE_LIST] = "SELECT place FROM garbage WHERE place > ? ORDER BY place LIMIT ?",
     [S_LIST_OBJECTS] = "SELECT " OBJECT_COLUMNS " FROM object WHERE container = ? AND name >= ? ORDER BY name",
     /* Each column costs: see index_read_shown for the order. */
     [S_LIST_SHOWN] = "SELECT name, expires, size, modified, etag, type, kind, NULL, meta FROM object"

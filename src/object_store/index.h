@@ -53,6 +53,7 @@ struct shard {
     struct known *known[512];
     char garbage[64][40];           /* places of blobs that the batch under way leaves */
     int garbage_count;
+    int64_t next_complaint;         /* of blobs that cannot be removed; on the monotonic clock */
 };
 
 extern struct store {

@@ -2,6 +2,7 @@
 """The object store's care: what the audit finds and mends, and a full disk."""
 import glob
 import os
+import shutil
 import signal
 import socket
 import sqlite3
@@ -68,6 +69,34 @@ class Audit(CareTest):
             client.sendall(b"x" * 400000)
             self.assertIn(b" 201 ", client.recv(4096).split(b"\r\n")[0])
         self.assertEqual(self.swift("GET", self.container + "/o")[1], b"x" * 1000000)
+
+    def test_a_blob_that_cannot_be_removed_holds_no_other(self):
+        """Removals that a crash left undone: the first cannot be done, as a folder with a file is in its place."""
+        blobs = os.path.join(self.cloud.data, "objects", "blobs")
+        os.makedirs(os.path.join(blobs, "000", "0" * 32, "in-the-way"))
+        self.addCleanup(lambda: shutil.rmtree(os.path.join(blobs, "000"), ignore_errors=True))
+        removable = [os.path.join(blobs, folder, folder * 10 + "00") for folder in ("111", "fff")]
+        for path in removable:
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "wb") as file:
+                file.write(b"x" * 100)
+        for path in [os.path.join(blobs, "000"), *glob.glob(os.path.join(blobs, "???")), *removable]:
+            os.chown(path, os.stat(blobs).st_uid, os.stat(blobs).st_gid)
+        names = ", ".join("('%s')" % os.path.basename(path) for path in removable)
+        self.break_index("INSERT INTO garbage VALUES ('%s'), %s" % ("0" * 32, names))
+        self.cloud.until(lambda: not any(map(os.path.exists, removable)))
+        self.put("o", os.urandom(100000))
+        code, text = self.cloud.audit()
+        self.assertEqual(code, 1, text)
+        self.assertRegex(text, "blob-object.*" + "0" * 32)
+        self.assertRegex(self.cloud.log(), "blob 0{32} belongs to no object .*[Dd]irectory")
+        count_noted = "UPDATE garbage SET place = place"
+        self.assertGreaterEqual(self.break_index(count_noted), 1)
+        shutil.rmtree(os.path.join(blobs, "000"))
+        self.cloud.restart()
+        self.swift("DELETE", self.container + "/o")
+        self.cloud.until(lambda: self.break_index(count_noted) == 0)
+        self.assertEqual(self.cloud.audit()[0], 0)
 
     def test_wrong_counters_are_found_and_mended(self):
         self.put("o", b"12345")
