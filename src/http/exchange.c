@@ -328,11 +328,12 @@ static enum MHD_Result begin_body(struct exchange *exchange) {
 }
 
 static enum MHD_Result take_head(struct exchange *exchange, const char *method, const char *version) {
-    const char *error = request_read(exchange, method, version);
+    int status;
+    const char *error = request_read(exchange, method, version, &status);
 
     if (error) {
         exchange->must_close = true;
-        refuse(exchange, 400, "Bad Request", error);
+        refuse(exchange, status, status == 501 ? "Not Implemented" : "Bad Request", error);
         return answer_now(exchange);
     }
     decide(exchange);

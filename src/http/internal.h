@@ -92,8 +92,8 @@ struct http_server {
     atomic_uint_fast64_t requests, connections, open_connections, bytes_in, bytes_out, busy_workers, queued;
 };
 
-/* request.c: makes the request out of what libmicrohttpd parsed. Null, or why it is malformed (400). */
-const char *request_read(struct exchange *exchange, const char *method, const char *version);
+/* request.c: makes the request out of what libmicrohttpd parsed. Null, or why it is refused, with 400 or 501. */
+const char *request_read(struct exchange *exchange, const char *method, const char *version, int *ret_status);
 
 /* response.c */
 void response_error(struct http_request *request, int status, const char *title, const char *message);
