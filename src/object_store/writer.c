@@ -76,6 +76,15 @@ static void forget_garbage(struct shard *shard, const char *const *places, int c
     }
 }
 
+/* Their blobs are not the index's: they go, unless they are tried again. */
+static void give_uploads_back(struct store_change *first) {
+    for (struct store_change *change = first; change; change = change->next) {
+        if (change->upload) {
+            upload_taken(change->upload, false);
+        }
+    }
+}
+
 /* '*ret_again': another machine changed the shard meanwhile. */
 static enum store_result try_batch(struct shard *shard, struct store_change *first, bool *ret_again) {
     struct index *index = shard->writer;
@@ -109,6 +118,9 @@ static enum store_result try_batch(struct shard *shard, struct store_change *fir
     if (committed == ORDERED_FAILED) {
         index_rollback(index);
     }
+    if (failure == STORE_FULL) {        /* of other failures nobody knows what a crash would bring back */
+        give_uploads_back(first);
+    }
     return failure;
 }
 
@@ -123,10 +135,8 @@ static enum store_result apply_batch(struct shard *shard, struct store_change *f
         if (again) {
             for (struct store_change *change = first; change; change = change->next) {
                 change->was = (struct store_object){0};
-                if (change->upload) {
-                    upload_taken(change->upload, false);
-                }
             }
+            give_uploads_back(first);
             usleep((useconds_t)(random() % (1000 << (tries < 5 ? tries : 5))));
         }
     } while (again && ++tries < MAX_TRIES);
