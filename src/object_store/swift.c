@@ -75,6 +75,9 @@ static bool read_path(struct swift *sw) {
     } else {
         return swift_status(sw, 404), false;
     }
+    if (sw->http->malformed) {
+        return swift_error(sw, 412, "The path holds NUL, or is no UTF-8"), false;
+    }
     sw->account = segment(sw->arena, &at);
     sw->depth = DEPTH_ACCOUNT;
     if (at && *at) {
