@@ -9,7 +9,7 @@
 #include <strings.h>
 
 #include "base/crypto.h"
-#include "object_store/s3.h"
+#include "object_store/s3_customer.h"
 #include "rest/dispatch.h"
 
 enum { MAX_LINE = 4096, MAX_TRAILERS = 16, HEX = 64 };
@@ -31,6 +31,7 @@ struct s3_body {
     int64_t wanted;                 /* bytes there must be; -1: it is not said */
     struct digest *sha256;          /* of all, when that was signed */
     const char *md5;                /* hex; null: not given */
+    struct digest *md5_made;        /* of what came, when what is kept of it is encrypted; else the upload's is it */
     struct s3_sum sum;
     bool told;                      /* the client says what it is, now or in the trailer */
     const char *sum_wanted;         /* base64; null: none, or it comes in the trailer */
@@ -46,6 +47,7 @@ static void release(void *pointer) {
 
     digest_free(body->chunk);
     digest_free(body->sha256);
+    digest_free(body->md5_made);
     digest_free(body->sum.digest);
     buf_release(&body->trailers);
     arena_free(body->scratch);
@@ -67,8 +69,11 @@ static bool add_bytes(struct s3_body *body, const char *bytes, size_t size) {
     if (body->sha256) {
         digest_add(body->sha256, bytes, size);
     }
+    if (body->md5_made) {
+        digest_add(body->md5_made, bytes, size);
+    }
     s3_sum_add(&body->sum, bytes, size);
-    return store_upload_add(s3->upload, bytes, size);
+    return s3_customer_add(s3, bytes, size);
 }
 
 /* ---- chunks ---- */
@@ -359,6 +364,7 @@ bool s3_body_begin(struct s3 *s3) {
     s3->body = body;
     s3->upload = store_upload_new(s3->arena);
     s3->upload->expected = body->wanted;
+    body->md5_made = s3->cipher && body->md5 ? digest_new("md5") : NULL;
     http->max_body = STORE_INLINE;
     if (http->content_length < 0 || http->content_length > STORE_INLINE) {
         http->sink = sink;
@@ -387,8 +393,11 @@ static bool check_plain(struct s3_body *body) {
 static bool check_sums(struct s3_body *body) {
     struct s3 *s3 = body->s3;
 
-    if (body->md5 && strcmp(body->md5, s3->upload->etag) != 0) {
-        return s3_error(s3, "BadDigest", "ExpectedDigest", body->md5, "CalculatedDigest", s3->upload->etag, NULL), false;
+    const char *md5 = body->md5_made ? digest_hex(body->md5_made, s3->arena) : s3->upload->etag;
+
+    body->md5_made = NULL;
+    if (body->md5 && strcmp(body->md5, md5) != 0) {
+        return s3_error(s3, "BadDigest", "ExpectedDigest", body->md5, "CalculatedDigest", md5, NULL), false;
     }
     if (!body->sum.kind) {
         return true;
@@ -410,7 +419,7 @@ bool s3_body_end(struct s3 *s3) {
     struct http_request *http = s3->http;
     enum store_result result;
 
-    if (!http->sink && !body->chunked) {
+    if (!http->sink && !body->chunked && !s3->cipher) {
         s3_sum_add(&body->sum, http->body.at ? http->body.at : "", http->body.size);
         if (body->sha256) {
             digest_add(body->sha256, http->body.at ? http->body.at : "", http->body.size);

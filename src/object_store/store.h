@@ -108,6 +108,9 @@ struct store_object {
     bool shut;                      /* it is, and its keys cannot be had: nothing of it can be read */
 };
 
+/* A pair of objects whose bytes a door encrypted with a key that is kept nowhere: others must not give them out. */
+#define STORE_CUSTOMER_KEY "sys-s3-customer-key"
+
 enum { STORE_CURRENT = -1 };        /* as a version: the current one */
 
 /* Before store_start: reads the root keys of encryption at rest, from 'keys' unless the configuration names another file. */

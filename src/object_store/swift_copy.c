@@ -111,7 +111,7 @@ static bool flatten(struct swift *sw, const char *account, const struct store_fo
     for (int i = 0; i < 3; i++) {
         store_meta_set(sw->arena, &sw->change.object.meta, dropped[i], swift_request_header(sw, dropped[i]));
     }
-    sw->upload = swift_flatten(sw, &pieces);
+    sw->upload = swift_flatten(sw, &pieces, NULL);
     return true;
 }
 
@@ -133,7 +133,7 @@ static bool copy(struct swift *sw, const char *account, struct store_found *sour
     if (object->kind == STORE_LINK && !(how && !strcmp(how, "get")) && !swift_symlink_follow(sw, &account, source)) {
         return true;
     }
-    if (!swift_conditions(sw, object->etag, object->modified)) {
+    if (!swift_unlocked(sw, object) || !swift_conditions(sw, object->etag, object->modified)) {
         return true;
     }
     if (object->size > MAX_FILE_SIZE) {

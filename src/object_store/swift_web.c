@@ -128,7 +128,7 @@ static bool give_error(struct swift *sw, int status) {
     const char *page = setting(sw, "meta-web-error");
 
     if (page && find(sw, arena_printf(sw->arena, "%d%s", status, page)) == STORE_OK && sw->found.bytes &&
-        !sw->found.damaged) {
+        !sw->found.damaged && !store_meta_get(&sw->found.object.meta, STORE_CUSTOMER_KEY)) {
         swift_header(sw, "Content-Type", "%s", sw->found.object.type);
         buf_put(&sw->http->response.body, sw->found.bytes, (size_t)sw->found.object.size);
         sw->http->response.status = status;
