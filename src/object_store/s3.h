@@ -58,7 +58,9 @@ struct s3 {
     enum s3_sum_kind sum_kind;      /* that a part's body is to have; S3_SUM_NONE: what the client says */
     struct store_upload *upload;
     struct s3_customer customer;    /* for what is written, or read */
-    const struct seal *cipher;        /* encrypts what is uploaded with that key; null: it is not */
+    const struct seal *cipher;      /* encrypts what is uploaded with that key; null: it is not */
+    struct digest *md5;             /* of what is uploaded, before it is encrypted */
+    const char *plain_md5;          /* that, in the end */
     struct store_change change;
     enum store_result (*operation)(struct store_change *change);
     void (*finish)(struct s3 *s3);

@@ -31,7 +31,6 @@ struct s3_body {
     int64_t wanted;                 /* bytes there must be; -1: it is not said */
     struct digest *sha256;          /* of all, when that was signed */
     const char *md5;                /* hex; null: not given */
-    struct digest *md5_made;        /* of what came, when what is kept of it is encrypted; else the upload's is it */
     struct s3_sum sum;
     bool told;                      /* the client says what it is, now or in the trailer */
     const char *sum_wanted;         /* base64; null: none, or it comes in the trailer */
@@ -47,7 +46,6 @@ static void release(void *pointer) {
 
     digest_free(body->chunk);
     digest_free(body->sha256);
-    digest_free(body->md5_made);
     digest_free(body->sum.digest);
     buf_release(&body->trailers);
     arena_free(body->scratch);
@@ -68,9 +66,6 @@ static bool add_bytes(struct s3_body *body, const char *bytes, size_t size) {
     }
     if (body->sha256) {
         digest_add(body->sha256, bytes, size);
-    }
-    if (body->md5_made) {
-        digest_add(body->md5_made, bytes, size);
     }
     s3_sum_add(&body->sum, bytes, size);
     return s3_customer_add(s3, bytes, size);
@@ -364,7 +359,6 @@ bool s3_body_begin(struct s3 *s3) {
     s3->body = body;
     s3->upload = store_upload_new(s3->arena);
     s3->upload->expected = body->wanted;
-    body->md5_made = s3->cipher && body->md5 ? digest_new("md5") : NULL;
     http->max_body = STORE_INLINE;
     if (http->content_length < 0 || http->content_length > STORE_INLINE) {
         http->sink = sink;
@@ -393,9 +387,8 @@ static bool check_plain(struct s3_body *body) {
 static bool check_sums(struct s3_body *body) {
     struct s3 *s3 = body->s3;
 
-    const char *md5 = body->md5_made ? digest_hex(body->md5_made, s3->arena) : s3->upload->etag;
+    const char *md5 = s3->cipher ? s3->plain_md5 : s3->upload->etag;
 
-    body->md5_made = NULL;
     if (body->md5 && strcmp(body->md5, md5) != 0) {
         return s3_error(s3, "BadDigest", "ExpectedDigest", body->md5, "CalculatedDigest", md5, NULL), false;
     }
@@ -441,7 +434,7 @@ bool s3_body_end(struct s3 *s3) {
     if (body->problem) {
         return s3_error(s3, body->problem, NULL), false;
     }
-    result = store_upload_end(s3->upload);
+    result = s3_customer_end(s3);
     return result == STORE_OK ? check_plain(body) && check_sums(body) : (s3_failed(s3, result), false);
 }
 

@@ -115,6 +115,18 @@ bool s3_copy_source(struct s3 *s3, struct s3_source *ret) {
     return !range || read_range(s3, range, ret->size, ret);
 }
 
+static bool add(void *user, const void *bytes, size_t size) {
+    return s3_customer_add(user, bytes, size);
+}
+
+static void flatten(struct s3 *s3, const struct swift_pieces *pieces) {
+    s3->upload = store_upload_new(s3->arena);
+    if (!swift_read_pieces(pieces, add, s3) && s3->upload->failed == STORE_OK) {
+        s3->upload->failed = STORE_FAILED;
+    }
+    s3_customer_end(s3);
+}
+
 bool s3_copy_bytes(struct s3 *s3, struct s3_source *source) {
     const char *account = source->account;
     struct store_found *found = &source->found;
@@ -136,7 +148,7 @@ bool s3_copy_bytes(struct s3 *s3, struct s3_source *source) {
         s3->upload = store_upload_copy(s3->arena, account, found->container.name, &found->object);
     } else {
         swift_cut(&pieces, 0, source->first, source->size);
-        s3->upload = swift_flatten(s3_swift(s3, account, found), &pieces, s3->cipher);
+        flatten(s3, &pieces);
     }
     return s3->upload->failed == STORE_OK || (s3_failed(s3, s3->upload->failed), false);
 }

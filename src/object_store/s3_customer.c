@@ -134,12 +134,20 @@ bool s3_customer_fits_upload(struct s3 *s3, const struct store_meta *upload, boo
 
 /* ---- bytes ---- */
 
+static void release(void *user) {
+    struct s3 *s3 = user;
+
+    digest_free(s3->md5);
+}
+
 void s3_customer_begin(struct s3 *s3, struct store_meta *meta) {
     uint8_t salt[SEAL_SALT], check[SEAL_CHECK];
 
     if (s3->customer.key) {
         random_bytes(salt, sizeof salt);
         s3->cipher = derive(s3->arena, &s3->customer, salt, check);
+        s3->md5 = digest_new("md5");
+        arena_defer(s3->arena, release, s3);
         store_meta_set(s3->arena, meta, STORE_CUSTOMER_KEY, arena_printf(s3->arena, "%s:%s", hex_text(s3->arena, salt, sizeof salt),
                                                                    hex_text(s3->arena, check, sizeof check)));
     }
@@ -157,6 +165,7 @@ bool s3_customer_add(struct s3 *s3, const void *bytes, size_t size) {
     if (!copy) {
         abort();
     }
+    digest_add(s3->md5, bytes, size);
     while (ok && size) {
         size_t part = size < STORE_BLOCK ? size : STORE_BLOCK;
 
@@ -167,6 +176,19 @@ bool s3_customer_add(struct s3 *s3, const void *bytes, size_t size) {
     }
     free(copy);
     return ok;
+}
+
+enum store_result s3_customer_end(struct s3 *s3) {
+    enum store_result result = store_upload_end(s3->upload);
+    uint8_t mac[32];
+
+    if (result == STORE_OK && s3->cipher) {
+        s3->plain_md5 = digest_hex(s3->md5, s3->arena);
+        s3->md5 = NULL;
+        hmac_sha256(s3->customer.key, KEY_SIZE, s3->plain_md5, strlen(s3->plain_md5), mac);
+        s3->upload->etag = hex_text(s3->arena, mac, MD5_SIZE);
+    }
+    return result;
 }
 
 bool s3_customer_open(struct s3 *s3, const struct s3_customer *customer, struct swift_pieces *pieces) {

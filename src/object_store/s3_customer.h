@@ -2,7 +2,7 @@
  * Keys that customers bring along (SSE-C). The bytes of an object are encrypted with a key that is derived from the
  * customer's and a salt of the object's own; what is kept is the salt and a check that tells the same key again (pair
  * STORE_CUSTOMER_KEY). The customer's key is kept and logged nowhere. It comes over plain HTTP too: TLS is for what stands before this
- * port. To the store below, and to its ETags, such an object is what was encrypted. */
+ * port. To the store below such an object is what was encrypted. */
 #pragma once
 #include "object_store/s3.h"
 
@@ -14,8 +14,10 @@ bool s3_customer_asked(struct s3 *s3);          /* one of those headers is there
 
 /* What is written is encrypted when the request gave a key: sets s3->cipher, and notes in 'meta' how the key is known. */
 void s3_customer_begin(struct s3 *s3, struct store_meta *meta);
-/* Adds to s3->upload, encrypted when it is to be. */
+/* Adds to s3->upload, encrypted when it is to be; and ends it. The ETag of what is encrypted is the same for the same bytes
+ * and key, and tells nobody without the key anything of them. */
 bool s3_customer_add(struct s3 *s3, const void *bytes, size_t size);
+enum store_result s3_customer_end(struct s3 *s3);
 
 /* The object asks for no key, or for this one. False: answered. */
 bool s3_customer_fits(struct s3 *s3, const struct s3_customer *customer, const struct store_meta *meta);

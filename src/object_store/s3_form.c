@@ -376,7 +376,7 @@ bool s3_form_post(struct call *call) {
     if (!check_sum(form)) {
         return true;
     }
-    result = store_upload_end(s3->upload);
+    result = s3_customer_end(s3);
     if (result != STORE_OK) {
         return s3_failed(s3, result);
     }

@@ -111,7 +111,7 @@ static bool flatten(struct swift *sw, const char *account, const struct store_fo
     for (int i = 0; i < 3; i++) {
         store_meta_set(sw->arena, &sw->change.object.meta, dropped[i], swift_request_header(sw, dropped[i]));
     }
-    sw->upload = swift_flatten(sw, &pieces, NULL);
+    sw->upload = swift_flatten(sw, &pieces);
     return true;
 }
 

@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "base/crypto.h"
-#include "object_store/seal.h"
 #include "object_store/swift_parts.h"
 
 enum { MAX_DEPTH = 10, MAX_PIECES = 100000 };
@@ -349,34 +348,37 @@ bool swift_large_get(struct swift *sw, const char *account, const struct store_f
     return swift_respond_pieces(sw, pieces.at, pieces.count, pieces.size, found->object.type);
 }
 
-static bool flatten_piece(const struct swift_piece *piece, struct store_upload *upload, const struct seal *cipher, char *bytes) {
-    struct store_reader *reader = NULL;
-    int64_t given = 0;
-    ssize_t got = 0;
-
-    while (given < piece->size && (got = swift_piece_read(piece, &reader, given, bytes, STORE_BLOCK)) > 0) {
-        if (cipher) {
-            seal_bytes(cipher, upload->size, bytes, bytes, (size_t)got);
-        }
-        if (!store_upload_add(upload, bytes, (size_t)got)) {
-            break;
-        }
-        given += got;
-    }
-    store_reader_close(reader);
-    return given == piece->size;
-}
-
-struct store_upload *swift_flatten(struct swift *sw, const struct swift_pieces *pieces, const struct seal *cipher) {
-    struct store_upload *upload = store_upload_new(sw->arena);
+bool swift_read_pieces(const struct swift_pieces *pieces, bool (*add)(void *user, const void *bytes, size_t size), void *user) {
     char *bytes = malloc(STORE_BLOCK);
+    bool ok = bytes;
 
-    for (size_t i = 0; bytes && i < pieces->count && upload->failed == STORE_OK; i++) {
-        if (!flatten_piece(&pieces->at[i], upload, cipher, bytes) && upload->failed == STORE_OK) {
-            upload->failed = STORE_FAILED;
+    for (size_t i = 0; ok && i < pieces->count; i++) {
+        const struct swift_piece *piece = &pieces->at[i];
+        struct store_reader *reader = NULL;
+        int64_t given = 0;
+
+        while (ok && given < piece->size) {
+            ssize_t got = swift_piece_read(piece, &reader, given, bytes, STORE_BLOCK);
+
+            ok = got > 0 && add(user, bytes, (size_t)got);
+            given += got;
         }
+        store_reader_close(reader);
     }
     free(bytes);
+    return ok;
+}
+
+static bool add_to_upload(void *user, const void *bytes, size_t size) {
+    return store_upload_add(user, bytes, size);
+}
+
+struct store_upload *swift_flatten(struct swift *sw, const struct swift_pieces *pieces) {
+    struct store_upload *upload = store_upload_new(sw->arena);
+
+    if (!swift_read_pieces(pieces, add_to_upload, upload) && upload->failed == STORE_OK) {
+        upload->failed = STORE_FAILED;
+    }
     store_upload_end(upload);
     return upload;
 }
