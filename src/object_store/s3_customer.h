@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Keys that customers bring along (SSE-C). The bytes of an object are encrypted with a key that is derived from the
  * customer's and a salt of the object's own; what is kept is the salt and a check that tells the same key again (pair
- * STORE_CUSTOMER_KEY). The customer's key is kept and logged nowhere. It comes over plain HTTP too: TLS is for what stands before this
- * port. To the store below such an object is what was encrypted. */
+ * STORE_CUSTOMER_KEY). The customer's key is kept and logged nowhere. It is taken over plain HTTP too;
+ * S3 itself takes it by TLS alone. To the store below such an object is what was encrypted. */
 #pragma once
 #include "object_store/s3.h"
 
