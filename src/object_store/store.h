@@ -112,6 +112,12 @@ struct store_object {
     struct blob *blob;              /* open */
 };
 
+/* A pair of objects whose bytes a door encrypted with a key that is kept nowhere: others must not give them out. */
+#define STORE_CUSTOMER_KEY "sys-s3-customer-key"
+
+/* A pair of containers that are web sites: the object that stands for all errors. */
+#define STORE_WEB_ERROR "sys-web-error"
+
 enum { STORE_CURRENT = -1 };        /* as a version: the current one */
 
 /* Before store_start: reads the root keys of encryption at rest, from 'keys' unless the configuration names another file. */

@@ -133,7 +133,7 @@ static bool copy(struct swift *sw, const char *account, struct store_found *sour
     if (object->kind == STORE_LINK && !(how && !strcmp(how, "get")) && !swift_symlink_follow(sw, &account, source)) {
         return true;
     }
-    if (!swift_conditions(sw, object->etag, object->modified)) {
+    if (!swift_unlocked(sw, object) || !swift_conditions(sw, object->etag, object->modified)) {
         return true;
     }
     if (object->size > MAX_FILE_SIZE) {

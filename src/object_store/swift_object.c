@@ -334,6 +334,9 @@ bool swift_object_get(struct call *call) {
     if (!link_itself && object->kind == STORE_LINK && !swift_symlink_follow(sw, &account, found)) {
         return true;
     }
+    if (!swift_unlocked(sw, object)) {
+        return true;
+    }
     if (swift_is_large(object) && !(object->kind != STORE_MANIFEST && swift_manifest_is(sw, "get"))) {
         return swift_large_get(sw, account, found);
     }
