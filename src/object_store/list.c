@@ -177,28 +177,30 @@ static size_t common_size(const struct walk *walk, const struct cursor *at) {
     return list->on_common || size < at->size ? size : 0;
 }
 
-/* Tells of the shared name and seeks behind it. 1: told, 0: it is the lower bound itself, -1: the walk ends. */
-static int tell_common(struct walk *walk, const struct cursor *at, size_t size) {
+/* Tells of the shared name, unless it is the lower bound itself, and seeks behind it, which may tell of what comes next. False:
+ * the walk ends. */
+static bool tell_common(struct walk *walk, const struct cursor *at, size_t size) {
     const struct store_list *list = walk->list;
     char *name = arena_text_size(walk->arena, at->name, size);
     const char *lower = list->reverse ? list->end_marker : list->marker;
     bool told = !lower || strcmp(lower, name) != 0;
 
-    if (!list->on_common) {
-        told = false;
-    } else if (told && !list->on_common(list->user, name)) {
-        return -1;
+    if (list->on_common && told) {
+        walk->told++;
+        if (!list->on_common(list->user, name)) {
+            return false;
+        }
     }
     if (list->reverse) {
         seek_all(walk, name, size);
     } else {
         size = behind(walk, name, size);
         if (!size) {
-            return -1;
+            return false;
         }
         seek_all(walk, walk->bound, size);
     }
-    return told;
+    return true;
 }
 
 static bool is_before_marker(const struct store_list *list, const struct cursor *at, const struct store_object *object) {
@@ -247,8 +249,8 @@ static int tell_object(const struct store_list *list, const struct store_object 
     return list->on_object(list->user, object) ? 1 : -1;
 }
 
-/* The same of the row that the cursor stands on; then steps to the next. */
-static int tell_row(struct walk *walk, struct cursor *at) {
+/* The same of the row that the cursor stands on; then steps to the next. False: the walk ends. */
+static bool tell_row(struct walk *walk, struct cursor *at) {
     const struct store_list *list = walk->list;
     int told;
 
@@ -263,10 +265,11 @@ static int tell_row(struct walk *walk, struct cursor *at) {
         index_read_container(NULL, at->rows, &container);
         told = list->on_container(list->user, &container) ? 1 : -1;
     }
+    walk->told += told > 0;
     if (told >= 0) {
         step(walk, at);
     }
-    return told;
+    return told >= 0;
 }
 
 /* Tells of a row that SQLite came to, unless there is more to do; that, or the walk's end, is for 'run'. */
@@ -320,16 +323,13 @@ static bool run(struct walk *walk) {
     }
     while ((at = next_cursor(walk)) != NULL && !is_over(walk, at)) {
         size_t common = common_size(walk, at);
-        int told;
 
         if (walk->told == list->limit) {
             return true;
         }
-        told = common ? tell_common(walk, at, common) : in_passing ? -1 : tell_row(walk, at);
-        if (told < 0) {
+        if (!(common ? tell_common(walk, at, common) : !in_passing && tell_row(walk, at))) {
             return false;
         }
-        walk->told += told;
     }
     return false;
 }

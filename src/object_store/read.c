@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Opening the store, and reading what is in it. */
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -153,7 +154,7 @@ static void take_bytes(struct arena *arena, sqlite3_stmt *row, int column, struc
     const struct store_object *object = &found->object;
     char *copy = arena_text_size(arena, bytes, size);
 
-    found->bytes = copy;
+    found->object.bytes = copy;
     found->damaged = crc32c(0, copy, size) != object->sum;
     if (object->seal && !found->damaged) {
         seal_bytes(object->seal, 0, copy, copy, size);
@@ -173,13 +174,10 @@ static bool read_data(struct index *index, struct arena *arena, struct store_fou
     return there || !index_failed(index);
 }
 
-static bool has_bytes_in_index(const struct store_object *object) {
-    return object->data && !object->place && !object->shut;
-}
-
 /* The current object, and its bytes when they are in the index, by one statement. */
 static bool find_with_bytes(struct index *index, struct arena *arena, const char *name, struct store_found *ret) {
     sqlite3_stmt *find = index_statement(index, S_OBJECT_BYTES);
+    const struct store_object *object = &ret->object;
     bool found;
 
     sqlite3_bind_int64(find, 1, ret->container.id);
@@ -188,7 +186,7 @@ static bool find_with_bytes(struct index *index, struct arena *arena, const char
     if (found) {
         index_read_object(arena, find, &ret->object);
         ret->object.current = true;
-        if (has_bytes_in_index(&ret->object) && sqlite3_column_type(find, 12) != SQLITE_NULL) {
+        if (object->data && !object->place && !object->shut && sqlite3_column_type(find, 12) != SQLITE_NULL) {
             take_bytes(arena, find, 12, ret);
         }
     }
@@ -196,13 +194,37 @@ static bool find_with_bytes(struct index *index, struct arena *arena, const char
     return found;
 }
 
-/* '*ret_torn': the object was replaced between reading its row and its bytes, which a driver without snapshots lets happen. */
+static void close_blob(void *blob) {
+    store.driver->close(blob);
+}
+
+/* '*ret_torn': the object was replaced between reading its row and its bytes. 'looked': bytes in the index were read when they
+ * were there. False when the index cannot be read. */
+static bool want_bytes(struct index *index, struct arena *arena, struct store_found *found, bool looked, bool *ret_torn) {
+    struct store_object *object = &found->object;
+
+    if (object->place) {
+        object->blob = store.driver->open(object->place);
+        *ret_torn = !object->blob && errno == ENOENT;
+        if (object->blob) {
+            arena_defer(arena, close_blob, object->blob);
+        }
+        return true;
+    }
+    if (!object->data) {
+        object->bytes = "";
+    } else if (!looked && !read_data(index, arena, found)) {
+        return false;
+    }
+    *ret_torn = !object->bytes;
+    return true;
+}
+
 static enum store_result find_in_container(struct index *index, struct arena *arena, const struct store_find *find,
                                            struct store_found *ret, bool *ret_torn) {
     bool at_once = find->want_bytes && find->version == STORE_CURRENT;
 
     *ret_torn = ret->damaged = false;
-    ret->bytes = NULL;
     if (!ret->container.id && !index_find_container(index, arena, find->account, find->container, &ret->container)) {
         return index_no_container(index);
     }
@@ -216,19 +238,18 @@ static enum store_result find_in_container(struct index *index, struct arena *ar
     if (!find->want_expired && ret->object.expires && ret->object.expires <= clock_now() / SECOND) {
         return STORE_MISSING;
     }
-    if (find->want_bytes && has_bytes_in_index(&ret->object)) {
-        if (!at_once && !read_data(index, arena, ret)) {
-            return index_error(index);
-        }
-        *ret_torn = !ret->bytes;
-        if (ret->damaged) {
-            log_error("%s/%s/%s: its bytes are not what was written", find->account, find->container, find->name);
-        }
-    } else if (find->want_bytes && !ret->object.place && !ret->object.shut) {
-        ret->bytes = "";
-    }
     ret->damaged = ret->damaged || ret->object.shut;
+    if (find->want_bytes && !ret->object.shut && !want_bytes(index, arena, ret, at_once, ret_torn)) {
+        return index_error(index);
+    }
+    if (ret->damaged) {
+        log_error("%s/%s/%s: its bytes are not what was written", find->account, find->container, find->name);
+    }
     return STORE_OK;
+}
+
+static bool is_same(const char *place, const char *other) {
+    return place && other && !strcmp(place, other);
 }
 
 enum store_result store_find(struct arena *arena, const struct store_find *find, struct store_found *ret) {
@@ -236,7 +257,9 @@ enum store_result store_find(struct arena *arena, const struct store_find *find,
     struct index *index;
     enum store_result result = STORE_OK;
     int64_t generation;
-    bool known, single, torn = true;
+    bool known, single, torn = false;
+    const char *lost;
+    int tries = 0;
 
     *ret = (struct store_found){0};
     if (find->want_account) {
@@ -258,14 +281,14 @@ enum store_result store_find(struct arena *arena, const struct store_find *find,
     }
     /* One statement needs no transaction to be one snapshot. */
     single = known && find->version == STORE_CURRENT;
-    result = single || begin(index) ? STORE_OK : index_error(index);
-    for (int tries = 0; torn && result == STORE_OK && tries < MAX_TORN; tries++) {
-        result = find_in_container(index, arena, find, ret, &torn);
-    }
+    do {
+        lost = ret->object.place;
+        result = single || begin(index) ? find_in_container(index, arena, find, ret, &torn) : index_error(index);
+        if (!single) {
+            end(index);
+        }
+    } while (torn && result == STORE_OK && ++tries < MAX_TORN && !is_same(lost, ret->object.place));
     ret->damaged = ret->damaged || (result == STORE_OK && torn);
-    if (!single) {
-        end(index);
-    }
     index_reader_release(shard, index);
     if (find->no_counts && !known && ret->container.id) {
         known_keep(shard, generation, find->account, find->container, &ret->container);
