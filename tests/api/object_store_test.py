@@ -98,6 +98,8 @@ class Core(ObjectStoreTest):
         self.assertEqual(self.names("&prefix=c/&delimiter=/"), ["c/x/", "c/y"])
         self.assertEqual(self.names("&delimiter=/&limit=2"), ["a", "b/"])
         self.assertEqual(self.names("&delimiter=/&marker=b/"), ["c/", "d"])
+        self.assertEqual(self.names("&delimiter=/&marker=b/&limit=1"), ["c/"])
+        self.assertEqual(self.swift("GET", self.container + "?delimiter=/&marker=b/&limit=1")[1], b"c/\n")
         self.assertEqual(self.names("&marker=b/1&end_marker=c/y"), ["b/2", "c/x/1"])
         self.assertEqual(self.names("&path=c"), ["c/y"])
         self.assertEqual(self.names("&reverse=on&marker=c/y"), ["c/x/1", "b/2", "b/1", "a"])
