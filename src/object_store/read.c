@@ -154,8 +154,8 @@ static void take_bytes(struct arena *arena, sqlite3_stmt *row, int column, struc
     const struct store_object *object = &found->object;
     char *copy = arena_text_size(arena, bytes, size);
 
-    found->object.bytes = copy;
     found->damaged = crc32c(0, copy, size) != object->sum;
+    found->object.bytes = found->damaged ? NULL : copy;
     if (object->seal && !found->damaged) {
         seal_bytes(object->seal, 0, copy, copy, size);
     }
@@ -216,7 +216,7 @@ static bool want_bytes(struct index *index, struct arena *arena, struct store_fo
     } else if (!looked && !read_data(index, arena, found)) {
         return false;
     }
-    *ret_torn = !object->bytes;
+    *ret_torn = !object->bytes && !found->damaged;
     return true;
 }
 
