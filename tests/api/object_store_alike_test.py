@@ -102,6 +102,20 @@ class Writing(ObjectStoreTest):
             self.swift(method, self.container + "/o", b"", 400, headers={"X-Static-Large-Object": "true"})
         self.assertEqual(self.names(), ["o"])
 
+    def test_segments_are_for_the_bytes_alone(self):
+        self.put("seg", b"12345")
+        manifest = json.dumps([{"path": "/%s/seg" % self.container}]).encode()
+        tag = self.swift("PUT", self.container + "/m?multipart-manifest=put", manifest, 201)[0]["ETag"]
+        self.swift("DELETE", self.container + "/seg")
+        headers, _ = self.swift("HEAD", self.container + "/m", expect=200)
+        self.assertEqual((headers["Content-Length"], headers["ETag"], headers["X-Static-Large-Object"]), ("5", tag, "True"))
+        self.swift("GET", self.container + "/m", expect=304, headers={"If-None-Match": tag})
+        self.swift("GET", self.container + "/m", expect=412, headers={"If-Match": "x"})
+        self.swift("GET", self.container + "/m", expect=409)
+        answer = self.swift("DELETE", self.container + "/m?multipart-manifest=delete", expect=200, headers={"Accept": "image/png"})[1]
+        self.assertIn(b"406 Not Acceptable", answer)
+        self.swift("HEAD", self.container + "/m", expect=200)
+
     def test_form_without_a_boundary(self):
         self.put("o", b"abc")
         self.swift("POST", self.container + "/o", b"", 202, headers={"Content-Type": "multipart/form-data", "X-Object-Meta-A": "b"})
