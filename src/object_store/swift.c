@@ -42,7 +42,15 @@ const char *swift_request_header(const struct swift *sw, const char *name) {
 }
 
 const char *swift_argument(const struct swift *sw, const char *name) {
-    return *sw->http->query ? http_argument(sw->http, name) : NULL;
+    const struct http_arguments *arguments = *sw->http->query ? http_arguments(sw->http) : NULL;
+
+    /* Of several the last counts. */
+    for (size_t i = arguments ? arguments->count : 0; i > 0; i--) {
+        if (!strcmp(arguments->at[i - 1].name, name)) {
+            return arguments->at[i - 1].value;
+        }
+    }
+    return NULL;
 }
 
 /* ---- the path ---- */
@@ -56,11 +64,12 @@ static const char *segment(struct arena *arena, const char **at) {
     return text;
 }
 
+/* Nothing can be there that is called so, nor be put there. */
 static bool too_long(struct swift *sw, const char *what, const char *name, int most) {
-    swift_status(sw, 400);
-    buf_clear(&sw->http->response.body);
-    buf_printf(&sw->http->response.body, "%s name length of %zu longer than %d", what, strlen(name), most);
-    return false;
+    if (sw->http->method != HTTP_PUT && sw->http->method != HTTP_COPY && sw->depth == DEPTH_OBJECT) {
+        return swift_status(sw, 404), false;
+    }
+    return swift_error(sw, 400, "%s name length of %zu longer than %d", what, strlen(name), most), false;
 }
 
 static bool read_path(struct swift *sw) {
@@ -98,7 +107,7 @@ static bool read_path(struct swift *sw) {
         return too_long(sw, "Container", sw->container, MAX_CONTAINER_NAME);
     }
     if (sw->object && strlen(sw->object) > MAX_OBJECT_NAME) {
-        return swift_error(sw, 400, "Object name length of %zu longer than %d", strlen(sw->object), MAX_OBJECT_NAME), false;
+        return too_long(sw, "Object", sw->object, MAX_OBJECT_NAME);
     }
     return true;
 }
@@ -188,7 +197,7 @@ static bool is_form(const struct swift *sw) {
     const char *type = swift_request_header(sw, "Content-Type");
 
     return sw->http->method == HTTP_POST && sw->depth >= DEPTH_CONTAINER && type &&
-           !strncasecmp(type, "multipart/form-data", 19);
+           !strncasecmp(type, "multipart/form-data", 19) && strcasestr(type, "boundary=");
 }
 
 bool swift_manifest_is(const struct swift *sw, const char *what) {
@@ -234,6 +243,7 @@ static const struct operation *choose(struct swift *sw) {
     const struct operation *op = sw->http->method < METHODS ? operations[sw->depth][sw->http->method] : NULL;
 
     if (!op) {
+        swift_header(sw, "Allow", "%s", swift_methods(sw));
         swift_status(sw, 405);
     }
     return op;

@@ -29,6 +29,10 @@ void swift_common_headers(struct swift *sw) {
     if (!has_header(sw->http, "Content-Type")) {
         http_respond_header(sw->http, "Content-Type", "text/html; charset=UTF-8");
     }
+    if (sw->http->response.status == 401 && sw->account) {
+        swift_header(sw, "WWW-Authenticate", "Swift realm=\"%s\", Keystone uri=\"%s/identity\"",
+                     http_encoded(sw->arena, sw->account, "/"), cloud.url);
+    }
     if (sw->container) {
         swift_cors_headers(sw);
     }
@@ -103,12 +107,7 @@ bool swift_failed(struct swift *sw, enum store_result result) {
 }
 
 bool swift_denied(struct swift *sw) {
-    if (sw->call->caller.user_id) {
-        return swift_status(sw, 403);
-    }
-    swift_header(sw, "WWW-Authenticate", "Swift realm=\"%s\", Keystone uri=\"%s/identity\"",
-                 http_encoded(sw->arena, sw->account, "/"), cloud.url);
-    return swift_status(sw, 401);
+    return swift_status(sw, sw->call->caller.user_id ? 403 : 401);
 }
 
 const char *swift_timestamp(struct arena *arena, int64_t time) {

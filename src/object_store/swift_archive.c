@@ -81,7 +81,7 @@ static void put_file(struct archive *archive) {
     if (result == STORE_OK && !container_ready(archive)) {
         return;
     }
-    change.object.type = swift_guess_type(archive->name);
+    change.object.type = swift_guess_type(sw->arena, archive->name);
     result = result == STORE_OK ? store_put_object(&change) : result;
     if (result == STORE_CREATED) {
         archive->bulk.done++;

@@ -20,7 +20,7 @@ void swift_bulk_delete_object(struct swift *sw, struct swift_bulk *bulk, const c
                               int64_t version) {
     struct store_change change = {.arena = sw->arena, .account = sw->account, .container = container, .name = name,
                                   .version = version};
-    const char *path = arena_printf(sw->arena, "/%s/%s", container, name);
+    const char *path = bulk->given ? bulk->given : arena_printf(sw->arena, "/%s/%s", container, name);
     struct store_find find = {.account = sw->account, .container = container};
     struct store_found found;
     enum store_result result = store_find(sw->arena, &find, &found);
@@ -42,10 +42,10 @@ void swift_bulk_delete_object(struct swift *sw, struct swift_bulk *bulk, const c
 
 static void delete_container(struct swift *sw, struct swift_bulk *bulk, const char *container) {
     struct store_change change = {.arena = sw->arena, .account = sw->account, .container = container};
-    const char *path = arena_printf(sw->arena, "/%s", container);
+    const char *path = bulk->given;
     enum store_result result;
 
-    if (!sw->owner) {
+    if (!sw->owner || !*container) {
         swift_bulk_error(sw, bulk, path, sw->call->caller.user_id ? 403 : 401, "");
         return;
     }
@@ -63,6 +63,7 @@ static void delete_container(struct swift *sw, struct swift_bulk *bulk, const ch
 
 bool swift_bulk_respond(struct swift *sw, const struct swift_bulk *bulk, const char *word) {
     bool deletes = !strcmp(word, "Number Deleted");
+    const char *invalid = "";
     const char *status = bulk->status ? bulk->status
                          : bulk->denied ? arena_printf(sw->arena, "%d %s", bulk->denied, status_title(bulk->denied))
                          : bulk->error_count ? "400 Bad Request"
@@ -71,11 +72,12 @@ bool swift_bulk_respond(struct swift *sw, const struct swift_bulk *bulk, const c
 
     if (!bulk->status && !bulk->error_count && !bulk->done && !bulk->missing) {
         status = "400 Bad Request";
+        invalid = deletes ? "The body names nothing to delete." : "";
     }
     if (deletes) {
         *line++ = (struct swift_report_line){"Number Not Found", NULL, (int64_t)bulk->missing};
     }
-    *line++ = (struct swift_report_line){"Response Body", bulk->body ? bulk->body : "", 0};
+    *line++ = (struct swift_report_line){"Response Body", bulk->body ? bulk->body : invalid, 0};
     *line = (struct swift_report_line){"Response Status", status, 0};
     sw->http->response.status = 200;
     swift_write_report(sw, &sw->http->response.body, &(struct swift_report){deletes ? "delete" : "extract", lines, bulk});
@@ -96,14 +98,18 @@ bool swift_bulk_delete(struct swift *sw) {
     const char *at = body->at ? body->at : "";
     size_t count = 0;
 
+    if (swift_format_accepted(sw) < 0) {
+        bulk.status = "406 Not Acceptable";
+        at = "";
+    }
     while (*at) {
-        size_t size = strcspn(at, "\n"), trimmed = size;
+        size_t size = strcspn(at, "\n"), skip = strspn(at, " \r\t"), trimmed = skip < size ? size - skip : 0;
         const char *path, *container, *name;
 
-        while (trimmed && strchr(" \r\t", at[trimmed - 1])) {
+        while (trimmed && strchr(" \r\t", at[skip + trimmed - 1])) {
             trimmed--;
         }
-        path = trimmed ? http_decode(sw->arena, at, trimmed, false) : "";
+        bulk.given = path = trimmed ? http_decode(sw->arena, at + skip, trimmed, false) : "";
         at += size + (at[size] == '\n');
         if (path && !*path) {
             continue;

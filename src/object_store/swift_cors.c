@@ -72,13 +72,16 @@ void swift_cors_headers(struct swift *sw) {
     }
 }
 
+const char *swift_methods(const struct swift *sw) {
+    return sw->depth == DEPTH_OBJECT ? "HEAD, GET, PUT, POST, COPY, OPTIONS, DELETE" : "HEAD, GET, PUT, POST, OPTIONS, DELETE";
+}
+
 bool swift_cors_preflight(struct swift *sw) {
     const char *origin = swift_request_header(sw, "Origin"), *list = allowed_list(sw);
     const char *method = swift_request_header(sw, "Access-Control-Request-Method");
     const char *headers = swift_request_header(sw, "Access-Control-Request-Headers");
     const char *age = store_meta_get(&sw->found.container.meta, "meta-access-control-max-age");
-    const char *methods = sw->depth == DEPTH_OBJECT ? "HEAD, GET, PUT, POST, COPY, OPTIONS, DELETE"
-                                                    : "HEAD, GET, PUT, POST, OPTIONS, DELETE";
+    const char *methods = swift_methods(sw);
 
     swift_header(sw, "Allow", "%s", methods);
     if (!origin || sw->depth == DEPTH_ACCOUNT) {

@@ -446,6 +446,10 @@ bool swift_slo_delete(struct swift *sw) {
     struct store_find find = {.account = sw->account, .container = sw->container, .name = sw->object,
                               .version = sw->version};
 
+    if (swift_format_accepted(sw) < 0) {
+        bulk.status = "406 Not Acceptable";
+        return swift_bulk_respond(sw, &bulk, "Number Deleted");
+    }
     if (store_find(sw->arena, &find, &found) == STORE_OK) {
         if (found.object.kind == STORE_MANIFEST) {
             delete_segments(sw, &bulk, sw->container, &found.object, 0);
