@@ -152,10 +152,6 @@ static bool choose(struct s3 *s3) {
                     s3->depth == S3_OBJECT ? "OBJECT" : s3->depth == S3_BUCKET ? "BUCKET" : "SERVICE", NULL), false;
 }
 
-bool s3_unsupported(struct call *call) {
-    return s3_error(s3_of(call), "NotImplemented", NULL);
-}
-
 /* ?versionId=null, or a version as it was told. */
 static bool read_version(struct s3 *s3) {
     const char *text = s3_argument(s3, "versionId");

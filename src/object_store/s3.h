@@ -29,7 +29,14 @@ enum s3_depth { S3_SERVICE, S3_BUCKET, S3_OBJECT };
 
 struct json;
 struct s3_body;
+struct seal;
 struct swift;
+
+/* A key that the customer gives: s3_customer.h. */
+struct s3_customer {
+    const uint8_t *key;             /* null: none */
+    const char *md5;                /* as it was given */
+};
 
 struct s3 {
     struct call *call;
@@ -50,6 +57,10 @@ struct s3 {
     struct s3_body *body;           /* of a streamed body */
     enum s3_sum_kind sum_kind;      /* that a part's body is to have; S3_SUM_NONE: what the client says */
     struct store_upload *upload;
+    struct s3_customer customer;    /* for what is written, or read */
+    const struct seal *cipher;      /* encrypts what is uploaded with that key; null: it is not */
+    struct digest *md5;             /* of what is uploaded, before it is encrypted */
+    const char *plain_md5;          /* that, in the end */
     struct store_change change;
     enum store_result (*operation)(struct store_change *change);
     void (*finish)(struct s3 *s3);
@@ -176,9 +187,10 @@ void s3_read_quotas(struct s3 *s3);
 int s3_conditions(struct s3 *s3, const char *prefix, const char *etag, int64_t modified);
 /* The answer to a put or copy: its headers. False: it failed, and was answered. */
 bool s3_put_done(struct s3 *s3);
-/* What an object is made of, links followed; '*account' is whose. False: answered. */
+/* What an object is made of, links followed, opened with the key; '*account' is whose. False: answered. */
 struct swift_pieces;
-bool s3_gather(struct s3 *s3, const char **account, struct store_found *found, struct swift_pieces *ret);
+bool s3_gather(struct s3 *s3, const struct s3_customer *customer, const char **account, struct store_found *found,
+               struct swift_pieces *ret);
 
 /* ---- s3_tags.c: as text they are of the form of a query ---- */
 /* The tags of the body; those of x-amz-tagging (null in *ret: none). False: answered. */
@@ -195,6 +207,7 @@ struct s3_source {
     const char *account;
     struct store_found found;
     int64_t first, size;            /* the bytes wanted */
+    struct s3_customer customer;    /* that it is encrypted with */
     struct store_upload *upload;
 };
 /* The object that x-amz-copy-source names, its rights and conditions looked at. False: answered. */

@@ -133,7 +133,7 @@ static bool copy(struct swift *sw, const char *account, struct store_found *sour
     if (object->kind == STORE_LINK && !(how && !strcmp(how, "get")) && !swift_symlink_follow(sw, &account, source)) {
         return true;
     }
-    if (!swift_conditions(sw, object->etag, object->modified)) {
+    if (!swift_unlocked(sw, object) || !swift_conditions(sw, object->etag, object->modified)) {
         return true;
     }
     if (object->size > MAX_FILE_SIZE) {
@@ -172,7 +172,7 @@ static bool copy(struct swift *sw, const char *account, struct store_found *sour
 bool swift_copy_here(struct swift *sw) {
     const char *account = swift_request_header(sw, "X-Copy-From-Account"), *container, *object;
     struct store_found *source = ARENA_NEW(sw->arena, struct store_found);
-    struct store_find find = {.version = STORE_CURRENT};
+    struct store_find find = {.version = STORE_CURRENT, .want_bytes = true};
     enum store_result result;
 
     if (sw->http->body.size) {

@@ -195,9 +195,11 @@ class Buckets(S3Test):
         self.refused("NoSuchBucketPolicy", 404, self.s3.get_bucket_policy, Bucket=self.bucket)
         self.refused("NoSuchCORSConfiguration", 404, self.s3.get_bucket_cors, Bucket=self.bucket)
         self.refused("NoSuchLifecycleConfiguration", 404, self.s3.get_bucket_lifecycle_configuration, Bucket=self.bucket)
-        self.refused("NotImplemented", 501, self.s3.put_bucket_logging, Bucket=self.bucket, BucketLoggingStatus={})
-        self.refused("NotImplemented", 501, self.s3.put_bucket_website, Bucket=self.bucket,
-                     WebsiteConfiguration={"IndexDocument": {"Suffix": "index.html"}})
+        self.s3.put_bucket_logging(Bucket=self.bucket, BucketLoggingStatus={})
+        self.refused("NotImplemented", 501, self.s3.put_bucket_logging, Bucket=self.bucket, BucketLoggingStatus={
+            "LoggingEnabled": {"TargetBucket": self.bucket, "TargetPrefix": "log/"}})
+        self.raw("PUT", "/%s" % self.bucket, 400, "MalformedXML", query="logging=", body=b"<BucketLoggingStatus><A/></BucketLoggingStatus>")
+        self.refused("AccessDenied", 403, self.theirs.put_bucket_logging, Bucket=self.bucket, BucketLoggingStatus={})
         self.refused("NotImplemented", 501, self.put, key="x", ServerSideEncryption="aws:kms")
 
     def test_listings(self):
