@@ -66,8 +66,9 @@ struct s3 {
     enum store_result (*operation)(struct store_change *change);
     void (*finish)(struct s3 *s3);
     void *extra;                    /* of the handler */
-    const char *policy_text;        /* s3_judge.c's: the bucket policy read last, as text and parsed */
-    const struct json *policy;
+    struct s3_policy *policy;       /* s3_judge.c's: the bucket policy read last */
+    struct s3_tags_seen *tags_seen; /* s3_condition.c's: the tags that the request gives; null: not asked for yet */
+    uint64_t policy_steps;          /* that judging by policies took so far; see s3_text */
 };
 
 static inline struct s3 *s3_of(struct call *call) {
@@ -121,6 +122,20 @@ bool s3_check_body(struct s3 *s3, bool must);
 /* ---- s3_glob.c ---- */
 /* Whether a text is as a pattern with '*' and '?' says; 'fold': without case. */
 bool s3_glob(const char *pattern, const char *text, bool fold);
+
+/* The same for a text and many patterns. */
+struct s3_text {
+    const char *at;
+    size_t size;
+    bool fold;
+    uint64_t steps;                 /* that were done for it: characters and words looked at */
+    uint64_t *rows;                 /* its own */
+    size_t words;
+    unsigned short row_of[256];
+};
+void s3_text_begin(struct s3_text *ret, const char *text, bool fold);      /* 'text' stays the caller's */
+bool s3_text_fits(struct s3_text *text, const char *pattern);
+void s3_text_end(struct s3_text *text);
 
 /* ---- s3_rights.c ---- */
 enum s3_permission { S3_READ = 1, S3_WRITE = 2, S3_READ_ACP = 4, S3_WRITE_ACP = 8, S3_FULL = 15 };

@@ -96,7 +96,7 @@ static bool find_source(struct s3 *s3, struct store_find *find, struct s3_source
 
 bool s3_copy_source(struct s3 *s3, struct s3_source *ret) {
     const char *range = s3_header(s3, "x-amz-copy-source-range");
-    struct store_find find = {0};
+    struct store_find find = {.want_bytes = true};
     int status;
 
     *ret = (struct s3_source){0};

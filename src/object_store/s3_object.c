@@ -358,7 +358,7 @@ bool s3_gather(struct s3 *s3, const struct s3_customer *customer, const char **a
     if (!swift_is_large(&found->object)) {
         *ret = (struct swift_pieces){.count = 1, .size = found->object.size};
         ret->at = ARENA_NEW(s3->arena, struct swift_piece);
-        *ret->at = (struct swift_piece){.text = found->bytes, .account = *account, .container = found->container.name,
+        *ret->at = (struct swift_piece){.text = found->object.bytes, .account = *account, .container = found->container.name,
                                         .object = &found->object, .size = found->object.size};
         if (!s3_customer_open(s3, customer, ret)) {
             return false;

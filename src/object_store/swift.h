@@ -67,6 +67,7 @@ bool swift_error(struct swift *sw, int status, const char *format, ...) __attrib
 bool swift_failed(struct swift *sw, enum store_result result);
 /* 401 or 403. */
 bool swift_denied(struct swift *sw);
+bool swift_wants_bytes(const struct swift *sw);     /* the request gives or copies what objects have */
 const char *swift_timestamp(struct arena *arena, int64_t time);     /* "1400000000.12345" */
 void swift_last_modified(struct swift *sw, int64_t time);
 

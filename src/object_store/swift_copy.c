@@ -172,7 +172,7 @@ static bool copy(struct swift *sw, const char *account, struct store_found *sour
 bool swift_copy_here(struct swift *sw) {
     const char *account = swift_request_header(sw, "X-Copy-From-Account"), *container, *object;
     struct store_found *source = ARENA_NEW(sw->arena, struct store_found);
-    struct store_find find = {.version = STORE_CURRENT};
+    struct store_find find = {.version = STORE_CURRENT, .want_bytes = true};
     enum store_result result;
 
     if (sw->http->body.size) {

@@ -301,15 +301,15 @@ bool swift_make_current(struct swift *sw) {
 
 static bool respond_plain(struct swift *sw, const char *account, const struct store_found *found) {
     const struct store_object *object = &found->object;
-    struct swift_piece piece = {.text = found->bytes, .account = account, .container = found->container.name,
+    struct swift_piece piece = {.text = found->object.bytes, .account = account, .container = found->container.name,
                                 .object = object, .size = object->size};
 
     if (found->damaged) {
         return swift_error(sw, 503, "The object's bytes are damaged; they are not given out.");
     }
-    if (found->bytes && !swift_request_header(sw, "Range")) {
+    if (found->object.bytes && !swift_request_header(sw, "Range")) {
         swift_header(sw, "Content-Type", "%s", object->type);
-        buf_put(&sw->http->response.body, found->bytes, (size_t)object->size);
+        buf_put(&sw->http->response.body, found->object.bytes, (size_t)object->size);
         sw->http->response.status = 200;
         return true;
     }

@@ -195,7 +195,7 @@ static void push_object(struct push *push, const struct store_object *object) {
 
 static void push_one(struct push *push, const struct store_sync *change) {
     struct store_find find = {.account = push->account, .container = push->container, .name = change->name,
-                              .version = STORE_CURRENT};
+                              .version = STORE_CURRENT, .want_bytes = true};
     struct store_found found;
     enum store_result result = store_find(push->arena, &find, &found);
 

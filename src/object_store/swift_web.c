@@ -134,10 +134,10 @@ static const char *error_page(struct swift *sw, int status) {
 static bool give_error(struct swift *sw, int status) {
     const char *page = error_page(sw, status);
 
-    if (page && find(sw, page) == STORE_OK && sw->found.bytes &&
+    if (page && find(sw, page) == STORE_OK && sw->found.object.bytes &&
         !sw->found.damaged && !store_meta_get(&sw->found.object.meta, STORE_CUSTOMER_KEY)) {
         swift_header(sw, "Content-Type", "%s", sw->found.object.type);
-        buf_put(&sw->http->response.body, sw->found.bytes, (size_t)sw->found.object.size);
+        buf_put(&sw->http->response.body, sw->found.object.bytes, (size_t)sw->found.object.size);
         sw->http->response.status = status;
         return true;
     }

@@ -647,6 +647,8 @@ class Hostile(S3Test):
         for path, statuses in (("/../../etc/passwd", (400, 403, 404)), ("/%00", (400,)), ("/a%2f..%2fb/x", (400, 404)),
                                ("/%s/%%zz" % self.bucket, (400,)), ("/%s/%%ff" % self.bucket, (400,)), ("//", (403,))):
             self.assertIn(Signed(self.cloud.s3, None, "GET", path).send()[0], statuses, path)
+        for path in ("/%00", "/%ff", "/" + self.bucket + "/%c0%af"):
+            self.raw("GET", path, 400, "InvalidURI")
         self.raw("GET", "/%s%%2Bsegments" % self.bucket, 400, "InvalidBucketName")
 
     def test_methods(self):
