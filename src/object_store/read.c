@@ -214,6 +214,7 @@ static enum store_result find_in_container(struct index *index, struct arena *ar
         return index_error(index);
     }
     if (ret->damaged) {
+        ret->object.bytes = NULL;       /* nobody copies them as if they were good */
         log_error("%s/%s/%s: its bytes are not what was written", find->account, find->container, find->name);
     }
     return STORE_OK;
