@@ -76,6 +76,9 @@ static void copied(struct swift *sw) {
     }
     swift_last_modified(sw, sw->change.modified);
     swift_write_meta(sw, "object", &sw->change.object.meta);
+    if (source->container.versions != VERSIONS_OFF || swift_argument(sw, "version-id")) {
+        swift_header(sw, "X-Copied-From-Version-Id", "%s", swift_version_text(sw->arena, source->object.version));
+    }
     if (sw->change.object.expires) {
         swift_header(sw, "X-Delete-At", "%" PRId64, sw->change.object.expires);
     }

@@ -130,6 +130,7 @@ class Writing(ObjectStoreTest):
                                     headers={"Destination": self.container + "/p", "X-Delete-At": when})
             self.assertEqual((headers["X-Copied-From"], headers["X-Copied-From-Account"], headers["X-Delete-At"]),
                              ("%s/%s" % (self.container, source), self.account.rsplit("/", 1)[1], when))
+            self.assertNotIn("Content-Location", headers)
         self.swift("PUT", self.container + "/q", b"", 400, headers={"X-Copy-From": self.container + "/o", "X-Symlink-Target": "a/b"})
         headers, _ = self.swift("COPY", self.container + "/p", expect=201,
                                 headers={"Destination": self.container + "/r", "X-Fresh-Metadata": "yes"})
@@ -145,6 +146,18 @@ class Writing(ObjectStoreTest):
             self.swift("POST", self.container, b"", headers=empty)
             self.assertNotIn("X-Versions-Location", self.swift("HEAD", self.container)[0])
 
+    def test_single_versions(self):
+        self.swift("POST", self.container, b"", headers={"X-Versions-Enabled": "true"})
+        version = self.put("o")["X-Object-Version-Id"]
+        headers, _ = self.swift("COPY", self.container + "/o", expect=201, headers={"Destination": self.container + "/p"})
+        self.assertEqual(headers["X-Copied-From-Version-Id"], version)
+        self.swift("HEAD", self.container + "/o?version-id=", expect=200)
+        self.swift("POST", self.container + "/o?version-id=null", b"", 400)
+        for query in ("version_marker=" + version, "marker=o&version_marker=junk", "marker=o&version_marker="):
+            self.swift("GET", "%s?versions&%s" % (self.container, query), expect=400)
+        for known in (version, "null"):
+            self.swift("GET", "%s?versions&marker=o&version_marker=%s" % (self.container, known), expect=200)
+
     def test_versions_never_kept(self):
         self.assertNotIn("X-Versions-Enabled", self.swift("HEAD", self.container)[0])
         self.swift("POST", self.container, b"", headers={"X-Versions-Enabled": "false"})
@@ -159,6 +172,16 @@ class ForEverybody(ObjectStoreTest):
             answer = self.swift("GET", self.container + "/sub/", token="", expect=listed)[1]
             self.assertEqual(b"secret" in answer, listed == 200)
             self.swift("HEAD", self.container + "/sub", token="", expect=slash)
+
+    def test_temporary_urls_of_browsers(self):
+        self.swift("POST", self.container, b"", headers={"X-Container-Meta-Access-Control-Allow-Origin": "*",
+                                                        "X-Container-Meta-Temp-URL-Key": "key"})
+        path, when = "%s/o" % self.container, int(time.time()) + 60
+        signature = hmac.new(b"key", ("PUT\n%d\n%s/%s" % (when, self.account, path)).encode(), "sha256").hexdigest()
+        url = "%s?temp_url_sig=%s&temp_url_expires=%d&temp_url_ip_range=" % (path, signature, when)
+        asked = {"Origin": "http://x", "Access-Control-Request-Method": "PUT"}
+        self.assertEqual(self.swift("OPTIONS", url, expect=200, token="", headers=asked)[0]["Access-Control-Allow-Origin"], "*")
+        self.swift("PUT", url, b"abc", 201, token="")
 
     def test_refusals_say_how_to_come_in(self):
         for query in ("?temp_url_sig=x&temp_url_expires=1", ""):
@@ -192,6 +215,9 @@ class ForEverybody(ObjectStoreTest):
         self.form(400, x_delete_after="abc")
         self.form(400, x_delete_at="abc")
         self.form(401, expires="")
+        self.form(400, x_delete_at="1")
+        self.form(400, x_delete_after="0")
+        self.form(400, max_file_size="")
         self.form(201, (("d/e", b"x"),))
         self.assertEqual(self.names(), ["up/a", "up/b", "up/d/e"])
 
@@ -206,12 +232,21 @@ class Bulk(ObjectStoreTest):
         answer = self.delete(" \t%s/a \r\n/%s/b\t\n%s\n/\n" % ((self.container,) * 3))[1]
         self.assertEqual((answer["Number Deleted"], answer["Number Not Found"]), (2, 0))
         self.assertEqual(answer["Errors"], [[self.container, "409 Conflict"], ["/", "403 Forbidden"]])
+        self.assertEqual(answer["Response Status"], "400 Bad Request")
         self.assertTrue(self.delete("\n")[1]["Response Body"])
+
+    def test_containers_last(self):
+        self.put("a")
+        answer = self.delete("%s\n%s/a\n" % (self.container, self.container))[1]
+        self.assertEqual((answer["Number Deleted"], answer["Errors"]), (2, []))
+        self.swift("HEAD", self.container, expect=404)
 
     def test_report_that_nobody_takes(self):
         self.put("a")
         answer = self.delete(self.container + "/a", "image/png")[1]
         self.assertIn(b"Response Status: 406 Not Acceptable", answer)
+        answer = self.swift("POST", "?bulk-delete", b"x/y\n", 200, headers={"Content-Type": "text/xml", "Accept": "application/json"})[1]
+        self.assertEqual(answer["Response Status"], "406 Not Acceptable")
         self.assertEqual(self.names(), ["a"])
         headers, answer = self.delete(self.container + "/a", "text/xml")
         self.assertEqual(headers["Content-Type"], "text/xml")
