@@ -109,15 +109,6 @@ static const char *next_line(struct swift *sw, const char **at) {
     return NULL;
 }
 
-static bool takes(struct swift *sw, struct swift_bulk *bulk) {
-    const char *type = swift_request_header(sw, "Content-Type");
-
-    if (swift_format_accepted(sw) < 0 || (type && *type && strncmp(type, "text/plain", 10) != 0)) {
-        bulk->status = "406 Not Acceptable";
-    }
-    return !bulk->status;
-}
-
 /* Containers go after all objects, wherever they stand. */
 static void delete_line(struct swift *sw, struct swift_bulk *bulk, const char *line, bool containers) {
     const char *path = http_decode(sw->arena, line, strlen(line), false), *container, *name;
@@ -143,7 +134,10 @@ bool swift_bulk_delete(struct swift *sw) {
     const char *body = sw->http->body.at ? sw->http->body.at : "";
     struct swift_bulk bulk = {0};
 
-    for (int pass = 0; pass < 2 && takes(sw, &bulk); pass++) {
+    if (swift_format_accepted(sw) < 0) {
+        bulk.status = "406 Not Acceptable";
+    }
+    for (int pass = 0; pass < 2 && !bulk.status; pass++) {
         const char *at = body, *line;
         size_t count = 0;
 

@@ -190,7 +190,7 @@ class ForEverybody(ObjectStoreTest):
 
     def form(self, expect, files=(("a", b"one"),), **fields):
         fields = dict({"redirect": "", "max_file_size": "100", "max_file_count": "1", "expires": str(int(time.time()) + 60)}, **fields)
-        signed = [fields[name] for name in ("redirect", "max_file_size", "max_file_count", "expires")]
+        signed = [fields["redirect"]] + [fields[name] or "0" for name in ("max_file_size", "max_file_count", "expires")]
         text = "\n".join(["%s/%s/up/" % (self.account, self.container)] + signed)
         fields["signature"] = hmac.new(b"key", text.encode(), "sha256").hexdigest()
         body = b"".join(b'--B\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n' % (name.encode(), value.encode())
@@ -245,8 +245,6 @@ class Bulk(ObjectStoreTest):
         self.put("a")
         answer = self.delete(self.container + "/a", "image/png")[1]
         self.assertIn(b"Response Status: 406 Not Acceptable", answer)
-        answer = self.swift("POST", "?bulk-delete", b"x/y\n", 200, headers={"Content-Type": "text/xml", "Accept": "application/json"})[1]
-        self.assertEqual(answer["Response Status"], "406 Not Acceptable")
         self.assertEqual(self.names(), ["a"])
         headers, answer = self.delete(self.container + "/a", "text/xml")
         self.assertEqual(headers["Content-Type"], "text/xml")
