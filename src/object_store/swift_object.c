@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "base/clock.h"
+#include "base/words.h"
 #include "object_store/swift_parts.h"
 #include "rest/dispatch.h"
 
@@ -201,7 +202,7 @@ bool swift_put_begin(struct swift *sw) {
     if (!check_length(sw) || !swift_read_object_headers(sw, false)) {
         return false;
     }
-    if (none && strcmp(none, "*") != 0) {
+    if (none && !words_have(none, "*")) {
         return swift_error(sw, 400, "If-None-Match of a PUT can only be *"), false;
     }
     sw->change.if_absent = none != NULL;

@@ -121,6 +121,19 @@ class Writing(ObjectStoreTest):
         self.swift("POST", self.container + "/o", b"", 202, headers={"Content-Type": "multipart/form-data", "X-Object-Meta-A": "b"})
         self.assertEqual(self.swift("HEAD", self.container + "/o")[0]["X-Object-Meta-A"], "b")
 
+    def test_set_and_removed_at_once(self):
+        for headers in ({"X-Remove-Container-Meta-A": "x", "X-Container-Meta-A": "b"},
+                        {"X-Container-Meta-A": "c", "X-Remove-Container-Meta-A": "x"}):
+            self.swift("POST", self.container, b"", headers=headers)
+            self.assertEqual(self.swift("HEAD", self.container)[0]["X-Container-Meta-A"], headers["X-Container-Meta-A"])
+        self.swift("POST", self.container, b"", headers={"X-Remove-Container-Meta-A": "x"})
+        self.assertNotIn("X-Container-Meta-A", self.swift("HEAD", self.container)[0])
+
+    def test_only_when_new(self):
+        self.swift("PUT", self.container + "/o", b"", 201, headers={"If-None-Match": "*, x"})
+        self.swift("PUT", self.container + "/o", b"", 412, headers={"If-None-Match": "*"})
+        self.swift("PUT", self.container + "/o", b"", 400, headers={"If-None-Match": "x"})
+
     def test_what_a_copy_says(self):
         self.put("o", b"abc")
         self.put("link", headers={"X-Symlink-Target": self.container + "/o"})

@@ -147,7 +147,7 @@ def account_meta(draw):
     if draw.often(0.2):
         headers.append(("X-Account-Access-Control", draw.one(ACCOUNT_ACLS)))
     headers += draw.pairs({"X-Timestamp": ["1"], "Content-Type": ["", "x"], "X-Foo": ["y"], "X-Account-Sysmeta-A": ["b"], "X-Account-Project-Domain-Id": ["x"]}, 1)
-    steps = [step(draw.one(["POST", "POST", "PUT"]), draw.one(["", "/"]), headers=headers, body=draw.one(["", "", "x"])),
+    steps = [step("POST", draw.one(["", "/"]), headers=headers, body=draw.one(["", "", "x"])),
              step(draw.one(["HEAD", "GET"]), "", ["prefix=@C@"])]
     if draw.often(0.3):
         steps.append(step("POST", "", headers=[("X-Remove-Account-Meta" + name, "x") for name in names]))

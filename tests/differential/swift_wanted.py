@@ -27,6 +27,12 @@ def reason(step, a, b, found):
         return "headers"
     if has(step, "If-Range") or (has(step, "If-None-Match") and (has(step, "If-Match") or has(step, "If-Modified-Since"))):
         return "conditions: RFC 9110, 13.2.2"
+    if step["path"].count("/") < 2 and step["method"] in ("PUT", "DELETE") and b.status == 403:
+        return "accounts are made and deleted by resellers"
+    if has(step, "X-Container-Sync-To") or has(step, "X-Account-Access-Control"):
+        return "A has no such feature there"
+    if any("%2F" in value for name, value in step["headers"] if name.endswith("s-Location")):
+        return "no container is called so"
     if any('"*"' in value for _, value in step["headers"]):
         return "a quoted star is a tag"
     if any(name == "Range" and value.count(",") >= 50 or "Range" == name and "0-25,0-25" in value for name, value in step["headers"]):
