@@ -104,18 +104,10 @@ void *exchange_begin(void *argument, const char *target, struct MHD_Connection *
     return exchange;
 }
 
-void exchange_end(void *argument, struct MHD_Connection *connection, void **context,
-                  enum MHD_RequestTerminationCode code) {
-    struct http_server *server = argument;
-    struct exchange *exchange = *context;
-    struct http_request *request;
+static void end(struct exchange *exchange) {
+    struct http_server *server = exchange->server;
+    struct http_request *request = &exchange->request;
 
-    if (!exchange) {
-        return;
-    }
-    *context = NULL;
-    pipe_end(exchange);
-    request = &exchange->request;
     if (request->response.stream_end) {
         request->response.stream_end(request->response.stream_user);
     }
@@ -133,6 +125,24 @@ void exchange_end(void *argument, struct MHD_Connection *connection, void **cont
     buf_release(&request->response.body);
     exchange_reuse(exchange);
     atomic_fetch_sub(&server->active, 1);
+}
+
+/* On the worker that had a part of the body when the connection ended. */
+static void end_left(struct exchange *exchange) {
+    struct http_server *server = exchange->server;
+
+    end(exchange);
+    atomic_fetch_sub(&server->suspended, 1);
+}
+
+void exchange_end(void *argument, struct MHD_Connection *connection, void **context,
+                  enum MHD_RequestTerminationCode code) {
+    struct exchange *exchange = *context;
+
+    *context = NULL;
+    if (exchange && pipe_end(exchange)) {
+        end(exchange);
+    }
 }
 
 bool exchange_hand_over(struct exchange *exchange, enum task task) {
@@ -183,6 +193,10 @@ static void give_up(struct exchange *exchange) {
     switch (exchange->task) {
     case TASK_SINK:
         if (waits == PIPE_NOT) {
+            return;
+        }
+        if (waits == PIPE_LEFT) {
+            end_left(exchange);
             return;
         }
         break;
@@ -249,6 +263,10 @@ static void work_on_body(struct exchange *exchange) {
         bool more;
 
         if (waits == PIPE_NOT) {
+            return;
+        }
+        if (waits == PIPE_LEFT) {
+            end_left(exchange);
             return;
         }
         if (waits == PIPE_TO_ANSWER) {
@@ -327,17 +345,37 @@ static enum MHD_Result begin_body(struct exchange *exchange) {
     return MHD_YES;
 }
 
+/* What of the head is the connection's becomes the request's: a request apart may outlive its connection (PIPE_LEFT). */
+static void keep_head(struct http_request *request) {
+    struct arena *arena = request->arena;
+    char *certificate = request->certificate ? arena_alloc(arena, request->certificate_size) : NULL;
+
+    for (size_t i = 0; i < request->header_count; i++) {
+        struct http_header *header = &request->headers[i];
+
+        *header = (struct http_header){arena_text(arena, header->name), arena_text(arena, header->value)};
+    }
+    request->method_name = arena_text(arena, request->method_name);
+    request->client = arena_text(arena, request->client);
+    if (certificate) {
+        memcpy(certificate, request->certificate, request->certificate_size);
+        request->certificate = certificate;
+    }
+}
+
 static enum MHD_Result take_head(struct exchange *exchange, const char *method, const char *version) {
-    const char *error = request_read(exchange, method, version);
+    int status;
+    const char *error = request_read(exchange, method, version, &status);
 
     if (error) {
         exchange->must_close = true;
-        refuse(exchange, 400, "Bad Request", error);
+        refuse(exchange, status, status == 501 ? "Not Implemented" : "Bad Request", error);
         return answer_now(exchange);
     }
     decide(exchange);
     if (exchange->mode == HTTP_APART) {
         exchange->request.apart = true;
+        keep_head(&exchange->request);
         return go_on(exchange_hand_over(exchange, TASK_DECIDE));
     }
     return begin_body(exchange);

@@ -35,6 +35,8 @@ struct http_request {
     const char *method_name;
     const char *target;                     /* as received, before decoding: path and query */
     const char *path;                       /* decoded; NUL, bad escapes and invalid UTF-8 were refused with 400 */
+    const char *malformed;                  /* only with options.malformed_paths: why 'path' ("/" then) could not be decoded,
+                                               and the answer must be an error; null: it could */
     const char *raw_path;                   /* not decoded, without the query */
     const char *query;                      /* not decoded; "" when there is none */
     const char *client;                     /* address of the peer */
@@ -147,6 +149,7 @@ struct http_server_options {
     int idle_seconds;                       /* 0: 75 */
     size_t max_header;                      /* memory for the head and for reading; 0: 32 KiB */
     size_t max_arena;                       /* ceiling of a request's arena; 0: 64 MiB */
+    bool malformed_paths;                   /* decide and answer see requests whose path cannot be decoded, too */
 
     /* Looks at the head; says what to do with the body. Must not block unless request->apart. */
     enum http_body (*decide)(struct http_request *request, void *user);

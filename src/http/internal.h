@@ -16,8 +16,9 @@ enum phase { PHASE_HEAD, PHASE_DECIDED, PHASE_BODY, PHASE_LATER, PHASE_ANSWERED,
 /* What a worker is to do with an exchange. */
 enum task { TASK_DECIDE, TASK_SINK, TASK_ANSWER, TASK_FILL };
 
-/* What a suspended connection waits for, while a worker has a part of its body. */
-enum pipe_waits { PIPE_NOT, PIPE_FOR_ROOM, PIPE_TO_ANSWER };
+/* What a suspended connection waits for, while a worker has a part of its body; PIPE_LEFT: it is gone, and the worker ends the
+ * exchange. */
+enum pipe_waits { PIPE_NOT, PIPE_FOR_ROOM, PIPE_TO_ANSWER, PIPE_LEFT };
 
 /* Bytes on their way between the connection and a sink or stream that runs on a worker. */
 struct pipe {
@@ -92,8 +93,8 @@ struct http_server {
     atomic_uint_fast64_t requests, connections, open_connections, bytes_in, bytes_out, busy_workers, queued;
 };
 
-/* request.c: makes the request out of what libmicrohttpd parsed. Null, or why it is malformed (400). */
-const char *request_read(struct exchange *exchange, const char *method, const char *version);
+/* request.c: makes the request out of what libmicrohttpd parsed. Null, or why it is refused, with 400 or 501. */
+const char *request_read(struct exchange *exchange, const char *method, const char *version, int *ret_status);
 
 /* response.c */
 void response_error(struct http_request *request, int status, const char *title, const char *message);
@@ -124,7 +125,8 @@ void workers_stop(struct http_server *server);      /* runs what is queued, then
 /* Takes of a body for the sink what there is room for; '*size' becomes what is left, then the connection is suspended. */
 bool pipe_take(struct exchange *exchange, const char *bytes, size_t *size);
 bool pipe_answer_waits(struct exchange *exchange);  /* a worker is still at the body: it answers when it is through */
-void pipe_end(struct exchange *exchange);           /* waits until no worker has any of it */
+/* The connection ends: waits until no worker has any of the body. False: that may be long, so the worker ends the exchange. */
+bool pipe_end(struct exchange *exchange);
 /* On a worker. pipe_sink gives what was passed on and tells what the connection waited for meanwhile; after
  * PIPE_FOR_ROOM there is more to give, unless the sink refused. */
 enum pipe_waits pipe_sink(struct exchange *exchange);

@@ -122,17 +122,25 @@ bool pipe_answer_waits(struct exchange *exchange) {
     return waits;
 }
 
-void pipe_end(struct exchange *exchange) {
+bool pipe_end(struct exchange *exchange) {
     struct http_server *server = exchange->server;
+    struct pipe *pipe = &exchange->pipe;
+    bool left;
 
-    if (!exchange->pipe.passed) {
-        return;
+    if (!pipe->passed) {
+        return true;
     }
     pthread_mutex_lock(&server->mutex);
-    while (exchange->pipe.busy) {
+    left = pipe->busy && exchange->request.apart;
+    if (left) {
+        pipe->waits = PIPE_LEFT;
+        atomic_fetch_add(&server->suspended, 1);
+    }
+    while (pipe->busy && !left) {
         pthread_cond_wait(&server->drained, &server->mutex);
     }
     pthread_mutex_unlock(&server->mutex);
+    return !left;
 }
 
 enum pipe_waits pipe_sink(struct exchange *exchange) {

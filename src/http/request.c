@@ -150,17 +150,21 @@ static size_t header_count(const struct http_request *request, const char *name)
     return count;
 }
 
-/* How long the body is. One of Content-Length and Transfer-Encoding only, and of the latter only "chunked". */
-static const char *framing_read(struct exchange *exchange, const char *version) {
+/* How long the body is. One of Content-Length and Transfer-Encoding only, and of the latter only "chunked": others that
+ * stand alone are not implemented (RFC 9112 section 6.1). */
+static const char *framing_read(struct exchange *exchange, const char *version, int *ret_status) {
     struct http_request *request = &exchange->request;
     const char *length = http_header(request, "Content-Length");
     const char *coding = http_header(request, "Transfer-Encoding");
     const char *expect = http_header(request, "Expect");
 
     request->content_length = -1;
-    if (coding && (length || strcasecmp(coding, "chunked") != 0 || header_count(request, "Transfer-Encoding") != 1 ||
-                   strcmp(version, "HTTP/1.1") != 0)) {
-        return "The Transfer-Encoding of the request is not understood.";
+    if (coding && (length || header_count(request, "Transfer-Encoding") != 1 || strcmp(version, "HTTP/1.1") != 0)) {
+        return "The Transfer-Encoding of the request leaves open where its body ends.";
+    }
+    if (coding && strcasecmp(coding, "chunked") != 0) {
+        *ret_status = 501;
+        return "The only Transfer-Encoding that is understood is chunked.";
     }
     if (length) {
         request->content_length = length_parse(length);
@@ -185,7 +189,8 @@ static const char *target_path(const struct http_request *request) {
     return *at == '/' || (request->method == HTTP_OPTIONS && strcmp(at, "*") == 0) ? at : NULL;
 }
 
-static const char *target_read(struct http_request *request) {
+static const char *target_read(struct exchange *exchange) {
+    struct http_request *request = &exchange->request;
     const char *path = target_path(request);
     size_t size;
 
@@ -202,7 +207,11 @@ static const char *target_read(struct http_request *request) {
     request->raw_path = arena_text_size(request->arena, path, size);
     request->path = http_decode(request->arena, path, size, false);
     if (!request->path) {
-        return "The path is not well-formed: it holds NUL, invalid UTF-8 or an invalid escape.";
+        request->path = "/";
+        request->malformed = "The path is not well-formed: it holds NUL, invalid UTF-8 or an invalid escape.";
+        if (!exchange->server->options.malformed_paths) {
+            return request->malformed;
+        }
     }
     if (!http_arguments(request)) {
         return "The query is not well-formed: it holds NUL, invalid UTF-8, an invalid escape or too many arguments.";
@@ -210,10 +219,11 @@ static const char *target_read(struct http_request *request) {
     return NULL;
 }
 
-const char *request_read(struct exchange *exchange, const char *method, const char *version) {
+const char *request_read(struct exchange *exchange, const char *method, const char *version, int *ret_status) {
     struct http_request *request = &exchange->request;
     const char *error;
 
+    *ret_status = 400;
     request->method_name = method;
     request->method = method_parse(method);
     /* The version follows the target and one separator, unless the target held a NUL. */
@@ -225,7 +235,7 @@ const char *request_read(struct exchange *exchange, const char *method, const ch
         error = "The Host header is missing.";
     }
     if (!error) {
-        error = framing_read(exchange, version);
+        error = framing_read(exchange, version, ret_status);
     }
-    return error ? error : target_read(request);
+    return error ? error : target_read(exchange);
 }

@@ -290,6 +290,7 @@ bool http_server_stop(struct http_server *server, int seconds) {
                  atomic_load(&server->upgraded_count));
         return false;
     }
+    wait_down(&server->active, NULL, clock_monotonic() + SECOND);       /* what was answered is on its way */
     MHD_stop_daemon(server->daemon);
     server_free(server);
     return true;

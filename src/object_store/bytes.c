@@ -337,7 +337,9 @@ struct store_upload *store_upload_copy(struct arena *arena, const char *account,
 
 struct store_reader {
     struct blob *blob;              /* null: bytes in memory */
-    char *memory;
+    const char *bytes;
+    struct blob *own_blob;          /* null: it is the object's */
+    char *own_bytes;                /* null: they are */
     int64_t size;                   /* of the object */
     int64_t at, end;                /* bytes to give */
     char *block;                    /* a verified block for pieces of it */
@@ -358,15 +360,15 @@ static bool load_memory(struct store_reader *reader, const char *account, const 
     struct store_find find = {.account = account, .container = container, .name = object->name, .version = object->version,
                               .want_bytes = true, .want_expired = true};
     struct store_found found;
-    bool ok = store_find(arena, &find, &found) == STORE_OK && found.bytes && !found.damaged &&
-              found.object.size == object->size;
+    bool ok = store_find(arena, &find, &found) == STORE_OK && found.object.bytes && !found.damaged &&
+              found.object.size == object->size && !strcmp(found.object.etag, object->etag);
 
     if (ok) {
-        reader->memory = malloc((size_t)object->size + 1);
-        ok = reader->memory != NULL;
+        reader->bytes = reader->own_bytes = malloc((size_t)object->size + 1);
+        ok = reader->bytes != NULL;
     }
     if (ok) {
-        memcpy(reader->memory, found.bytes, (size_t)object->size);
+        memcpy(reader->own_bytes, found.object.bytes, (size_t)object->size);
     }
     arena_free(arena);
     return ok;
@@ -389,14 +391,18 @@ struct store_reader *store_reader_open(const char *account, const char *containe
         reader->seal = *object->seal;
         reader->sealed = true;
     }
+    reader->blob = object->blob;
+    reader->bytes = object->bytes;
+    if (object->place) {
+        snprintf(reader->place, sizeof reader->place, "%s", object->place);
+    }
     if (object->shut) {
         ok = false;
-    } else if (object->place) {
-        snprintf(reader->place, sizeof reader->place, "%s", object->place);
-        reader->blob = store.driver->open(object->place);
+    } else if (object->place && !object->blob) {
+        reader->blob = reader->own_blob = store.driver->open(object->place);
         ok = reader->blob != NULL;
     } else {
-        ok = !object->size || load_memory(reader, account, container, object);
+        ok = object->place || object->bytes || !object->size || load_memory(reader, account, container, object);
     }
     if (!ok) {
         log_error("%s: its bytes cannot be opened", reader->account_and_name);
@@ -482,7 +488,7 @@ ssize_t store_reader_read(struct store_reader *reader, void *bytes, size_t size)
         given = read_verified(reader, bytes, size);
     } else {
         given = reader->end - reader->at < (int64_t)size ? reader->end - reader->at : (ssize_t)size;
-        memcpy(bytes, reader->memory + reader->at, (size_t)given);
+        memcpy(bytes, reader->bytes + reader->at, (size_t)given);
     }
     reader->at += given > 0 ? given : 0;
     return given;
@@ -492,10 +498,10 @@ void store_reader_close(struct store_reader *reader) {
     if (!reader) {
         return;
     }
-    if (reader->blob) {
-        store.driver->close(reader->blob);
+    if (reader->own_blob) {
+        store.driver->close(reader->own_blob);
     }
-    free(reader->memory);
+    free(reader->own_bytes);
     free(reader->block);
     free(reader->sums);
     free(reader);

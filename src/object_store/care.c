@@ -15,7 +15,8 @@
 
 LOG_MODULE("object_store.care");
 
-enum { ORPHAN_AGE = 3600, EXPIRED_AT_ONCE = 1000 };
+/* INSIDE_COST: bytes for which looking at an object in the index counts, beside its own. */
+enum { ORPHAN_AGE = 3600, EXPIRED_AT_ONCE = 1000, INSIDE_COST = 1024 };
 
 static int64_t scrub_rate;          /* bytes a second */
 
@@ -89,6 +90,12 @@ static bool is_whole(const char *account, const char *container, const struct st
     return got == 0;
 }
 
+static void note(struct shard *shard, struct arena *arena, const char *place, const char *what) {
+    struct store_change change = {.arena = arena, .name = place, .container = what};
+
+    writer_submit(shard, &change, note_damage);
+}
+
 /* Verifies up to 100 blobs behind 'from'; returns the last one's name, or null at the end. */
 static const char *scrub_some(struct shard *shard, struct arena *arena, const char *from) {
     struct index *index = index_reader(shard);
@@ -117,20 +124,106 @@ static const char *scrub_some(struct shard *shard, struct arena *arena, const ch
         const struct store_object *object = &found[i].object;
 
         if (!is_whole(found[i].account, found[i].container, object)) {
-            struct store_change note = {.arena = arena, .name = object->place};
-
-            note.container = arena_printf(arena, "%s/%s/%s (blob %s)", found[i].account, found[i].container, object->name,
-                                          object->place);
-            writer_submit(shard, &note, note_damage);
+            note(shard, arena, object->place, arena_printf(arena, "%s/%s/%s (blob %s)", found[i].account, found[i].container,
+                                                           object->name, object->place));
         }
     }
     return count ? found[count - 1].object.place : NULL;
+}
+
+/* Objects of a container whose bytes are in the index. */
+struct inside {
+    struct arena *arena;
+    struct store_object *at;
+    size_t count;
+    const char *last;               /* name of the last one that was seen, and its version or time */
+    int64_t last_version;
+};
+
+static bool add_inside(void *user, const struct store_object *object) {
+    struct inside *inside = user;
+    const char *name = arena_text(inside->arena, object->name);
+
+    if (object->data) {
+        inside->at = arena_grow(inside->arena, inside->at, inside->count, sizeof *inside->at);
+        inside->at[inside->count++] = (struct store_object){.name = name, .size = object->size, .version = object->version,
+                                                            .current = object->current};
+    }
+    inside->last = name;
+    inside->last_version = object->version ? object->version : object->modified;
+    return true;
+}
+
+/* One that was replaced meanwhile is another, and as good. */
+static void verify_inside(struct shard *shard, struct arena *arena, const char *account, const char *container,
+                          const struct store_object *object) {
+    struct store_find find = {.account = account, .container = container, .name = object->name, .want_bytes = true,
+                              .want_expired = true, .version = object->current ? STORE_CURRENT : object->version};
+    struct store_found found;
+
+    if (store_find(arena, &find, &found) == STORE_OK && found.damaged && !found.object.shut) {
+        note(shard, arena, arena_printf(arena, "%lld/%lld/%s", (long long)found.container.id, (long long)found.object.data,
+                                        object->name),
+             arena_printf(arena, "%s/%s/%s (in the index)", account, container, object->name));
+    }
+    usleep((useconds_t)((object->size + INSIDE_COST) * SECOND / scrub_rate % SECOND));
+}
+
+/* What is in the index of a container's objects and versions, 100 at a time. */
+static void scrub_container(struct shard *shard, const char *account, const char *container) {
+    struct store_list list = {.account = account, .container = container, .versions = true, .limit = 100,
+                              .on_object = add_inside};
+    struct arena *before = NULL;
+    bool more = true;
+
+    while (more) {
+        struct inside inside = {.arena = arena_new(0)};
+
+        list.user = &inside;
+        more = store_list(inside.arena, &list, &more) == STORE_OK && more && inside.last;
+        for (size_t i = 0; i < inside.count; i++) {
+            verify_inside(shard, inside.arena, account, container, &inside.at[i]);
+        }
+        list.marker = inside.last;
+        list.marker_version = inside.last_version;
+        arena_free(before);
+        before = inside.arena;
+    }
+    arena_free(before);
+}
+
+/* The next container behind 'from', which it becomes; false at the end. */
+static bool scrub_next(struct shard *shard, int64_t *from) {
+    struct index *index = index_reader(shard);
+    const char *account = NULL, *container = NULL;
+    struct arena *arena;
+    sqlite3_stmt *next;
+
+    if (!index) {
+        return false;
+    }
+    arena = arena_new(0);
+    next = index_statement(index, S_CONTAINER_NEXT);
+    sqlite3_bind_int64(next, 1, *from);
+    if (sqlite3_step(next) == SQLITE_ROW) {
+        *from = sqlite3_column_int64(next, 0);
+        account = arena_text(arena, (const char *)sqlite3_column_text(next, 1));
+        container = arena_text(arena, (const char *)sqlite3_column_text(next, 2));
+    }
+    sqlite3_reset(next);
+    index_reader_release(shard, index);
+    if (container) {
+        scrub_container(shard, account, container);
+    }
+    arena_free(arena);
+    return container;
 }
 
 static void scrub(void) {
     for (int i = 0; i < store.shard_count; i++) {
         struct store_change clear = {0};
         char from[64] = "";
+        int64_t container = 0;
         bool more = true;
 
         writer_submit(&store.shards[i], &clear, clear_damage);
@@ -143,6 +236,8 @@ static void scrub(void) {
                 memccpy(from, last, 0, sizeof from - 1);
             }
             arena_free(arena);
+        }
+        while (scrub_next(&store.shards[i], &container)) {
         }
     }
 }

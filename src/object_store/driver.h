@@ -18,6 +18,7 @@ struct ordered_driver;
 struct object_driver {
     const char *name;
     bool shared;                    /* by several processes */
+    bool keeps_open;                /* a blob that is open can be read on when it was removed */
     bool waits;                     /* for something outside, perhaps long: [object_store] wait_seconds at most, then it fails */
     int inline_bytes;               /* objects up to so many bytes are in the index; at most STORE_INLINE */
     const struct ordered_driver *ordered;       /* keeps the index; null: it is files below 'root' */

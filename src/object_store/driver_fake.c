@@ -112,6 +112,7 @@ static struct kept *find(const char *name) {
         kept->users++;
     }
     pthread_mutex_unlock(&lock);
+    errno = kept ? 0 : ENOENT;
     return kept;
 }
 
@@ -170,6 +171,6 @@ static bool each(void (*fn)(void *user, const char *name, int64_t age, bool whol
 }
 
 const struct object_driver object_driver_fake = {
-    .name = "fake", .waits = true, .inline_bytes = STORE_INLINE, .ordered = &ordered_fake, .start = start, .create = blob_create, .write = blob_write, .commit = blob_commit,
+    .name = "fake", .waits = true, .keeps_open = true, .inline_bytes = STORE_INLINE, .ordered = &ordered_fake, .start = start, .create = blob_create, .write = blob_write, .commit = blob_commit,
     .discard = blob_close, .open = blob_open, .read = blob_read, .close = blob_close, .link = blob_link,
     .remove = blob_remove, .each = each};

@@ -271,6 +271,6 @@ static bool each(void (*fn)(void *user, const char *name, int64_t age, bool whol
 }
 
 const struct object_driver object_driver_file = {
-    .name = "file", .inline_bytes = STORE_INLINE, .start = start, .create = blob_create, .write = blob_write, .commit = blob_commit,
+    .name = "file", .keeps_open = true, .inline_bytes = STORE_INLINE, .start = start, .create = blob_create, .write = blob_write, .commit = blob_commit,
     .discard = blob_discard, .open = blob_open, .read = blob_read, .close = blob_close, .link = blob_link,
     .remove = blob_remove, .each = each};

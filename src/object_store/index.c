@@ -47,6 +47,11 @@ static const char schema[] =
 /* When a version came to be: one written without versioning bears no time in its number. */
 #define VERSION_TIME "CASE version WHEN 0 THEN modified ELSE version END"
 
+/* Damage in bytes that are in the index is noted as "CONTAINER/DATA/NAME" instead of a blob's name. */
+#define BEHIND_SLASH(TEXT) "substr(" TEXT ", instr(" TEXT ", '/') + 1)"
+#define HAS_DAMAGED "container = CAST(damaged.place AS INTEGER) AND name = " BEHIND_SLASH(BEHIND_SLASH("damaged.place")) \
+                    " AND data = CAST(" BEHIND_SLASH("damaged.place") " AS INTEGER) AND instr(damaged.place, '/')"
+
 static const char *const sql[STATEMENTS] = {
     [S_BEGIN_READ] = "BEGIN",
     [S_BEGIN_WRITE] = "BEGIN IMMEDIATE",
@@ -87,7 +92,7 @@ static const char *const sql[STATEMENTS] = {
     [S_DATA_DELETE] = "DELETE FROM data WHERE id = ?",
     [S_GARBAGE_PUT] = "INSERT OR IGNORE INTO garbage VALUES (?)",
     [S_GARBAGE_DELETE] = "DELETE FROM garbage WHERE place = ?",
-    [S_GARBAGE_LIST] = "SELECT place FROM garbage LIMIT ?",
+    [S_GARBAGE_LIST] = "SELECT place FROM garbage WHERE place > ? ORDER BY place LIMIT ?",
     [S_LIST_OBJECTS] = "SELECT " OBJECT_COLUMNS " FROM object WHERE container = ? AND name >= ? ORDER BY name",
     /* Each column costs: see index_read_shown for the order. */
     [S_LIST_SHOWN] = "SELECT name, expires, size, modified, etag, type, kind, NULL, meta FROM object"
@@ -112,8 +117,11 @@ static const char *const sql[STATEMENTS] = {
                  " JOIN container c ON c.id = o.container ORDER BY o.place",
     [S_DAMAGED_PUT] = "INSERT OR REPLACE INTO damaged VALUES (?, ?)",
     [S_DAMAGED_CLEAR] = "DELETE FROM damaged WHERE NOT EXISTS (SELECT 1 FROM object WHERE place = damaged.place) AND"
-                        " NOT EXISTS (SELECT 1 FROM version WHERE place = damaged.place)",
+                        " NOT EXISTS (SELECT 1 FROM version WHERE place = damaged.place) AND"
+                        " NOT EXISTS (SELECT 1 FROM object WHERE " HAS_DAMAGED ") AND"
+                        " NOT EXISTS (SELECT 1 FROM version WHERE " HAS_DAMAGED ")",
     [S_DAMAGED] = "SELECT what FROM damaged",
+    [S_CONTAINER_NEXT] = "SELECT id, account, name FROM container WHERE id > ? ORDER BY id LIMIT 1",
     [S_MISCOUNTED] = "SELECT c.account, c.name FROM container c WHERE (objects, bytes, old_objects, old_bytes) IS NOT"
                      " ((SELECT count(*) FROM object WHERE container = c.id),"
                      "  (SELECT coalesce(sum(size), 0) FROM object WHERE container = c.id),"

@@ -22,7 +22,7 @@ enum statement {
     S_DATA, S_DATA_PUT, S_DATA_DELETE, S_GARBAGE_PUT, S_GARBAGE_DELETE, S_GARBAGE_LIST,
     S_LIST_OBJECTS, S_LIST_SHOWN, S_LIST_NAMES, S_LIST_OBJECTS_BACK, S_LIST_CONTAINERS, S_LIST_CONTAINERS_BACK, S_LIST_VERSIONS,
     S_LIST_VERSIONS_BACK,
-    S_EXPIRED, S_ANY_OBJECT, S_PLACE_USED, S_PLACES, S_DAMAGED_PUT, S_DAMAGED_CLEAR, S_DAMAGED, S_MISCOUNTED, S_RECOUNT,
+    S_EXPIRED, S_ANY_OBJECT, S_PLACE_USED, S_PLACES, S_DAMAGED_PUT, S_DAMAGED_CLEAR, S_DAMAGED, S_CONTAINER_NEXT, S_MISCOUNTED, S_RECOUNT,
     S_ACCOUNT_MISCOUNTED, S_ACCOUNT_RECOUNT,
     S_SYNC_PUT, S_SYNC_GET, S_SYNC_LIST, S_SYNC_DONE, S_SYNC_DROP, S_SYNC_LAST, S_SYNC_FILL, S_SYNCED,
     S_POLICY_COUNTS,
@@ -53,6 +53,7 @@ struct shard {
     struct known *known[512];
     char garbage[64][40];           /* places of blobs that the batch under way leaves */
     int garbage_count;
+    int64_t next_complaint;         /* of blobs that cannot be removed; on the monotonic clock */
 };
 
 extern struct store {

@@ -102,7 +102,7 @@ static const char *read_text(struct arena *arena, const struct upload_of *upload
 /* Adds the parts that a version of the object has. False: unknown. */
 static bool keep_version(struct arena *arena, const struct upload_of *upload, int64_t version, struct map *kept) {
     struct store_find find = {.account = upload->account, .container = upload->bucket, .name = upload->key,
-                              .version = version, .want_expired = true};
+                              .version = version, .want_expired = true, .want_bytes = true};
     size_t skip = strlen(upload->bucket) + strlen("/" S3_SEGMENTS "/");
     struct store_found found;
     enum store_result result = store_find(arena, &find, &found);

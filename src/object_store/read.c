@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Opening the store, and reading what is in it. */
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -159,7 +160,7 @@ static bool read_data(struct index *index, struct arena *arena, struct store_fou
         size_t size = (size_t)sqlite3_column_bytes(find, 0);
         char *copy = arena_text_size(arena, bytes, size);
 
-        found->bytes = copy;
+        found->object.bytes = copy;
         found->damaged = crc32c(0, copy, size) != object->sum;
         if (object->seal && !found->damaged) {
             seal_bytes(object->seal, 0, copy, copy, size);
@@ -169,7 +170,30 @@ static bool read_data(struct index *index, struct arena *arena, struct store_fou
     return there || !index_failed(index);
 }
 
-/* '*ret_torn': the object was replaced between reading its row and its bytes, which a driver without snapshots lets happen. */
+static void close_blob(void *blob) {
+    store.driver->close(blob);
+}
+
+/* '*ret_torn': the object was replaced between reading its row and its bytes. False when the index cannot be read. */
+static bool want_bytes(struct index *index, struct arena *arena, struct store_found *found, bool *ret_torn) {
+    struct store_object *object = &found->object;
+
+    if (object->place) {
+        object->blob = store.driver->open(object->place);
+        *ret_torn = !object->blob && errno == ENOENT;
+        if (object->blob) {
+            arena_defer(arena, close_blob, object->blob);
+        }
+        return true;
+    }
+    object->bytes = object->data ? NULL : "";
+    if (object->data && !read_data(index, arena, found)) {
+        return false;
+    }
+    *ret_torn = !object->bytes;
+    return true;
+}
+
 static enum store_result find_in_container(struct index *index, struct arena *arena, const struct store_find *find,
                                            struct store_found *ret, bool *ret_torn) {
     *ret_torn = false;
@@ -186,17 +210,17 @@ static enum store_result find_in_container(struct index *index, struct arena *ar
         return STORE_MISSING;
     }
     ret->damaged = ret->object.shut;
-    if (find->want_bytes && !ret->object.place && !ret->damaged) {
-        ret->bytes = ret->object.data ? NULL : "";
-        if (ret->object.data && !read_data(index, arena, ret)) {
-            return index_error(index);
-        }
-        *ret_torn = !ret->bytes;
-        if (ret->damaged) {
-            log_error("%s/%s/%s: its bytes are not what was written", find->account, find->container, find->name);
-        }
+    if (find->want_bytes && !ret->damaged && !want_bytes(index, arena, ret, ret_torn)) {
+        return index_error(index);
+    }
+    if (ret->damaged) {
+        log_error("%s/%s/%s: its bytes are not what was written", find->account, find->container, find->name);
     }
     return STORE_OK;
+}
+
+static bool is_same(const char *place, const char *other) {
+    return place && other && !strcmp(place, other);
 }
 
 enum store_result store_find(struct arena *arena, const struct store_find *find, struct store_found *ret) {
@@ -204,7 +228,9 @@ enum store_result store_find(struct arena *arena, const struct store_find *find,
     struct index *index;
     enum store_result result = STORE_OK;
     int64_t generation;
-    bool known, torn = true;
+    bool known, torn = false;
+    const char *lost;
+    int tries = 0;
 
     *ret = (struct store_found){0};
     if (find->want_account) {
@@ -224,12 +250,12 @@ enum store_result store_find(struct arena *arena, const struct store_find *find,
     if (!index) {
         return STORE_FAILED;
     }
-    result = begin(index) ? STORE_OK : index_error(index);
-    for (int tries = 0; torn && result == STORE_OK && tries < MAX_TORN; tries++) {
-        result = find_in_container(index, arena, find, ret, &torn);
-    }
+    do {
+        lost = ret->object.place;
+        result = begin(index) ? find_in_container(index, arena, find, ret, &torn) : index_error(index);
+        end(index);
+    } while (torn && result == STORE_OK && ++tries < MAX_TORN && !is_same(lost, ret->object.place));
     ret->damaged = ret->damaged || (result == STORE_OK && torn);
-    end(index);
     index_reader_release(shard, index);
     if (find->no_counts && !known && ret->container.id) {
         known_keep(shard, generation, find->account, find->container, &ret->container);

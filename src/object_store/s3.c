@@ -59,6 +59,9 @@ static const char *bucket_of_host(struct s3 *s3) {
 static bool read_path(struct s3 *s3) {
     const char *at = s3->http->raw_path + 1;
 
+    if (s3->http->malformed) {
+        return s3_error(s3, "InvalidURI", "URI", s3->http->path, NULL), false;
+    }
     s3->host_bucket = bucket_of_host(s3);
     if (s3->host_bucket) {
         s3->bucket = s3->host_bucket;
@@ -147,10 +150,6 @@ static bool choose(struct s3 *s3) {
     }
     return s3_error(s3, "MethodNotAllowed", "Method", s3->http->method_name, "ResourceType",
                     s3->depth == S3_OBJECT ? "OBJECT" : s3->depth == S3_BUCKET ? "BUCKET" : "SERVICE", NULL), false;
-}
-
-bool s3_unsupported(struct call *call) {
-    return s3_error(s3_of(call), "NotImplemented", NULL);
 }
 
 /* ?versionId=null, or a version as it was told. */

@@ -29,7 +29,14 @@ enum s3_depth { S3_SERVICE, S3_BUCKET, S3_OBJECT };
 
 struct json;
 struct s3_body;
+struct seal;
 struct swift;
+
+/* A key that the customer gives: s3_customer.h. */
+struct s3_customer {
+    const uint8_t *key;             /* null: none */
+    const char *md5;                /* as it was given */
+};
 
 struct s3 {
     struct call *call;
@@ -50,12 +57,17 @@ struct s3 {
     struct s3_body *body;           /* of a streamed body */
     enum s3_sum_kind sum_kind;      /* that a part's body is to have; S3_SUM_NONE: what the client says */
     struct store_upload *upload;
+    struct s3_customer customer;    /* for what is written, or read */
+    const struct seal *cipher;      /* encrypts what is uploaded with that key; null: it is not */
+    struct digest *md5;             /* of what is uploaded, before it is encrypted */
+    const char *plain_md5;          /* that, in the end */
     struct store_change change;
     enum store_result (*operation)(struct store_change *change);
     void (*finish)(struct s3 *s3);
     void *extra;                    /* of the handler */
-    const char *policy_text;        /* s3_judge.c's: the bucket policy read last, as text and parsed */
-    const struct json *policy;
+    struct s3_policy *policy;       /* s3_judge.c's: the bucket policy read last */
+    struct s3_tags_seen *tags_seen; /* s3_condition.c's: the tags that the request gives; null: not asked for yet */
+    uint64_t policy_steps;          /* that judging by policies took so far; see s3_text */
 };
 
 static inline struct s3 *s3_of(struct call *call) {
@@ -110,6 +122,20 @@ bool s3_check_body(struct s3 *s3, bool must);
 /* Whether a text is as a pattern with '*' and '?' says; 'fold': without case. */
 bool s3_glob(const char *pattern, const char *text, bool fold);
 
+/* The same for a text and many patterns. */
+struct s3_text {
+    const char *at;
+    size_t size;
+    bool fold;
+    uint64_t steps;                 /* that were done for it: characters and words looked at */
+    uint64_t *rows;                 /* its own */
+    size_t words;
+    unsigned short row_of[256];
+};
+void s3_text_begin(struct s3_text *ret, const char *text, bool fold);      /* 'text' stays the caller's */
+bool s3_text_fits(struct s3_text *text, const char *pattern);
+void s3_text_end(struct s3_text *text);
+
 /* ---- s3_rights.c ---- */
 enum s3_permission { S3_READ = 1, S3_WRITE = 2, S3_READ_ACP = 4, S3_WRITE_ACP = 8, S3_FULL = 15 };
 void s3_find_rights(struct s3 *s3);
@@ -161,9 +187,10 @@ void s3_read_quotas(struct s3 *s3);
 int s3_conditions(struct s3 *s3, const char *prefix, const char *etag, int64_t modified);
 /* The answer to a put or copy: its headers. False: it failed, and was answered. */
 bool s3_put_done(struct s3 *s3);
-/* What an object is made of, links followed; '*account' is whose. False: answered. */
+/* What an object is made of, links followed, opened with the key; '*account' is whose. False: answered. */
 struct swift_pieces;
-bool s3_gather(struct s3 *s3, const char **account, struct store_found *found, struct swift_pieces *ret);
+bool s3_gather(struct s3 *s3, const struct s3_customer *customer, const char **account, struct store_found *found,
+               struct swift_pieces *ret);
 
 /* ---- s3_tags.c: as text they are of the form of a query ---- */
 /* The tags of the body; those of x-amz-tagging (null in *ret: none). False: answered. */
@@ -180,6 +207,7 @@ struct s3_source {
     const char *account;
     struct store_found found;
     int64_t first, size;            /* the bytes wanted */
+    struct s3_customer customer;    /* that it is encrypted with */
     struct store_upload *upload;
 };
 /* The object that x-amz-copy-source names, its rights and conditions looked at. False: answered. */

@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "base/words.h"
+#include "object_store/s3_config.h"
 #include "object_store/s3_upload.h"
 #include "object_store/swift_parts.h"
 #include "object_store/xml.h"
@@ -99,7 +100,8 @@ bool s3_object_attributes(struct call *call) {
         return true;
     }
     if (!check_wanted(s3, wanted) || !read_number(s3, "x-amz-max-parts", S3_MAX_LIST, &most) ||
-        !read_number(s3, "x-amz-part-number-marker", 0, &marker) || !s3_gather(s3, &account, &found, &pieces)) {
+        !read_number(s3, "x-amz-part-number-marker", 0, &marker) || !s3_encryption_of_read(s3) ||
+        !s3_gather(s3, &s3->customer, &account, &found, &pieces)) {
         return true;
     }
     s3_last_modified(s3, s3->found.object.modified);

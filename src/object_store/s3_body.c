@@ -9,7 +9,7 @@
 #include <strings.h>
 
 #include "base/crypto.h"
-#include "object_store/s3.h"
+#include "object_store/s3_customer.h"
 #include "rest/dispatch.h"
 
 enum { MAX_LINE = 4096, MAX_TRAILERS = 16, HEX = 64 };
@@ -68,7 +68,7 @@ static bool add_bytes(struct s3_body *body, const char *bytes, size_t size) {
         digest_add(body->sha256, bytes, size);
     }
     s3_sum_add(&body->sum, bytes, size);
-    return store_upload_add(s3->upload, bytes, size);
+    return s3_customer_add(s3, bytes, size);
 }
 
 /* ---- chunks ---- */
@@ -387,8 +387,10 @@ static bool check_plain(struct s3_body *body) {
 static bool check_sums(struct s3_body *body) {
     struct s3 *s3 = body->s3;
 
-    if (body->md5 && strcmp(body->md5, s3->upload->etag) != 0) {
-        return s3_error(s3, "BadDigest", "ExpectedDigest", body->md5, "CalculatedDigest", s3->upload->etag, NULL), false;
+    const char *md5 = s3->cipher ? s3->plain_md5 : s3->upload->etag;
+
+    if (body->md5 && strcmp(body->md5, md5) != 0) {
+        return s3_error(s3, "BadDigest", "ExpectedDigest", body->md5, "CalculatedDigest", md5, NULL), false;
     }
     if (!body->sum.kind) {
         return true;
@@ -410,7 +412,7 @@ bool s3_body_end(struct s3 *s3) {
     struct http_request *http = s3->http;
     enum store_result result;
 
-    if (!http->sink && !body->chunked) {
+    if (!http->sink && !body->chunked && !s3->cipher) {
         s3_sum_add(&body->sum, http->body.at ? http->body.at : "", http->body.size);
         if (body->sha256) {
             digest_add(body->sha256, http->body.at ? http->body.at : "", http->body.size);
@@ -432,7 +434,7 @@ bool s3_body_end(struct s3 *s3) {
     if (body->problem) {
         return s3_error(s3, body->problem, NULL), false;
     }
-    result = store_upload_end(s3->upload);
+    result = s3_customer_end(s3);
     return result == STORE_OK ? check_plain(body) && check_sums(body) : (s3_failed(s3, result), false);
 }
 

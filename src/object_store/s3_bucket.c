@@ -164,7 +164,6 @@ static const struct {
     {"logging", "BucketLoggingStatus", NULL},
     {"notification", "NotificationConfiguration", NULL},
     {"replication", NULL, "ReplicationConfigurationNotFoundError"},
-    {"website", NULL, "NoSuchWebsiteConfiguration"},
 };
 
 bool s3_bucket_unset_get(struct call *call) {
@@ -184,6 +183,22 @@ bool s3_bucket_unset_get(struct call *call) {
     }
     buf_printf(s3_xml(s3, unset[i].element), "</%s>", unset[i].element);
     return true;
+}
+
+/* Accesses are not logged; who switches that off is told so. */
+bool s3_logging_put(struct call *call) {
+    struct s3 *s3 = s3_of(call);
+    const struct xml_node *root;
+
+    if (!s3_allow_owner(s3)) {
+        return true;
+    }
+    root = xml_parse(s3->arena, s3->http->body.at, s3->http->body.size);
+    if (!root || strcmp(root->name, "BucketLoggingStatus") != 0 || !s3_only(root, "LoggingEnabled")) {
+        return s3_error(s3, "MalformedXML", NULL);
+    }
+    return root->first ? s3_error_because(s3, "NotImplemented", "Logging of accesses into a bucket is not implemented.")
+                       : s3_status(s3, 200);
 }
 
 bool s3_bucket_payment_get(struct call *call) {

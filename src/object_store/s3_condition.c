@@ -144,7 +144,8 @@ static bool in_order(const struct operator *operator, double difference) {
 }
 
 /* Without regard to negation. */
-static bool matches(const struct operator *operator, const char *value, const char *wanted) {
+static bool matches(const struct operator *operator, struct s3_text *text, const char *wanted) {
+    const char *value = text->at;
     double number, other;
     struct ip_net net;
     struct ip ip;
@@ -157,7 +158,7 @@ static bool matches(const struct operator *operator, const char *value, const ch
     case TRUTH:
         return !strcasecmp(value, wanted);
     case PATTERN:
-        return s3_glob(wanted, value, false);
+        return s3_text_fits(text, wanted);
     case NUMBER:
         return read_number(value, &number) && read_number(wanted, &other) && in_order(operator, number - other);
     case DATE:
@@ -300,58 +301,78 @@ static bool is_key(const char *name) {
 
 /* ---- tags ---- */
 
-struct tag {
-    const char *name;               /* null: all names are wanted */
-    struct values *values;
+struct taker {
+    struct arena *arena;
+    struct s3_tags_seen *seen;
 };
 
 static bool take_tag(void *user, const char *name, const char *value) {
-    struct tag *tag = user;
+    struct taker *taker = user;
+    struct store_meta *tags = &taker->seen->tags;
 
-    if (!tag->name) {
-        add(tag->values, name);
-    } else if (!strcmp(tag->name, name)) {
-        add(tag->values, value);
-    }
+    tags->at = arena_grow(taker->arena, tags->at, tags->count, sizeof *tags->at);
+    tags->at[tags->count++] = (struct store_pair){name, value};
     return true;
 }
 
-static void existing_tag(const struct s3_asked *asked, const char *name, struct values *ret) {
+static const struct store_meta *existing_tags(const struct s3_asked *asked) {
     struct store_find find = {.account = asked->account, .container = asked->container->name, .name = asked->key,
                               .version = asked->s3->version};
+    struct taker taker = {asked->s3->arena, asked->seen};
     const struct store_object *object = asked->object;
-    struct tag tag = {.name = name, .values = ret};
     struct store_found found;
     const char *tags;
 
+    if (asked->seen->read) {
+        return &asked->seen->tags;
+    }
+    asked->seen->read = true;
     if (!object && asked->key && store_find(asked->s3->arena, &find, &found) == STORE_OK) {
         object = &found.object;
     }
     tags = object ? store_meta_get(&object->meta, "sys-s3-tags") : NULL;
     if (tags) {
-        s3_each_tag(asked->s3, tags, take_tag, &tag);
+        s3_each_tag(asked->s3, tags, take_tag, &taker);
     }
+    return &asked->seen->tags;
 }
 
 /* Those of the header, or of the body that sets tags. */
-static void request_tag(const struct s3_asked *asked, const char *name, struct values *ret) {
-    struct s3 *s3 = asked->s3;
+static const struct store_meta *request_tags(struct s3 *s3) {
     const char *header = s3_header(s3, "x-amz-tagging");
-    struct tag tag = {.name = name, .values = ret};
     const struct xml_node *set;
+    struct taker taker;
 
+    if (s3->tags_seen && s3->tags_seen->body == s3->http->body.size) {
+        return &s3->tags_seen->tags;
+    }
+    s3->tags_seen = ARENA_NEW(s3->arena, struct s3_tags_seen);
+    s3->tags_seen->body = s3->http->body.size;
+    taker = (struct taker){s3->arena, s3->tags_seen};
     if (header) {
-        s3_each_tag(s3, header, take_tag, &tag);
+        s3_each_tag(s3, header, take_tag, &taker);
     }
     if (!s3_argument(s3, "tagging") || !s3->http->body.size) {
-        return;
+        return &s3->tags_seen->tags;
     }
     set = xml_child(xml_parse(s3->arena, s3->http->body.at, s3->http->body.size), "TagSet");
     for (const struct xml_node *node = set ? set->first : NULL; node; node = node->next) {
         const char *key = xml_child_text(node, "Key"), *value = xml_child_text(node, "Value");
 
         if (key && value) {
-            take_tag(&tag, key, value);
+            take_tag(&taker, key, value);
+        }
+    }
+    return &s3->tags_seen->tags;
+}
+
+/* 'name' null: the names of all. */
+static void add_tags(const struct store_meta *tags, const char *name, struct values *ret) {
+    for (size_t i = 0; i < tags->count; i++) {
+        if (!name) {
+            add(ret, tags->at[i].name);
+        } else if (!strcmp(tags->at[i].name, name)) {
+            add(ret, tags->at[i].value);
         }
     }
 }
@@ -365,11 +386,11 @@ static void values_of(const struct s3_asked *asked, const char *name, struct val
     } else if (key) {
         add(ret, key->header ? s3_header(asked->s3, key->header) : s3_argument(asked->s3, key->argument));
     } else if (has_prefix(name, EXISTING_TAG)) {
-        existing_tag(asked, name + sizeof EXISTING_TAG - 1, ret);
+        add_tags(existing_tags(asked), name + sizeof EXISTING_TAG - 1, ret);
     } else if (has_prefix(name, REQUEST_TAG)) {
-        request_tag(asked, name + sizeof REQUEST_TAG - 1, ret);
+        add_tags(request_tags(asked->s3), name + sizeof REQUEST_TAG - 1, ret);
     } else if (!strcasecmp(name, REQUEST_TAGS)) {
-        request_tag(asked, NULL, ret);
+        add_tags(request_tags(asked->s3), NULL, ret);
     } else {
         add(ret, s3_header(asked->s3, name + sizeof "s3:" - 1));
     }
@@ -377,16 +398,19 @@ static void values_of(const struct s3_asked *asked, const char *name, struct val
 
 /* ---- deciding ---- */
 
-static bool any_matches(struct arena *arena, const struct operator *operator, const char *value, const struct json *wanted) {
-    if (wanted->type != JSON_LIST) {
-        return matches(operator, value, text_of(arena, wanted));
+static bool any_matches(struct s3 *s3, const struct operator *operator, const char *value, const struct json *wanted) {
+    const struct json *item = wanted->type == JSON_LIST ? wanted->first : wanted;
+    struct s3_text text;
+    bool found = false;
+
+    s3_text_begin(&text, value, false);
+    while (item && !found) {
+        found = matches(operator, &text, text_of(s3->arena, item));
+        item = wanted->type == JSON_LIST ? item->next : NULL;
     }
-    for (JSON_EACH(item, wanted)) {
-        if (matches(operator, value, text_of(arena, item))) {
-            return true;
-        }
-    }
-    return false;
+    s3_text_end(&text);
+    s3->policy_steps += text.steps + 1;
+    return found;
 }
 
 static bool holds(const struct s3_asked *asked, const struct test *test, const struct json *wanted) {
@@ -405,19 +429,26 @@ static bool holds(const struct s3_asked *asked, const struct test *test, const s
         return test->if_exists || test->quantifier == ALL || (operator->negated && test->quantifier == ONE);
     }
     for (size_t i = 0; i < values.count; i++) {
-        fitting += any_matches(arena, operator, values.at[i], wanted) != operator->negated;
+        fitting += any_matches(asked->s3, operator, values.at[i], wanted) != operator->negated;
     }
     return test->quantifier == ANY ? fitting > 0 : fitting == values.count;
 }
 
-bool s3_conditions_hold(const struct s3_asked *asked, const struct json *conditions) {
-    for (JSON_EACH(item, conditions)) {
-        struct test test;
+static enum s3_about about_of(const char *key) {
+    return has_prefix(key, EXISTING_TAG) || !strcasecmp(key, "s3:prefix") ? S3_ABOUT_ASKED : S3_ABOUT_REQUEST;
+}
 
-        if (!read_test(item->key, &test)) {
-            return false;
-        }
+bool s3_conditions_hold(const struct s3_asked *asked, const struct json *conditions, enum s3_about about) {
+    for (JSON_EACH(item, conditions)) {
+        struct test test = {0};
+
         for (JSON_EACH(wanted, item)) {
+            if (about_of(wanted->key) != about) {
+                continue;
+            }
+            if (!test.operator && !read_test(item->key, &test)) {
+                return false;
+            }
             if (!holds(asked, &test, wanted)) {
                 return false;
             }

@@ -51,10 +51,12 @@ void s3_write_expiration(struct s3 *s3, const struct store_object *object);
 /* ---- s3_encryption.c ---- */
 struct swift_pieces;
 bool s3_encrypts(void);                         /* all that is written is encrypted */
-/* What a request that writes asks for can be had; one that reads asks for nothing. False: answered. */
+/* What a request that writes asks for can be had; one that reads asks for nothing but a customer's key, which goes into
+ * s3->customer. False: answered. */
 bool s3_encryption_asked(struct s3 *s3);
-bool s3_encryption_not_asked(struct s3 *s3);
-/* The header of the answer to a write, and to a read. */
-void s3_encryption_written(struct s3 *s3);
+bool s3_encryption_of_read(struct s3 *s3);
+bool s3_encryption_given(struct s3 *s3);        /* it says something of encryption */
+/* The headers of the answer to a write of an object with this metadata, and to a read. */
+void s3_encryption_written(struct s3 *s3, const struct store_meta *meta);
 void s3_encryption_read(struct s3 *s3, const struct store_object *object, const struct swift_pieces *pieces);
 bool s3_check_encryption(struct s3 *s3, const struct xml_node *root, struct buf *out);

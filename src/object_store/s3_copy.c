@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "object_store/s3_config.h"
+#include "object_store/s3_customer.h"
 #include "object_store/swift_parts.h"
 #include "object_store/xml.h"
 
@@ -95,14 +96,15 @@ static bool find_source(struct s3 *s3, struct store_find *find, struct s3_source
 
 bool s3_copy_source(struct s3 *s3, struct s3_source *ret) {
     const char *range = s3_header(s3, "x-amz-copy-source-range");
-    struct store_find find = {0};
+    struct store_find find = {.want_bytes = true};
     int status;
 
     *ret = (struct s3_source){0};
     if (s3->http->body.size) {
         return s3_error_because(s3, "InvalidRequest", "A copy has no body."), false;
     }
-    if (!read_source(s3, &find) || !find_source(s3, &find, ret)) {
+    if (!read_source(s3, &find) || !find_source(s3, &find, ret) || !s3_customer_read(s3, "x-amz-copy-source-", &ret->customer) ||
+        !s3_customer_fits(s3, &ret->customer, &ret->found.object.meta)) {
         return false;
     }
     status = s3_conditions(s3, "x-amz-copy-source-", s3_etag(s3->arena, &ret->found.object), ret->found.object.modified);
@@ -113,13 +115,25 @@ bool s3_copy_source(struct s3 *s3, struct s3_source *ret) {
     return !range || read_range(s3, range, ret->size, ret);
 }
 
+static bool add(void *user, const void *bytes, size_t size) {
+    return s3_customer_add(user, bytes, size);
+}
+
+static void flatten(struct s3 *s3, const struct swift_pieces *pieces) {
+    s3->upload = store_upload_new(s3->arena);
+    if (!swift_read_pieces(pieces, add, s3) && s3->upload->failed == STORE_OK) {
+        s3->upload->failed = STORE_FAILED;
+    }
+    s3_customer_end(s3);
+}
+
 bool s3_copy_bytes(struct s3 *s3, struct s3_source *source) {
     const char *account = source->account;
     struct store_found *found = &source->found;
     struct swift_pieces pieces;
     bool whole;
 
-    if (!s3_gather(s3, &account, found, &pieces)) {
+    if (!s3_gather(s3, &source->customer, &account, found, &pieces)) {
         return false;
     }
     if (found->object.kind == STORE_LINK || source->size > pieces.size) {
@@ -130,11 +144,11 @@ bool s3_copy_bytes(struct s3 *s3, struct s3_source *source) {
         return s3_error_because(s3, "InvalidRequest", "The specified copy source is larger than the maximum allowable size for a "
                                                       "copy source: %lld", S3_MAX_SIZE), false;
     }
-    if (whole && !swift_is_large(&found->object) && (found->object.seal || !s3_encrypts())) {
+    if (whole && !swift_is_large(&found->object) && (found->object.seal || !s3_encrypts()) && !source->customer.key && !s3->cipher) {
         s3->upload = store_upload_copy(s3->arena, account, found->container.name, &found->object);
     } else {
         swift_cut(&pieces, 0, source->first, source->size);
-        s3->upload = swift_flatten(s3_swift(s3, account, found), &pieces);
+        flatten(s3, &pieces);
     }
     return s3->upload->failed == STORE_OK || (s3_failed(s3, s3->upload->failed), false);
 }
@@ -203,7 +217,7 @@ bool s3_copy(struct s3 *s3) {
     if (s3_header(s3, "x-amz-copy-source-range")) {
         return s3_error(s3, "InvalidArgument", "ArgumentName", "x-amz-copy-source-range", NULL);
     }
-    if (is_itself(s3, source) && !replace) {
+    if (is_itself(s3, source) && !replace && !s3_encryption_given(s3) && !source->customer.key) {
         return s3_error_because(s3, "InvalidRequest", "This copy request is illegal because it is trying to copy an object to "
                                                       "itself without changing the object's metadata, storage class, website "
                                                       "redirect location or encryption attributes.");

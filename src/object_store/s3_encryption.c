@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Server-side encryption as S3 tells of it. Where the store encrypts what it keeps ([object_store] encryption), every object
  * that is written is encrypted with keys of its own, which is what S3 calls SSE-S3 ("AES256"); else nobody can ask for it.
- * Keys of customers (SSE-C) and of a key service (SSE-KMS) are not there. */
+ * Or the customer gives the key with each
+ * request (SSE-C, s3_customer.c). Keys of a key service (SSE-KMS) are not there. */
 #include <string.h>
 #include <strings.h>
 
 #include "base/conf.h"
 #include "object_store/s3_config.h"
+#include "object_store/s3_customer.h"
 #include "object_store/swift_parts.h"
 #include "rest/cloud.h"
 
@@ -24,13 +26,8 @@ static bool wrong(struct s3 *s3, const char *value) {
     return s3_error(s3, "InvalidArgument", "ArgumentName", HEADER, "ArgumentValue", value, NULL), false;
 }
 
-static bool has_customer_key(struct s3 *s3) {
-    for (size_t i = 0; i < s3->http->header_count; i++) {
-        if (!strncasecmp(s3->http->headers[i].name, HEADER "-customer-", sizeof HEADER "-customer-" - 1)) {
-            return true;
-        }
-    }
-    return false;
+bool s3_encryption_given(struct s3 *s3) {
+    return s3_header(s3, HEADER) || s3_customer_asked(s3);
 }
 
 bool s3_encryption_asked(struct s3 *s3) {
@@ -40,8 +37,8 @@ bool s3_encryption_asked(struct s3 *s3) {
     if (algorithm && !kms && strcmp(algorithm, "AES256") != 0) {
         return wrong(s3, algorithm);
     }
-    if (has_customer_key(s3)) {
-        return algorithm ? wrong(s3, algorithm) : unsupported(s3, HEADER "-customer-algorithm");
+    if (s3_customer_asked(s3)) {
+        return algorithm ? wrong(s3, algorithm) : s3_customer_read(s3, "x-amz-", &s3->customer);
     }
     if (key && !kms) {
         return wrong(s3, algorithm ? algorithm : "");
@@ -52,13 +49,17 @@ bool s3_encryption_asked(struct s3 *s3) {
     return !algorithm || (!kms && s3_encrypts()) || unsupported(s3, HEADER);
 }
 
-bool s3_encryption_not_asked(struct s3 *s3) {
-    return (!s3_header(s3, HEADER) && !has_customer_key(s3)) ||
-           (s3_error_because(s3, "InvalidRequest", "The encryption parameters are not applicable to this object."), false);
+bool s3_encryption_of_read(struct s3 *s3) {
+    if (s3_header(s3, HEADER)) {
+        return s3_error_because(s3, "InvalidRequest", "The encryption parameters are not applicable to this object."), false;
+    }
+    return s3_customer_read(s3, "x-amz-", &s3->customer);
 }
 
-void s3_encryption_written(struct s3 *s3) {
-    if (s3_encrypts()) {
+void s3_encryption_written(struct s3 *s3, const struct store_meta *meta) {
+    if (s3->customer.key) {
+        s3_customer_headers(s3);
+    } else if (s3_encrypts() && !store_meta_get(meta, STORE_CUSTOMER_KEY)) {
         s3_put_header(s3, HEADER, "AES256");
     }
 }
@@ -66,6 +67,10 @@ void s3_encryption_written(struct s3 *s3) {
 void s3_encryption_read(struct s3 *s3, const struct store_object *object, const struct swift_pieces *pieces) {
     bool sealed = object->seal;
 
+    if (s3->customer.key) {
+        s3_customer_headers(s3);
+        return;
+    }
     for (size_t i = 0; i < pieces->count; i++) {
         sealed = sealed && (!pieces->at[i].object || pieces->at[i].object->seal);
     }

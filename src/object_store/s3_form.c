@@ -12,6 +12,7 @@
 #include "base/crypto.h"
 #include "base/json.h"
 #include "identity/identity.h"
+#include "object_store/s3_customer.h"
 #include "object_store/swift_parts.h"
 #include "object_store/xml.h"
 #include "rest/dispatch.h"
@@ -237,7 +238,7 @@ static bool take(void *user, const char *bytes, size_t size) {
             return fail_form(form, s3_error(form->s3, "EntityTooLarge", NULL));
         }
         s3_sum_add(&form->sum, bytes, size);
-        store_upload_add(form->s3->upload, bytes, size);
+        s3_customer_add(form->s3, bytes, size);
         return true;
     }
     form->fields_size += size;
@@ -375,7 +376,7 @@ bool s3_form_post(struct call *call) {
     if (!check_sum(form)) {
         return true;
     }
-    result = store_upload_end(s3->upload);
+    result = s3_customer_end(s3);
     if (result != STORE_OK) {
         return s3_failed(s3, result);
     }

@@ -22,14 +22,14 @@ bool s3_policy_texts(const struct json *member) {
     return member && member->type == JSON_TEXT;
 }
 
-/* for (EACH_TEXT(item, member)): of a text or a list of texts */
-#define EACH_TEXT(item, member)                                                                                        \
+/* for (EACH_OF(item, member)): the one that there is, or those of a list */
+#define EACH_OF(item, member)                                                                                        \
     const struct json *item = (member) && (member)->type == JSON_LIST ? (member)->first : (member); item;              \
     item = (member)->type == JSON_LIST ? item->next : NULL
 
-static bool any_glob(const struct json *patterns, const char *text, bool fold) {
-    for (EACH_TEXT(item, patterns)) {
-        if (s3_glob(item->text, text, fold)) {
+static bool any_fits(const struct json *patterns, struct s3_text *text) {
+    for (EACH_OF(item, patterns)) {
+        if (s3_text_fits(text, item->text)) {
             return true;
         }
     }
@@ -40,7 +40,7 @@ static bool any_glob(const struct json *patterns, const char *text, bool fold) {
 
 static bool is_everybody(const struct json *principal) {
     if (principal && principal->type == JSON_MAP) {
-        for (EACH_TEXT(item, json_get(principal, "AWS"))) {
+        for (EACH_OF(item, json_get(principal, "AWS"))) {
             if (!strcmp(item->text, "*")) {
                 return true;
             }
@@ -78,12 +78,12 @@ static bool principal_fits(const struct s3_asked *asked, const struct json *prin
     if (is_everybody(principal)) {
         return true;
     }
-    for (EACH_TEXT(item, json_get(principal, "AWS"))) {
+    for (EACH_OF(item, json_get(principal, "AWS"))) {
         if (names_caller(caller, item->text)) {
             return true;
         }
     }
-    for (EACH_TEXT(item, json_get(principal, "CanonicalUser"))) {
+    for (EACH_OF(item, json_get(principal, "CanonicalUser"))) {
         if (caller->project_id && !strcmp(item->text, caller->project_id)) {
             return true;
         }
@@ -93,69 +93,131 @@ static bool principal_fits(const struct s3_asked *asked, const struct json *prin
 
 /* ---- statements ---- */
 
+/* Of one request and action: the statements that apply as far as neither key nor object are asked about. Deleting many
+ * objects judges for each, and all but this only once. */
+struct ruling {
+    const char *action, *project, *user;
+    const struct json **statements;
+    size_t count;
+    struct ruling *next;
+};
+
+/* The policy of a bucket in a request. */
+struct s3_policy {
+    const char *text;               /* as the bucket has it */
+    const struct json *root;        /* null: it cannot be read */
+    bool public;
+    struct ruling *rulings;
+};
+
 /* The member, or its opposite "Not...". */
-static bool fits(const struct json *statement, const char *name, const char *not_name, const char *text, bool fold) {
+static bool fits(const struct json *statement, const char *name, const char *not_name, struct s3_text *text) {
     const struct json *member = json_get(statement, name);
 
-    return member ? any_glob(member, text, fold) : !any_glob(json_get(statement, not_name), text, fold);
+    return member ? any_fits(member, text) : !any_fits(json_get(statement, not_name), text);
 }
 
-static bool applies(const struct s3_asked *asked, const struct json *statement, const char *resource) {
+static bool may_apply(const struct s3_asked *asked, const struct json *statement, struct s3_text *action) {
     const struct json *principal = json_get(statement, "Principal");
 
     return (principal ? principal_fits(asked, principal) : !principal_fits(asked, json_get(statement, "NotPrincipal"))) &&
-           fits(statement, "Action", "NotAction", asked->action, true) &&
-           fits(statement, "Resource", "NotResource", resource, false) &&
-           s3_conditions_hold(asked, json_get(statement, "Condition"));
+           fits(statement, "Action", "NotAction", action) &&
+           s3_conditions_hold(asked, json_get(statement, "Condition"), S3_ABOUT_REQUEST);
 }
 
 static bool allows(const struct json *statement) {
     return !strcmp(json_get_text(statement, "Effect"), "Allow");
 }
 
-/* The document of the bucket; the last one is remembered, since deleting many objects asks for each. */
-static const struct json *policy_of(const struct s3_asked *asked) {
+/* Null: the bucket has none. The last one is remembered. */
+static struct s3_policy *policy_of(const struct s3_asked *asked) {
     struct s3 *s3 = asked->s3;
     const char *text = store_meta_get(&asked->container->meta, "sys-s3-policy"), *why;
 
-    if (text && s3->policy_text != text) {
-        s3->policy = s3_policy_read(s3->arena, text, strlen(text), asked->container->name, &why);
-        s3->policy_text = text;
+    if (text && (!s3->policy || s3->policy->text != text)) {
+        s3->policy = ARENA_NEW(s3->arena, struct s3_policy);
+        s3->policy->text = text;
+        s3->policy->root = s3_policy_read(s3->arena, text, strlen(text), asked->container->name, &why);
+        s3->policy->public = s3_policy_public(s3->policy->root);
     }
     return text ? s3->policy : NULL;
 }
 
-enum s3_verdict s3_judge(const struct s3_asked *asked) {
-    const struct json *policy = policy_of(asked), *list = json_get(policy, "Statement");
-    const char *project = asked->s3->call->caller.project_id, *resource;
-    enum s3_verdict verdict = S3_SILENT;
-    bool own = project && !strcmp(project, s3_project_of(asked->account));
+static const struct ruling *ruling_of(const struct s3_asked *asked, struct s3_policy *policy) {
+    const struct json *list = json_get(policy->root, "Statement");
+    const struct caller *caller = &asked->s3->call->caller;
+    struct arena *arena = asked->s3->arena;
+    struct ruling *ruling = policy->rulings;
+    struct s3_text action;
 
-    if (!policy) {                      /* one that cannot be read may be there to deny */
-        return store_meta_get(&asked->container->meta, "sys-s3-policy") ? S3_DENIED : S3_SILENT;
+    while (ruling && (strcmp(ruling->action, asked->action) != 0 || ruling->project != caller->project_id ||
+                      ruling->user != caller->user_id)) {
+        ruling = ruling->next;
     }
-    resource = arena_printf(asked->s3->arena, ARN "%s%s%s", asked->container->name, asked->key ? "/" : "",
-                            asked->key ? asked->key : "");
-    for (const struct json *item = list->type == JSON_LIST ? list->first : list; item;
-         item = list->type == JSON_LIST ? item->next : NULL) {
-        if (!applies(asked, item, resource)) {
+    if (ruling) {
+        return ruling;
+    }
+    ruling = ARENA_NEW(arena, struct ruling);
+    *ruling = (struct ruling){.action = asked->action, .project = caller->project_id, .user = caller->user_id,
+                              .next = policy->rulings};
+    policy->rulings = ruling;
+    s3_text_begin(&action, asked->action, true);
+    for (EACH_OF(item, list)) {
+        if (may_apply(asked, item, &action)) {
+            ruling->statements = arena_grow(arena, ruling->statements, ruling->count, sizeof *ruling->statements);
+            ruling->statements[ruling->count++] = item;
+        }
+    }
+    s3_text_end(&action);
+    asked->s3->policy_steps += action.steps;
+    return ruling;
+}
+
+static enum s3_verdict rule(const struct s3_asked *asked, const struct ruling *ruling, struct s3_text *resource) {
+    enum s3_verdict verdict = S3_SILENT;
+
+    for (size_t i = 0; i < ruling->count; i++) {
+        const struct json *statement = ruling->statements[i];
+
+        if (!fits(statement, "Resource", "NotResource", resource) ||
+            !s3_conditions_hold(asked, json_get(statement, "Condition"), S3_ABOUT_ASKED)) {
             continue;
         }
-        if (!allows(item)) {
+        if (!allows(statement)) {
             return S3_DENIED;
         }
         verdict = S3_ALLOWED;
     }
+    return verdict;
+}
+
+enum s3_verdict s3_judge(const struct s3_asked *asked) {
+    struct s3_policy *policy = policy_of(asked);
+    const char *project = asked->s3->call->caller.project_id;
+    bool own = project && !strcmp(project, s3_project_of(asked->account));
+    struct s3_tags_seen seen = {0};
+    struct s3_asked one = *asked;
+    struct s3_text resource;
+    enum s3_verdict verdict;
+
+    if (!policy || !policy->root) {     /* one that cannot be read may be there to deny */
+        return policy ? S3_DENIED : S3_SILENT;
+    }
+    one.seen = &seen;
+    s3_text_begin(&resource, arena_printf(asked->s3->arena, ARN "%s%s%s", asked->container->name, asked->key ? "/" : "",
+                                          asked->key ? asked->key : ""), false);
+    verdict = rule(&one, ruling_of(asked, policy), &resource);
+    s3_text_end(&resource);
+    asked->s3->policy_steps += resource.steps;
     /* A public policy of a bucket that restricts those is for its owner alone. */
-    return verdict == S3_ALLOWED && !own && s3_public_block(asked->s3->arena, asked->container, S3_RESTRICT_PUBLIC) &&
-                   s3_policy_public(policy) ? S3_SILENT : verdict;
+    return verdict == S3_ALLOWED && !own && policy->public &&
+                   s3_public_block(asked->s3->arena, asked->container, S3_RESTRICT_PUBLIC) ? S3_SILENT : verdict;
 }
 
 bool s3_policy_public(const struct json *root) {
     const struct json *list = json_get(root, "Statement");
 
-    for (const struct json *item = list->type == JSON_LIST ? list->first : list; item;
-         item = list->type == JSON_LIST ? item->next : NULL) {
+    for (EACH_OF(item, list)) {
         if (allows(item) && is_everybody(json_get(item, "Principal")) && !s3_conditions_narrow(json_get(item, "Condition"))) {
             return true;
         }
@@ -176,7 +238,7 @@ static const char *principal_wrong(const struct json *principal) {
         if ((strcmp(item->key, "AWS") != 0 && strcmp(item->key, "CanonicalUser") != 0) || !s3_policy_texts(item)) {
             return "Invalid principal in policy";
         }
-        for (EACH_TEXT(one, item)) {
+        for (EACH_OF(one, item)) {
             if (!*one->text || (strchr(one->text, '*') && (strcmp(one->text, "*") != 0 || strcmp(item->key, "AWS") != 0))) {
                 return "Invalid principal in policy";
             }
@@ -237,12 +299,12 @@ static const char *statement_wrong(struct arena *arena, const struct json *state
     if (!s3_policy_texts(action) || !s3_policy_texts(resource)) {
         return "Actions and resources must be texts.";
     }
-    for (EACH_TEXT(item, action)) {
+    for (EACH_OF(item, action)) {
         if (!is_action(item->text)) {
             return "Policy has invalid action";
         }
     }
-    for (EACH_TEXT(item, resource)) {
+    for (EACH_OF(item, resource)) {
         if (json_get(statement, "Resource") && !is_resource(arena, item->text, bucket)) {
             return "Policy has invalid resource";
         }

@@ -8,6 +8,8 @@
 #include "base/clock.h"
 #include "base/words.h"
 #include "object_store/s3_config.h"
+#include "object_store/s3_customer.h"
+#include "object_store/seal.h"
 #include "object_store/swift_parts.h"
 
 /* Headers that an object keeps and gives back, beside x-amz-meta-*; and the argument that replaces one in an answer. */
@@ -170,6 +172,7 @@ bool s3_read_object_headers(struct s3 *s3, struct store_object *object) {
     if (!s3_encryption_asked(s3)) {
         return false;
     }
+    s3_customer_begin(s3, meta);
     if (class && strcmp(class, "STANDARD") != 0) {
         return s3_error(s3, "InvalidStorageClass", "StorageClassRequested", class, NULL), false;
     }
@@ -251,7 +254,7 @@ bool s3_put_done(struct s3 *s3) {
     written.name = change->name;
     written.modified = change->modified;
     s3_write_expiration(s3, &written);
-    s3_encryption_written(s3);
+    s3_encryption_written(s3, &change->object.meta);
     if (change->made_version) {
         s3_put_header(s3, "x-amz-version-id", "%s", s3_version_text(s3->arena, change->made_version));
     }
@@ -334,7 +337,18 @@ static bool translate(struct s3 *s3) {
     }
 }
 
-bool s3_gather(struct s3 *s3, const char **account, struct store_found *found, struct swift_pieces *ret) {
+/* The bytes that came with the object. */
+static void open_text(struct s3 *s3, struct swift_piece *piece) {
+    if (piece->text && piece->cipher) {
+        char *opened = arena_alloc(s3->arena, (size_t)piece->size + 1);
+
+        seal_bytes(piece->cipher, 0, piece->text, opened, (size_t)piece->size);
+        piece->text = opened;
+    }
+}
+
+bool s3_gather(struct s3 *s3, const struct s3_customer *customer, const char **account, struct store_found *found,
+               struct swift_pieces *ret) {
     struct swift *sw = s3_swift(s3, *account, found);
     const char *name = found->object.name;
 
@@ -344,13 +358,18 @@ bool s3_gather(struct s3 *s3, const char **account, struct store_found *found, s
     if (!swift_is_large(&found->object)) {
         *ret = (struct swift_pieces){.count = 1, .size = found->object.size};
         ret->at = ARENA_NEW(s3->arena, struct swift_piece);
-        *ret->at = (struct swift_piece){.text = found->bytes, .account = *account, .container = found->container.name,
+        *ret->at = (struct swift_piece){.text = found->object.bytes, .account = *account, .container = found->container.name,
                                         .object = &found->object, .size = found->object.size};
+        if (!s3_customer_open(s3, customer, ret)) {
+            return false;
+        }
+        open_text(s3, ret->at);
         return true;
     }
+    sw->opens = true;
     /* Parts of an upload of this API were written for this object: who may read it may read them. */
     sw->lends = store_meta_get(&found->object.meta, "sys-s3-upload") && !strcmp(name, found->object.name);
-    return swift_gather(sw, *account, found, ret) || (translate(s3), false);
+    return swift_gather(sw, *account, found, ret) ? s3_customer_open(s3, customer, ret) : (translate(s3), false);
 }
 
 /* ?partNumber=: which bytes of the object. False: answered. */
@@ -422,7 +441,7 @@ static bool respond(struct s3 *s3, const char *account, struct store_found *foun
     if (found->damaged) {
         return s3_error_because(s3, "InternalError", "The object's bytes are damaged; they are not given out.");
     }
-    if (!s3_gather(s3, &account, found, &pieces)) {
+    if (!s3_gather(s3, &s3->customer, &account, found, &pieces)) {
         return true;
     }
     s3_put_header(s3, "ETag", "%s", etag);
@@ -490,7 +509,7 @@ bool s3_object_get(struct call *call) {
         tell_marker(s3);
         return true;
     }
-    if (!s3_encryption_not_asked(s3)) {
+    if (!s3_encryption_of_read(s3) || !s3_customer_fits(s3, &s3->customer, &object->meta)) {
         return true;
     }
     if (overrides_unsigned(s3)) {

@@ -20,6 +20,7 @@ struct s3_asked {
     const char *key;                            /* null: the bucket itself */
     const struct store_object *object;          /* the one that is there; null: looked up when a condition wants it */
     const char *prefix;                         /* for s3:prefix, instead of the argument; null: that */
+    struct s3_tags_seen *seen;                  /* the judge's own */
 };
 
 /* What the bucket's policy says; S3_SILENT when it has none or none of its statements applies. */
@@ -33,8 +34,17 @@ bool s3_policy_public(const struct json *root);
 bool s3_policy_texts(const struct json *member);
 
 /* ---- s3_condition.c ---- */
-/* Whether all conditions of a statement hold; 'conditions' null: it has none. */
-bool s3_conditions_hold(const struct s3_asked *asked, const struct json *conditions);
+/* Conditions ask about the request, or about what it is judged for: of those a request may judge many. */
+enum s3_about { S3_ABOUT_REQUEST, S3_ABOUT_ASKED };
+/* Whether all conditions of a statement about 'about' hold; 'conditions' null: it has none. */
+bool s3_conditions_hold(const struct s3_asked *asked, const struct json *conditions, enum s3_about about);
+
+/* The tags of the object that is asked for, or of the request; read when a condition first wants them. */
+struct s3_tags_seen {
+    bool read;
+    size_t body;                                /* size of the request's body then */
+    struct store_meta tags;
+};
 /* Null when they are well formed; else why they are not. */
 const char *s3_conditions_wrong(struct arena *arena, const struct json *conditions);
 /* Whether they say who it must be, or from where. */

@@ -15,6 +15,7 @@
 #include "base/json.h"
 #include "base/map.h"
 #include "object_store/s3_config.h"
+#include "object_store/s3_customer.h"
 #include "object_store/s3_upload.h"
 #include "object_store/swift_parts.h"
 #include "object_store/xml.h"
@@ -109,7 +110,7 @@ bool s3_upload_post(struct call *call) {
     if (result != STORE_CREATED) {
         return s3_failed(s3, result);
     }
-    s3_encryption_written(s3);
+    s3_encryption_written(s3, &object->meta);
     out = s3_xml(s3, "InitiateMultipartUploadResult");
     xml_member(out, "Bucket", s3->bucket);
     xml_member(out, "Key", s3->key);
@@ -137,9 +138,10 @@ bool s3_part_begin(struct call *call) {
     if (!read_number(s3_argument(s3, "partNumber"))) {
         return s3_error_because(s3, "InvalidArgument", "Part number must be an integer between 1 and 10000, inclusive"), false;
     }
-    if (!s3_encryption_asked(s3) || !s3_find_upload(s3, &upload)) {
+    if (!s3_encryption_asked(s3) || !s3_find_upload(s3, &upload) || !s3_customer_fits_upload(s3, &upload.object.meta, true)) {
         return false;
     }
+    s3_customer_begin(s3, &s3->change.object.meta);
     s3->sum_kind = s3_upload_sum_of(&upload.object).kind;
     s3_read_quotas(s3);
     s3->change.quota_objects = 0;       /* parts are no objects of the bucket, but their bytes are its bytes */
@@ -181,7 +183,7 @@ bool s3_part_put(struct call *call) {
         missing_upload(s3, result);
         return true;
     }
-    s3_encryption_written(s3);
+    s3_encryption_written(s3, &s3->change.object.meta);
     if (!copies) {
         s3_put_header(s3, "ETag", "\"%s\"", s3->upload->etag);
         s3_write_sum(s3, &s3->change.object.meta);
@@ -339,7 +341,7 @@ static bool respond_completed(struct s3 *s3, const struct store_meta *meta, int6
     if (version) {
         s3_put_header(s3, "x-amz-version-id", "%s", s3_version_text(s3->arena, version));
     }
-    s3_encryption_written(s3);
+    s3_encryption_written(s3, meta);
     http_encode(&location, s3->key, "/");
     out = s3_xml(s3, "CompleteMultipartUploadResult");
     xml_member(out, "Location", arena_printf(s3->arena, "%s/%s/%s", call_base_url(s3->call), s3->bucket, location.at));
@@ -388,7 +390,7 @@ static void complete(struct completion *completion) {
         }
         return;
     }
-    if (!s3_whole_sum_begin(s3, &upload.object, &completion->sum) || !add_parts(completion) || !check_size(completion) ||
+    if (!s3_customer_fits_upload(s3, &upload.object.meta, false) || !s3_whole_sum_begin(s3, &upload.object, &completion->sum) || !add_parts(completion) || !check_size(completion) ||
         !s3_whole_sum_end(s3, &completion->sum, &sum)) {
         return;
     }
@@ -410,7 +412,7 @@ bool s3_upload_complete(struct call *call) {
                                     .bytes = digest_new("md5")};
 
     completion.out.buf = &completion.text;
-    if (s3_allow_bucket(s3, S3_WRITE) && s3_write_conditions(s3)) {
+    if (s3_allow_bucket(s3, S3_WRITE) && s3_write_conditions(s3) && s3_customer_read(s3, "x-amz-", &s3->customer)) {
         pthread_mutex_t *lock = lock_of(id);
 
         complete(&completion);

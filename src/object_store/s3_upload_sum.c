@@ -8,7 +8,9 @@
 #include <strings.h>
 
 #include "base/crypto.h"
+#include "object_store/s3_customer.h"
 #include "object_store/s3_upload.h"
+#include "object_store/seal.h"
 
 static const char *upper(struct arena *arena, const char *name) {
     char *copy = arena_text(arena, name);
@@ -143,22 +145,33 @@ bool s3_whole_sum_begin(struct s3 *s3, const struct store_object *upload, struct
     return true;
 }
 
-/* Of a part that was put without one of this kind. Null: its bytes cannot be read. */
+/* Of a part that was put without one of this kind. Null: its bytes cannot be read, answered. */
 static const char *read_sum(struct s3 *s3, enum s3_sum_kind kind, const struct store_object *part) {
-    struct store_reader *reader = store_reader_open(s3->account, s3_segments(s3), part, 0, part->size);
-    char *bytes = malloc(STORE_BLOCK);
+    const struct seal *cipher = s3_customer_seal(s3->arena, &s3->customer, &part->meta);
+    struct store_reader *reader;
+    char *bytes;
     struct s3_sum sum;
     const char *made;
+    int64_t at = 0;
     ssize_t got = -1;
 
+    if (!s3_customer_fits(s3, &s3->customer, &part->meta)) {
+        return NULL;
+    }
+    reader = store_reader_open(s3->account, s3_segments(s3), part, 0, part->size);
+    bytes = malloc(STORE_BLOCK);
     s3_sum_begin(&sum, kind);
     while (reader && bytes && (got = store_reader_read(reader, bytes, STORE_BLOCK)) > 0) {
+        if (cipher) {
+            seal_bytes(cipher, at, bytes, bytes, (size_t)got);
+        }
         s3_sum_add(&sum, bytes, (size_t)got);
+        at += got;
     }
     made = s3_sum_end(&sum, s3->arena);
     store_reader_close(reader);
     free(bytes);
-    return got == 0 ? made : NULL;
+    return got == 0 ? made : (s3_failed(s3, STORE_FAILED), NULL);
 }
 
 static const char *part_sum(struct s3 *s3, enum s3_sum_kind kind, const struct store_object *part) {
@@ -180,7 +193,7 @@ bool s3_whole_sum_add(struct s3 *s3, struct s3_whole_sum *whole, const struct xm
     sum = part_sum(s3, kind, object);
     told = xml_child_text(part, arena_printf(s3->arena, "Checksum%s", upper(s3->arena, s3_sum_names[kind])));
     if (!sum) {
-        return s3_failed(s3, STORE_FAILED), false;
+        return false;
     }
     if (told && strcmp(told, sum) != 0) {
         return s3_error(s3, "InvalidPart", "UploadId", s3_argument(s3, "uploadId"), "PartNumber",

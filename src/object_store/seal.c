@@ -190,6 +190,18 @@ static struct seal *unwrap(struct arena *arena, const uint8_t *wrapped) {
     return NULL;
 }
 
+/* ---- keys of customers ---- */
+
+void seal_customer(const uint8_t key[KEY], const uint8_t salt[SEAL_SALT], struct seal *ret, uint8_t check[SEAL_CHECK]) {
+    uint8_t text[1 + SEAL_SALT] = {'b'}, mac[32];
+
+    memcpy(text + 1, salt, SEAL_SALT);
+    hmac_sha256(key, KEY, text, sizeof text, ret->bytes_key);
+    text[0] = 'c';
+    hmac_sha256(key, KEY, text, sizeof text, mac);
+    memcpy(check, mac, SEAL_CHECK);
+}
+
 /* ---- metadata: 0, 1, wrapped keys, nonce, tag, then the bytes ---- */
 
 size_t seal_meta_size(size_t size) {

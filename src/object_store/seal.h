@@ -25,6 +25,11 @@ const struct seal *seal_new(struct arena *arena);
 /* Encrypts or decrypts 'size' bytes that stand at 'offset' of the object. 'from' may be 'to'. */
 void seal_bytes(const struct seal *seal, int64_t offset, const void *from, void *to, size_t size);
 
+/* The key of an object's bytes, from one that a customer gives with each request and a salt of the object's own. 'check' is
+ * the same for the same key and salt, and says nothing of the key. */
+enum { SEAL_SALT = 16, SEAL_CHECK = 16 };
+void seal_customer(const uint8_t key[32], const uint8_t salt[SEAL_SALT], struct seal *ret, uint8_t check[SEAL_CHECK]);
+
 /* Metadata, sealed: begins with a NUL, which packed metadata never do. */
 size_t seal_meta_size(size_t size);
 void seal_meta(const struct seal *seal, const void *plain, size_t size, uint8_t *to);

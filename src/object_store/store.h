@@ -32,6 +32,7 @@
 #include <sys/types.h>
 
 struct arena;
+struct blob;
 struct seal;
 struct shard;
 struct conf;
@@ -106,7 +107,16 @@ struct store_object {
     uint32_t sum;                   /* CRC-32C of bytes in the index */
     const struct seal *seal;        /* keys of one that is encrypted; null: it is not */
     bool shut;                      /* it is, and its keys cannot be had: nothing of it can be read */
+    /* with 'want_bytes' of store_find, in its arena: what can be read though the object is replaced meanwhile */
+    const char *bytes;              /* of an object in the index, verified */
+    struct blob *blob;              /* open */
 };
+
+/* A pair of objects whose bytes a door encrypted with a key that is kept nowhere: others must not give them out. */
+#define STORE_CUSTOMER_KEY "sys-s3-customer-key"
+
+/* A pair of containers that are web sites: the object that stands for all errors. */
+#define STORE_WEB_ERROR "sys-web-error"
 
 enum { STORE_CURRENT = -1 };        /* as a version: the current one */
 
@@ -123,8 +133,7 @@ struct store_found {
     struct store_account account;   /* with 'want_account' */
     struct store_container container;
     struct store_object object;
-    const char *bytes;              /* with 'want_bytes': those of an object in the index, in the arena, verified */
-    bool damaged;                   /* they are not what was written */
+    bool damaged;                   /* with 'want_bytes': those in the index are not what was written */
 };
 struct store_find {
     const char *account, *container, *name;     /* container or name null: not asked for */

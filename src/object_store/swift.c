@@ -84,6 +84,9 @@ static bool read_path(struct swift *sw) {
     } else {
         return swift_status(sw, 404), false;
     }
+    if (sw->http->malformed) {
+        return swift_error(sw, 412, "The path holds NUL, or is no UTF-8"), false;
+    }
     sw->account = segment(sw->arena, &at);
     sw->depth = DEPTH_ACCOUNT;
     if (at && *at) {
@@ -120,10 +123,14 @@ static bool names_object(enum http_method method) {
     return method == HTTP_GET || method == HTTP_HEAD || method == HTTP_COPY || method == HTTP_POST;
 }
 
+bool swift_wants_bytes(const struct swift *sw) {
+    return sw->http->method == HTTP_GET || sw->http->method == HTTP_COPY || sw->http->method == HTTP_PUT;
+}
+
 static void look(struct swift *sw) {
     struct store_find find = {.account = sw->account, .container = sw->container, .version = sw->version,
                               .name = names_object(sw->http->method) ? sw->object : NULL,
-                              .want_bytes = sw->http->method == HTTP_GET,
+                              .want_bytes = swift_wants_bytes(sw),
                               .want_expired = sw->version > 0, .no_counts = sw->depth == DEPTH_OBJECT && !swift_ratelimit_counts()};
 
     if (sw->depth == DEPTH_ACCOUNT) {

@@ -30,6 +30,7 @@ struct swift {
     bool over;                      /* answered already, before the body */
     bool allowed;                   /* something else than the caller's rights permits it (a signature) */
     bool temporary;                 /* that is a temporary URL */
+    bool opens;                     /* the door has keys for objects that are locked */
     bool lends;                     /* signed with the account's key: good for reading in all its containers */
     bool (*special)(struct swift *sw);  /* answers instead of the operation */
     struct store_found found;       /* container, and for reads the object */
@@ -66,6 +67,7 @@ bool swift_error(struct swift *sw, int status, const char *format, ...) __attrib
 bool swift_failed(struct swift *sw, enum store_result result);
 /* 401 or 403. */
 bool swift_denied(struct swift *sw);
+bool swift_wants_bytes(const struct swift *sw);     /* the request gives or copies what objects have */
 const char *swift_timestamp(struct arena *arena, int64_t time);     /* "1400000000.12345" */
 void swift_last_modified(struct swift *sw, int64_t time);
 
@@ -95,7 +97,11 @@ struct swift_piece {
     const char *account, *container;
     const struct store_object *object;
     int64_t first, size;
+    const struct seal *cipher;        /* of an object's bytes, when they are encrypted with a key that the request gave; or null */
 };
+/* Up to 'size' of its bytes from the number 'given' on, which is where '*reader' stands (null before the first time; the
+ * caller closes it); 0 at the end, -1 when they cannot be read. */
+ssize_t swift_piece_read(const struct swift_piece *piece, struct store_reader **reader, int64_t given, void *bytes, size_t size);
 /* Answers with the pieces, which are 'size' bytes together, or with the ranges of them that the request asks for. Headers
  * were set before. */
 bool swift_respond_pieces(struct swift *sw, const struct swift_piece *pieces, size_t count, int64_t size,

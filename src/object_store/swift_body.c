@@ -9,6 +9,7 @@
 #include "base/clock.h"
 #include "base/id.h"
 #include "base/words.h"
+#include "object_store/seal.h"
 #include "object_store/swift_parts.h"
 
 enum { MAX_RANGES = 50, MAX_OVERLAPS = 2, MAX_UNORDERED = 8 };
@@ -107,16 +108,22 @@ static void stream_end(void *user) {
     stream->reader = NULL;
 }
 
-static ssize_t read_piece(struct stream *stream, const struct swift_piece *piece, char *bytes, size_t size) {
+ssize_t swift_piece_read(const struct swift_piece *piece, struct store_reader **reader, int64_t given, void *bytes, size_t size) {
+    ssize_t got;
+
     if (piece->text) {
-        size = piece->size - stream->given < (int64_t)size ? (size_t)(piece->size - stream->given) : size;
-        memcpy(bytes, piece->text + piece->first + stream->given, size);
+        size = piece->size - given < (int64_t)size ? (size_t)(piece->size - given) : size;
+        memcpy(bytes, piece->text + piece->first + given, size);
         return (ssize_t)size;
     }
-    if (!stream->reader) {
-        stream->reader = store_reader_open(piece->account, piece->container, piece->object, piece->first, piece->size);
+    if (!*reader) {
+        *reader = store_reader_open(piece->account, piece->container, piece->object, piece->first, piece->size);
     }
-    return stream->reader ? store_reader_read(stream->reader, bytes, size) : -1;
+    got = *reader ? store_reader_read(*reader, bytes, size) : -1;
+    if (got > 0 && piece->cipher) {
+        seal_bytes(piece->cipher, piece->first + given, bytes, bytes, (size_t)got);
+    }
+    return got;
 }
 
 static ssize_t stream_read(void *user, uint64_t position, char *bytes, size_t size) {
@@ -124,7 +131,7 @@ static ssize_t stream_read(void *user, uint64_t position, char *bytes, size_t si
 
     while (stream->at < stream->count) {
         const struct swift_piece *piece = &stream->pieces[stream->at];
-        ssize_t got = stream->given < piece->size ? read_piece(stream, piece, bytes, size) : 0;
+        ssize_t got = stream->given < piece->size ? swift_piece_read(piece, &stream->reader, stream->given, bytes, size) : 0;
 
         if (got < 0 || (!got && stream->given < piece->size)) {
             return -1;

@@ -141,13 +141,14 @@ static bool copy(struct swift *sw, const char *account, struct store_found *sour
     const struct store_object *object = &source->object;
     struct copied *from = ARENA_NEW(sw->arena, struct copied);
     const char *how = swift_argument(sw, "symlink"), *target = swift_request_header(sw, "X-Symlink-Target");
+    const char *type = swift_request_header(sw, "Content-Type");
 
     *from = (struct copied){account, source->container.name, object->name, source};
     sw->extra = from;
     if (object->kind == STORE_LINK && !(how && !strcmp(how, "get")) && !swift_symlink_follow(sw, &account, source)) {
         return true;
     }
-    if (!swift_conditions(sw, object->etag, object->modified)) {
+    if (!swift_unlocked(sw, object) || !swift_conditions(sw, object->etag, object->modified)) {
         return true;
     }
     if (object->size > MAX_FILE_SIZE) {
@@ -160,7 +161,7 @@ static bool copy(struct swift *sw, const char *account, struct store_found *sour
     if (object->kind == STORE_LINK) {
         swift_symlink_move(sw, &sw->change.object.meta);
     }
-    if (!swift_request_header(sw, "Content-Type")) {
+    if (!type || !*type) {
         sw->change.object.type = object->type;
     }
     if (object->kind == STORE_MANIFEST && !is_flattened(sw, object)) {
@@ -188,7 +189,7 @@ static bool copy(struct swift *sw, const char *account, struct store_found *sour
 bool swift_copy_here(struct swift *sw) {
     const char *account = swift_request_header(sw, "X-Copy-From-Account"), *container, *object;
     struct store_found *source = ARENA_NEW(sw->arena, struct store_found);
-    struct store_find find = {.version = STORE_CURRENT};
+    struct store_find find = {.version = STORE_CURRENT, .want_bytes = true};
     enum store_result result;
 
     if (sw->http->body.size) {

@@ -18,6 +18,12 @@ struct gather {
     const char *allowed_container;  /* where the caller may read, as was found before */
 };
 
+bool swift_unlocked(struct swift *sw, const struct store_object *object) {
+    return !store_meta_get(&object->meta, STORE_CUSTOMER_KEY) ||
+           (swift_error(sw, 403, "%s is encrypted with a key that only its owner has; S3's API reads it when it is given the key.",
+                        object->name), false);
+}
+
 static bool bad_segment(struct gather *gather) {
     return swift_status(gather->sw, 409), false;
 }
@@ -38,6 +44,9 @@ bool swift_split_path(struct arena *arena, const char *path, const char **contai
 static bool add_piece(struct gather *gather, struct swift_piece piece) {
     struct swift_pieces *to = gather->to;
 
+    if (piece.object && !gather->sw->opens && !swift_unlocked(gather->sw, piece.object)) {
+        return false;
+    }
     if (to->count == MAX_PIECES) {
         return swift_error(gather->sw, 409, "The object has more than %d segments.", MAX_PIECES), false;
     }
@@ -352,29 +361,37 @@ bool swift_large_get(struct swift *sw, const char *account, const struct store_f
     return swift_respond_pieces(sw, pieces.at, pieces.count, pieces.size, found->object.type);
 }
 
-struct store_upload *swift_flatten(struct swift *sw, const struct swift_pieces *pieces) {
-    struct store_upload *upload = store_upload_new(sw->arena);
+bool swift_read_pieces(const struct swift_pieces *pieces, bool (*add)(void *user, const void *bytes, size_t size), void *user) {
     char *bytes = malloc(STORE_BLOCK);
+    bool ok = bytes;
 
-    for (size_t i = 0; bytes && i < pieces->count && upload->failed == STORE_OK; i++) {
+    for (size_t i = 0; ok && i < pieces->count; i++) {
         const struct swift_piece *piece = &pieces->at[i];
-        struct store_reader *reader;
-        ssize_t got = -1;
+        struct store_reader *reader = NULL;
+        int64_t given = 0;
 
-        if (piece->text) {
-            store_upload_add(upload, piece->text + piece->first, (size_t)piece->size);
-            continue;
-        }
-        reader = store_reader_open(piece->account, piece->container, piece->object, piece->first, piece->size);
-        while (reader && (got = store_reader_read(reader, bytes, STORE_BLOCK)) > 0) {
-            store_upload_add(upload, bytes, (size_t)got);
+        while (ok && given < piece->size) {
+            ssize_t got = swift_piece_read(piece, &reader, given, bytes, STORE_BLOCK);
+
+            ok = got > 0 && add(user, bytes, (size_t)got);
+            given += got;
         }
         store_reader_close(reader);
-        if (got < 0 && upload->failed == STORE_OK) {
-            upload->failed = STORE_FAILED;
-        }
     }
     free(bytes);
+    return ok;
+}
+
+static bool add_to_upload(void *user, const void *bytes, size_t size) {
+    return store_upload_add(user, bytes, size);
+}
+
+struct store_upload *swift_flatten(struct swift *sw, const struct swift_pieces *pieces) {
+    struct store_upload *upload = store_upload_new(sw->arena);
+
+    if (!swift_read_pieces(pieces, add_to_upload, upload) && upload->failed == STORE_OK) {
+        upload->failed = STORE_FAILED;
+    }
     store_upload_end(upload);
     return upload;
 }

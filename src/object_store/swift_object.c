@@ -190,12 +190,18 @@ static bool check_length(struct swift *sw) {
     return true;
 }
 
+static bool copies(const struct swift *sw) {
+    const char *from = swift_request_header(sw, "X-Copy-From");
+
+    return from && *from;
+}
+
 bool swift_put_begin(struct swift *sw) {
     const char *none = swift_request_header(sw, "If-None-Match");
     struct http_request *http = sw->http;
 
     /* A copy looks at its source first. */
-    if (sw->looked != STORE_OK && !(sw->looked == STORE_NO_CONTAINER && swift_request_header(sw, "X-Copy-From"))) {
+    if (sw->looked != STORE_OK && !(sw->looked == STORE_NO_CONTAINER && copies(sw))) {
         return swift_failed(sw, sw->looked), false;
     }
     swift_read_quotas(sw);
@@ -208,7 +214,7 @@ bool swift_put_begin(struct swift *sw) {
     sw->change.if_absent = none != NULL;
     http->max_body = STORE_INLINE;
     http->on_worker = swift_keeps_old(sw);
-    if (swift_request_header(sw, "X-Copy-From")) {
+    if (copies(sw)) {
         http->on_worker = true;
         return true;
     }
@@ -271,7 +277,7 @@ bool swift_put_upload(struct swift *sw) {
 bool swift_object_put(struct call *call) {
     struct swift *sw = swift_of(call);
 
-    if (swift_request_header(sw, "X-Copy-From")) {
+    if (copies(sw)) {
         return swift_copy_here(sw);
     }
     if (!sw->upload) {
@@ -301,15 +307,15 @@ bool swift_make_current(struct swift *sw) {
 
 static bool respond_plain(struct swift *sw, const char *account, const struct store_found *found) {
     const struct store_object *object = &found->object;
-    struct swift_piece piece = {.text = found->bytes, .account = account, .container = found->container.name,
+    struct swift_piece piece = {.text = found->object.bytes, .account = account, .container = found->container.name,
                                 .object = object, .size = object->size};
 
     if (found->damaged) {
         return swift_error(sw, 503, "The object's bytes are damaged; they are not given out.");
     }
-    if (found->bytes && !swift_request_header(sw, "Range")) {
+    if (found->object.bytes && !swift_request_header(sw, "Range")) {
         swift_header(sw, "Content-Type", "%s", object->type);
-        buf_put(&sw->http->response.body, found->bytes, (size_t)object->size);
+        buf_put(&sw->http->response.body, found->object.bytes, (size_t)object->size);
         sw->http->response.status = 200;
         return true;
     }
@@ -339,6 +345,9 @@ bool swift_object_get(struct call *call) {
         return swift_status(sw, 404);
     }
     if (!link_itself && object->kind == STORE_LINK && !swift_symlink_follow(sw, &account, found)) {
+        return true;
+    }
+    if (!swift_unlocked(sw, object)) {
         return true;
     }
     if (swift_is_large(object) && !(object->kind != STORE_MANIFEST && swift_manifest_is(sw, "get"))) {

@@ -77,8 +77,12 @@ bool swift_gather(struct swift *sw, const char *account, const struct store_foun
 /* Cuts the pieces from the number 'from' on to the bytes [first, first + size) of them. */
 void swift_cut(struct swift_pieces *pieces, size_t from, int64_t first, int64_t size);
 bool swift_large_get(struct swift *sw, const char *account, const struct store_found *found);
+/* Gives all bytes of the pieces to 'add'; false when it returned false or they cannot be read. */
+bool swift_read_pieces(const struct swift_pieces *pieces, bool (*add)(void *user, const void *bytes, size_t size), void *user);
 /* An upload (ended) with the bytes of the pieces. */
 struct store_upload *swift_flatten(struct swift *sw, const struct swift_pieces *pieces);
+/* The object's bytes are not encrypted with a key that only its owner has. False: answered. */
+bool swift_unlocked(struct swift *sw, const struct store_object *object);
 /* The bytes of a small object as a text; null when they cannot be read. */
 const char *swift_object_text(struct swift *sw, const char *account, const char *container, const struct store_object *object);
 bool swift_segment_range(const char *text, int64_t size, int64_t *first, int64_t *count);

@@ -177,6 +177,10 @@ static void push_object(struct push *push, const struct store_object *object) {
                              .stream_size = object->size};
     int64_t seconds = 30 + object->size / LEAST_RATE;
 
+    if (store_meta_get(&object->meta, STORE_CUSTOMER_KEY)) {
+        push->error = arena_printf(push->arena, "%s is encrypted with a key that only its owner has", object->name);
+        return;
+    }
     add_rights(push, call.method, call.url, object->modified);
     add_object_headers(push, object);
     call.timeout_ms = seconds < 24 * 3600 ? (int)seconds * 1000 : 24 * 3600 * 1000;
@@ -191,7 +195,7 @@ static void push_object(struct push *push, const struct store_object *object) {
 
 static void push_one(struct push *push, const struct store_sync *change) {
     struct store_find find = {.account = push->account, .container = push->container, .name = change->name,
-                              .version = STORE_CURRENT};
+                              .version = STORE_CURRENT, .want_bytes = true};
     struct store_found found;
     enum store_result result = store_find(push->arena, &find, &found);
 

@@ -54,7 +54,7 @@ static bool answer_broken(struct swift *sw, const struct swift_link *link) {
 /* One step: to what the link stands for. */
 static bool hop(struct swift *sw, const char **account, struct store_found *found, struct swift_link *link) {
     const char *target = store_meta_get(&found->object.meta, "sys-symlink");
-    struct store_find find = {.version = STORE_CURRENT, .want_bytes = sw->http->method == HTTP_GET};
+    struct store_find find = {.version = STORE_CURRENT, .want_bytes = swift_wants_bytes(sw)};
     enum store_result result;
 
     if (!split_target(sw, target, account, &find)) {

@@ -53,7 +53,7 @@ static bool kept(struct swift *sw, enum store_result result) {
 
 static enum store_result find_current(struct swift *sw, struct store_found *found) {
     struct store_find find = {.account = sw->account, .container = sw->container, .name = sw->object,
-                              .version = STORE_CURRENT};
+                              .version = STORE_CURRENT, .want_bytes = true};
 
     return store_find(sw->arena, &find, found);
 }
@@ -125,7 +125,8 @@ static bool remove_old(struct swift *sw, const char *name) {
 
 /* Puts an old version back in its place, and takes it from the stack. False: it failed, and was answered. */
 static bool restore(struct swift *sw, const char *name) {
-    struct store_find find = {.account = sw->account, .container = location(sw), .name = name, .version = STORE_CURRENT};
+    struct store_find find = {.account = sw->account, .container = location(sw), .name = name, .version = STORE_CURRENT,
+                              .want_bytes = true};
     struct store_found found;
     enum store_result result = store_find(sw->arena, &find, &found);
 

@@ -123,14 +123,21 @@ static bool give(struct swift *sw, const char *name) {
     return true;
 }
 
+/* The name of the object that stands for an error: one for each status, or (as S3's API sets it) one for all; null: none. */
+static const char *error_page(struct swift *sw, int status) {
+    const char *each = setting(sw, "meta-web-error");
+
+    return each ? arena_printf(sw->arena, "%d%s", status, each) : setting(sw, STORE_WEB_ERROR);
+}
+
 /* The container's page for a status, or the plain answer. */
 static bool give_error(struct swift *sw, int status) {
-    const char *page = setting(sw, "meta-web-error");
+    const char *page = error_page(sw, status);
 
-    if (page && find(sw, arena_printf(sw->arena, "%d%s", status, page)) == STORE_OK && sw->found.bytes &&
-        !sw->found.damaged) {
+    if (page && find(sw, page) == STORE_OK && sw->found.object.bytes &&
+        !sw->found.damaged && !store_meta_get(&sw->found.object.meta, STORE_CUSTOMER_KEY)) {
         swift_header(sw, "Content-Type", "%s", sw->found.object.type);
-        buf_put(&sw->http->response.body, sw->found.bytes, (size_t)sw->found.object.size);
+        buf_put(&sw->http->response.body, sw->found.object.bytes, (size_t)sw->found.object.size);
         sw->http->response.status = status;
         return true;
     }
@@ -186,7 +193,7 @@ static bool marks_directory(const struct swift *sw) {
 }
 
 bool swift_web_denied(struct swift *sw) {
-    bool web = sw->container && setting(sw, "meta-web-error") &&
+    bool web = sw->container && error_page(sw, 401) &&
                (sw->http->method == HTTP_GET || sw->http->method == HTTP_HEAD);
 
     return web && sw->looked != STORE_FAILED && give_error(sw, sw->call->caller.user_id ? 403 : 401);
@@ -194,7 +201,7 @@ bool swift_web_denied(struct swift *sw) {
 
 bool swift_web(struct swift *sw) {
     const char *mode = swift_request_header(sw, "X-Web-Mode");
-    bool index = setting(sw, "meta-web-index"), listings = lists(sw), error = setting(sw, "meta-web-error");
+    bool index = setting(sw, "meta-web-index"), listings = lists(sw), error = error_page(sw, 404);
 
     if (sw->depth == DEPTH_CONTAINER && !index && !listings && swift_is_true(mode)) {
         return sw->looked == STORE_OK && give_error(sw, 404);

@@ -4,7 +4,9 @@
  *
  * A change checks everything before its first write, so one that is refused leaves nothing behind. When the disk is full
  * or fails, the whole batch is undone, and its changes are tried again one by one: only those that do not fit fail. */
+#include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -39,10 +41,29 @@ bool writer_garbage(struct shard *shard, const char *place) {
     return true;
 }
 
+#define COMPLAIN_EVERY (3600 * SECOND)
+
+/* False: the blob stays noted as garbage, and the audit finds it as one without an object; '*ret_away': what keeps the blobs
+ * did not answer, so the next need not be asked for. */
+static bool remove_blob(struct shard *shard, const char *place, bool *ret_away) {
+    bool removed = store.driver->remove(place);
+    int error = errno;
+
+    *ret_away = !removed && error == ETIMEDOUT;
+    if (!removed && clock_monotonic() >= shard->next_complaint) {
+        shard->next_complaint = clock_monotonic() + COMPLAIN_EVERY;
+        log_error("blob %s belongs to no object and could not be removed, which is tried again: %s", place, strerror(error));
+    }
+    return removed;
+}
+
 /* Removes the blobs that the batch left; remove_old_garbage those that there is no room to remember. It takes the rows away
  * too, many at once: removing a blob twice does no harm. */
 static void remove_garbage(struct shard *shard) {
-    for (int i = 0; i < shard->garbage_count && store.driver->remove(shard->garbage[i]); i++) {
+    bool away = false;
+
+    for (int i = 0; i < shard->garbage_count && !away; i++) {
+        remove_blob(shard, shard->garbage[i], &away);
     }
 }
 
@@ -52,6 +73,15 @@ static void forget_garbage(struct shard *shard, const char *const *places, int c
     for (int i = 0; i < count; i++) {
         index_bind_text(forget, 1, places[i]);
         index_run(shard->writer, forget);
+    }
+}
+
+/* Their blobs are not the index's: they go, unless they are tried again. */
+static void give_uploads_back(struct store_change *first) {
+    for (struct store_change *change = first; change; change = change->next) {
+        if (change->upload) {
+            upload_taken(change->upload, false);
+        }
     }
 }
 
@@ -88,6 +118,9 @@ static enum store_result try_batch(struct shard *shard, struct store_change *fir
     if (committed == ORDERED_FAILED) {
         index_rollback(index);
     }
+    if (failure == STORE_FULL) {        /* of other failures nobody knows what a crash would bring back */
+        give_uploads_back(first);
+    }
     return failure;
 }
 
@@ -102,10 +135,8 @@ static enum store_result apply_batch(struct shard *shard, struct store_change *f
         if (again) {
             for (struct store_change *change = first; change; change = change->next) {
                 change->was = (struct store_object){0};
-                if (change->upload) {
-                    upload_taken(change->upload, false);
-                }
             }
+            give_uploads_back(first);
             usleep((useconds_t)(random() % (1000 << (tries < 5 ? tries : 5))));
         }
     } while (again && ++tries < MAX_TRIES);
@@ -180,39 +211,46 @@ static struct store_change *take_all(struct shard *shard) {
 
 enum { MAX_OLD = 1000 };
 
-/* Removes blobs that are noted as garbage, some again, and forgets them: at most MAX_OLD. Returns whether there may be more. */
-static bool remove_old_garbage(struct shard *shard) {
+/* Removes up to MAX_OLD blobs behind '*from' that are noted as garbage, some again, and forgets them; those that cannot be
+ * removed stay noted. '*from' becomes the last, or "" at the end. Returns whether there may be more. */
+static bool remove_old_garbage(struct shard *shard, char (*from)[40]) {
     struct index *index = shard->writer;
     struct arena *arena = arena_new(0);
     sqlite3_stmt *list = index_statement(index, S_GARBAGE_LIST);
     const char **places = NULL;
     size_t count = 0, removed = 0;
-    bool forgotten = false;
+    bool away = false, more;
 
-    sqlite3_bind_int(list, 1, MAX_OLD);
+    index_bind_text(list, 1, *from);
+    sqlite3_bind_int(list, 2, MAX_OLD);
     while (sqlite3_step(list) == SQLITE_ROW) {
         places = arena_grow(arena, places, count, sizeof *places);
         places[count++] = arena_text(arena, (const char *)sqlite3_column_text(list, 0));
     }
     sqlite3_reset(list);
-    while (removed < count && store.driver->remove(places[removed])) {
-        removed++;
+    more = count == MAX_OLD;
+    snprintf(*from, sizeof *from, "%s", more ? places[count - 1] : "");
+    for (size_t i = 0; i < count && !away; i++) {
+        if (remove_blob(shard, places[i], &away)) {
+            places[removed++] = places[i];
+        }
     }
     if (removed && index_begin(index)) {
         forget_garbage(shard, places, (int)removed);
-        forgotten = index_commit(index) == ORDERED_DONE;        /* or next time */
+        more = index_commit(index) == ORDERED_DONE && more;     /* or next time */
     }
     arena_free(arena);
-    return forgotten && removed == MAX_OLD;
+    return more && !away;
 }
 
 static void *write_shard(void *argument) {
     struct shard *shard = argument;
     unsigned batches = 0;
+    char from[40] = "";
 
     for (;;) {
         if (batches++ % 4096 == 0) {
-            while (remove_old_garbage(shard)) {
+            while (remove_old_garbage(shard, &from)) {
             }
         }
         run_batch(shard, take_all(shard));

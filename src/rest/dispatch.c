@@ -153,6 +153,9 @@ static bool route_request(struct pending *pending, struct http_request *request)
     if (call->service->take) {
         return true;
     }
+    if (request->malformed) {
+        return fail(call, 400, "%s", request->malformed);
+    }
     if (!microversion_choose(call)) {
         return false;
     }

@@ -161,7 +161,8 @@ class Framing(CloudTest):
                         "Content-Length: 0\r\nContent-Length: %d" % len(hidden), "Transfer-Encoding: xchunked", "Transfer-Encoding:\tchunked, identity",
                         "Transfer-Encoding: chunked\r\nTransfer-Encoding: x", "Content-Length: 0x10", "Content-Length: 1 0"):
             answer = self.raw("POST /identity/v3/auth/tokens HTTP/1.1\r\nHost: x\r\n%s\r\n\r\n0\r\n\r\n%s" % (framing, hidden))
-            self.assertTrue(answer.startswith("HTTP/1.1 400"), (framing, answer[:80]))
+            unknown = framing.startswith("Transfer-Encoding") and "\n" not in framing
+            self.assertTrue(answer.startswith("HTTP/1.1 501" if unknown else "HTTP/1.1 400"), (framing, answer[:80]))
             self.assertNotIn('"users"', answer)
 
     def test_CVE_2014_3497_what_is_asked_for_is_not_written_into_heads(self):

@@ -121,6 +121,13 @@ class Writing(ObjectStoreTest):
         self.swift("POST", self.container + "/o", b"", 202, headers={"Content-Type": "multipart/form-data", "X-Object-Meta-A": "b"})
         self.assertEqual(self.swift("HEAD", self.container + "/o")[0]["X-Object-Meta-A"], "b")
 
+    def test_empty_headers_of_a_copy(self):
+        self.put("o", b"abc", headers={"Content-Type": "a/b"})
+        self.swift("COPY", self.container + "/o", expect=201, headers={"Destination": self.container + "/p", "Content-Type": ""})
+        self.assertEqual(self.swift("HEAD", self.container + "/p")[0]["Content-Type"], "a/b")
+        self.put("q", b"own", headers={"X-Copy-From": ""})
+        self.assertEqual(self.swift("GET", self.container + "/q")[1], b"own")
+
     def test_set_and_removed_at_once(self):
         for headers in ({"X-Remove-Container-Meta-A": "x", "X-Container-Meta-A": "b"},
                         {"X-Container-Meta-A": "c", "X-Remove-Container-Meta-A": "x"}):

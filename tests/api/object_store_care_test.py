@@ -2,6 +2,7 @@
 """The object store's care: what the audit finds and mends, and a full disk."""
 import glob
 import os
+import shutil
 import signal
 import socket
 import sqlite3
@@ -69,6 +70,34 @@ class Audit(CareTest):
             self.assertIn(b" 201 ", client.recv(4096).split(b"\r\n")[0])
         self.assertEqual(self.swift("GET", self.container + "/o")[1], b"x" * 1000000)
 
+    def test_a_blob_that_cannot_be_removed_holds_no_other(self):
+        """Removals that a crash left undone: the first cannot be done, as a folder with a file is in its place."""
+        blobs = os.path.join(self.cloud.data, "objects", "blobs")
+        os.makedirs(os.path.join(blobs, "000", "0" * 32, "in-the-way"))
+        self.addCleanup(lambda: shutil.rmtree(os.path.join(blobs, "000"), ignore_errors=True))
+        removable = [os.path.join(blobs, folder, folder * 10 + "00") for folder in ("111", "fff")]
+        for path in removable:
+            os.makedirs(os.path.dirname(path), exist_ok=True)
+            with open(path, "wb") as file:
+                file.write(b"x" * 100)
+        for path in [os.path.join(blobs, "000"), *glob.glob(os.path.join(blobs, "???")), *removable]:
+            os.chown(path, os.stat(blobs).st_uid, os.stat(blobs).st_gid)
+        names = ", ".join("('%s')" % os.path.basename(path) for path in removable)
+        self.break_index("INSERT INTO garbage VALUES ('%s'), %s" % ("0" * 32, names))
+        self.cloud.until(lambda: not any(map(os.path.exists, removable)))
+        self.put("o", os.urandom(100000))
+        code, text = self.cloud.audit()
+        self.assertEqual(code, 1, text)
+        self.assertRegex(text, "blob-object.*" + "0" * 32)
+        self.assertRegex(self.cloud.log(), "blob 0{32} belongs to no object .*[Dd]irectory")
+        count_noted = "UPDATE garbage SET place = place"
+        self.assertGreaterEqual(self.break_index(count_noted), 1)
+        shutil.rmtree(os.path.join(blobs, "000"))
+        self.cloud.restart()
+        self.swift("DELETE", self.container + "/o")
+        self.cloud.until(lambda: self.break_index(count_noted) == 0)
+        self.assertEqual(self.cloud.audit()[0], 0)
+
     def test_wrong_counters_are_found_and_mended(self):
         self.put("o", b"12345")
         for column in ("objects", "bytes", "old_objects", "old_bytes"):
@@ -116,11 +145,10 @@ class Scrubber(CareTest):
             self.cloud.until(lambda: self.cloud.audit()[0] == 0)
 
 
-@in_files
-@unittest.skipIf(os.geteuid() != 0, "mounting a small disk needs root")
-class FullDisk(CareTest):
+class FullDiskTest(CareTest):
+    """The store is on a small disk of its own."""
+
     def setUp(self):
-        super().setUp()
         self.folder = os.path.join(self.cloud.data, "objects")
         for process in self.cloud.processes:
             process.send_signal(signal.SIGTERM)
@@ -128,7 +156,7 @@ class FullDisk(CareTest):
         self.cloud.processes = []
         subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m,mode=777", "none", self.folder], check=True)
         self.cloud.restart()
-        self.swift("PUT", self.container, expect=201)
+        super().setUp()
 
     def tearDown(self):
         for process in self.cloud.processes:
@@ -147,6 +175,10 @@ class FullDisk(CareTest):
                 except OSError:
                     pass
 
+
+@in_files
+@unittest.skipIf(os.geteuid() != 0, "mounting a small disk needs root")
+class FullDisk(FullDiskTest):
     def test_is_507_and_loses_nothing(self):
         now = {"small": os.urandom(1000), "large": os.urandom(300000), "gone": os.urandom(200000)}
         for name, body in now.items():

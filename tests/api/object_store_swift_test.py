@@ -210,6 +210,11 @@ class Requests(ObjectStoreTest):
     def test_paths(self):
         for path in ("/object-store/v1", "/object-store/v1.0"):
             self.assertEqual(self.cloud.request("GET", path)[0], 412)
+        for path in ("c%FF", "c/o%C0%AF", "c/o%00"):
+            for method in ("GET", "PUT", "DELETE", "POST", "HEAD"):
+                status, headers, body = self.cloud.request(method, "%s/%s" % (self.account, path), b"" if method == "PUT" else None)
+                self.assertEqual(status, 412, (method, path, body))
+                self.assertRegex(headers["X-Trans-Id"], "^tx")
         _, headers, _ = self.cloud.request("GET", "/object-store/v1/AUTH_x%22y/c", token="")
         self.assertIn('Swift realm="AUTH_x%22y"', headers["WWW-Authenticate"])
 

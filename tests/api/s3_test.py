@@ -195,9 +195,11 @@ class Buckets(S3Test):
         self.refused("NoSuchBucketPolicy", 404, self.s3.get_bucket_policy, Bucket=self.bucket)
         self.refused("NoSuchCORSConfiguration", 404, self.s3.get_bucket_cors, Bucket=self.bucket)
         self.refused("NoSuchLifecycleConfiguration", 404, self.s3.get_bucket_lifecycle_configuration, Bucket=self.bucket)
-        self.refused("NotImplemented", 501, self.s3.put_bucket_logging, Bucket=self.bucket, BucketLoggingStatus={})
-        self.refused("NotImplemented", 501, self.s3.put_bucket_website, Bucket=self.bucket,
-                     WebsiteConfiguration={"IndexDocument": {"Suffix": "index.html"}})
+        self.s3.put_bucket_logging(Bucket=self.bucket, BucketLoggingStatus={})
+        self.refused("NotImplemented", 501, self.s3.put_bucket_logging, Bucket=self.bucket, BucketLoggingStatus={
+            "LoggingEnabled": {"TargetBucket": self.bucket, "TargetPrefix": "log/"}})
+        self.raw("PUT", "/%s" % self.bucket, 400, "MalformedXML", query="logging=", body=b"<BucketLoggingStatus><A/></BucketLoggingStatus>")
+        self.refused("AccessDenied", 403, self.theirs.put_bucket_logging, Bucket=self.bucket, BucketLoggingStatus={})
         self.refused("NotImplemented", 501, self.put, key="x", ServerSideEncryption="aws:kms")
 
     def test_listings(self):
@@ -645,6 +647,8 @@ class Hostile(S3Test):
         for path, statuses in (("/../../etc/passwd", (400, 403, 404)), ("/%00", (400,)), ("/a%2f..%2fb/x", (400, 404)),
                                ("/%s/%%zz" % self.bucket, (400,)), ("/%s/%%ff" % self.bucket, (400,)), ("//", (403,))):
             self.assertIn(Signed(self.cloud.s3, None, "GET", path).send()[0], statuses, path)
+        for path in ("/%00", "/%ff", "/" + self.bucket + "/%c0%af"):
+            self.raw("GET", path, 400, "InvalidURI")
         self.raw("GET", "/%s%%2Bsegments" % self.bucket, 400, "InvalidBucketName")
 
     def test_methods(self):

@@ -21,13 +21,27 @@ enum { FILE_SIZE = 1000, MAX_BODY = 1024 * 1024 };
 
 /* What /sink counts. */
 struct sunk {
+    struct fixture *fixture;
     uint64_t size;
     bool wrong;
 };
 
+static void wait_at(struct fixture *fixture, struct http_request *request, const char *place) {
+    const char *where = http_argument(request, "wait");
+
+    if (where && !strcmp(where, place)) {
+        atomic_fetch_add(&fixture->waiting, 1);
+        while (atomic_load(&fixture->shut)) {
+            usleep(1000);
+        }
+        atomic_fetch_sub(&fixture->waiting, 1);
+    }
+}
+
 static bool sink(struct http_request *request, const void *bytes, size_t size) {
     struct sunk *sunk = request->user;
 
+    wait_at(sunk->fixture, request, "sink");
     for (size_t i = 0; i < size; i += 997) {
         sunk->wrong = sunk->wrong || ((const char *)bytes)[i] != pattern(sunk->size + i);
     }
@@ -40,6 +54,7 @@ static ssize_t stream(void *user, uint64_t position, char *bytes, size_t size) {
     uint64_t all = strtoull(http_argument(request, "size"), NULL, 10);
     const char *broken = http_argument(request, "break");
 
+    wait_at(request->user, request, "stream");
     if (broken && position >= strtoull(broken, NULL, 10)) {
         return -1;
     }
@@ -63,12 +78,17 @@ static void upgraded(struct http_request *request, int fd, const void *extra, si
 }
 
 static enum http_body decide(struct http_request *request, void *user) {
+    if (http_argument(request, "apart") && !request->apart) {
+        return HTTP_APART;
+    }
     atomic_fetch_add(&((struct fixture *)user)->decided, 1);
+    wait_at(user, request, "decide");
     request->user = user;
     request->on_worker = http_argument(request, "worker") != NULL;
     request->max_body = strcmp(request->path, "/small") == 0 ? 10 : MAX_BODY;
     if (strcmp(request->path, "/sink") == 0) {
         request->user = ARENA_NEW(request->arena, struct sunk);
+        *(struct sunk *)request->user = (struct sunk){.fixture = user};
         request->sink = sink;
         return HTTP_STREAM;
     }
@@ -122,6 +142,7 @@ static void answer_text(struct http_request *request) {
 
 static void answer(struct http_request *request, void *user) {
     atomic_fetch_add(&((struct fixture *)user)->answered, 1);
+    wait_at(user, request, "answer");
     request->response.status = 200;
     if (strcmp(request->path, "/sink") == 0) {
         answer_sunk(request);

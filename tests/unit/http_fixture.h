@@ -2,6 +2,7 @@
  * A server whose paths each show one behaviour, and a client that sends raw bytes, for the tests of src/http. */
 #pragma once
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -14,6 +15,8 @@ struct fixture {
     int port;
     atomic_int decided, answered, done, ended;  /* calls of decide, answer, done, stream_end */
     int backend;                                /* where /ws leads */
+    atomic_bool shut;                           /* ?wait=PLACE (decide, sink, answer, stream) waits there meanwhile */
+    atomic_int waiting;                         /* how many do */
 };
 
 /* Starts the server on a free port. 'certificate' (with its key in the same file) may be null. */

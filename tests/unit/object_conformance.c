@@ -200,11 +200,53 @@ static void overwriting(void) {
     check_int(put_text("over", "o", "third one"), STORE_CREATED);
     check_counts("over", 1, 9);
     check_int(find("over", "o", &found), STORE_OK);
-    check_text(found.bytes, "third one");
+    check_text(found.object.bytes, "third one");
     check_text(found.object.type, "text/plain");
     check_int(delete("over", "o"), STORE_OK);
     check_counts("over", 0, 0);
     check_int(delete("over", "o"), STORE_MISSING);
+}
+
+static void check_still_is(const struct store_object *object, const char *bytes) {
+    struct store_reader *reader = store_reader_open(ACCOUNT, "over", object, 0, object->size);
+    char *got = arena_alloc(arena, (size_t)object->size);
+    struct store_upload *copy;
+    int64_t size = 0;
+    ssize_t more = 0;
+
+    while (reader && size < object->size && (more = store_reader_read(reader, got + size, (size_t)(object->size - size))) > 0) {
+        size += more;
+    }
+    store_reader_close(reader);
+    check(size == object->size && !memcmp(got, bytes, (size_t)size));
+    copy = store_upload_copy(arena, ACCOUNT, "over", object);
+    check_int(copy->failed, STORE_OK);
+    check_int(copy->size, object->size);
+    check_text(copy->etag, object->etag);
+}
+
+/* Who found an object can read it, though it was replaced meanwhile. */
+static void replaced_while_read(void) {
+    static const size_t sizes[] = {9, STORE_INLINE, 300000};
+    char *bytes = noise(300000), *other = arena_alloc(arena, 300000);
+
+    memset(other, 'x', 300000);
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        const char *place;
+        struct blob *blob;
+        struct store_found found;
+
+        put("over", "r", bytes, sizes[i]);
+        check_int(find("over", "r", &found), STORE_OK);
+        place = found.object.place;
+        check_int(put("over", "r", other, sizes[i]), STORE_CREATED);
+        for (int tries = 0; place && tries < 1000 && (blob = store.driver->open(place)); tries++) {
+            store.driver->close(blob);          /* it is removed after the answer */
+            usleep(10000);
+        }
+        check_still_is(&found.object, bytes);
+    }
+    check_int(delete("over", "r"), STORE_OK);
 }
 
 static void metadata(void) {
@@ -475,6 +517,9 @@ static void first_life(void) {
     bytes_of_all_sizes();
     ranges();
     overwriting();
+    if (store.driver->keeps_open) {
+        replaced_while_read();
+    }
     metadata();
     lists();
     long_list();
