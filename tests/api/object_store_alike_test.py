@@ -202,6 +202,8 @@ class ForEverybody(ObjectStoreTest):
         asked = {"Origin": "http://x", "Access-Control-Request-Method": "PUT"}
         self.assertEqual(self.swift("OPTIONS", url, expect=200, token="", headers=asked)[0]["Access-Control-Allow-Origin"], "*")
         self.swift("PUT", url, b"abc", 201, token="")
+        headers, _ = self.swift("OPTIONS", path, expect=200, token="", headers={"Origin": ""})
+        self.assertNotIn("Access-Control-Allow-Origin", headers)
 
     def test_refusals_say_how_to_come_in(self):
         for query in ("?temp_url_sig=x&temp_url_expires=1", ""):
@@ -240,6 +242,12 @@ class ForEverybody(ObjectStoreTest):
         self.form(400, max_file_size="")
         self.form(201, (("d/e", b"x"),))
         self.assertEqual(self.names(), ["up/a", "up/b", "up/d/e"])
+
+
+    def test_what_temporary_urls_let_through(self):
+        told = self.cloud.request("GET", "/object-store/info", token="")[2]["tempurl"]
+        self.assertEqual((told["outgoing_remove_headers"], told["outgoing_allow_headers"], told["deprecated_digests"]),
+                         (["x-object-meta-*"], ["x-object-meta-public-*"], ["sha1"]))
 
 
 class Bulk(ObjectStoreTest):

@@ -29,6 +29,10 @@ def reason(step, a, b, found):
         return "conditions: RFC 9110, 13.2.2"
     if step["path"].count("/") < 2 and step["method"] in ("PUT", "DELETE") and b.status == 403:
         return "accounts are made and deleted by resellers"
+    if a.status == 413 and b.status == 201:
+        return "what is written over needs no room"
+    if has(step, "X-Copy-From-Account") and step["method"] == "COPY":
+        return "of PUT alone"
     if has(step, "X-Container-Sync-To") or has(step, "X-Account-Access-Control"):
         return "A has no such feature there"
     if any("%2F" in value for name, value in step["headers"] if name.endswith("s-Location")):
