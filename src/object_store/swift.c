@@ -211,9 +211,11 @@ static const struct special *find_special(const struct swift *sw) {
     static const struct special manifest_delete = {begin_worker, swift_slo_delete};
     static const struct special old_delete = {begin_worker, swift_delete_old};
     static const struct special make_current = {begin_worker, swift_make_current};
+    const char *from = swift_request_header(sw, "X-Copy-From");
     enum http_method method = sw->http->method;
 
-    if (method == HTTP_PUT && sw->version > 0) {
+    /* Of a copy it is the source's. */
+    if (method == HTTP_PUT && sw->version != STORE_CURRENT && !(from && *from)) {
         return &make_current;
     }
     if (method == HTTP_PUT) {

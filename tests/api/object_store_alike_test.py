@@ -116,6 +116,12 @@ class Writing(ObjectStoreTest):
         self.assertIn(b"406 Not Acceptable", answer)
         self.swift("HEAD", self.container + "/m", expect=200)
 
+    def test_size_of_a_segment(self):
+        self.put("seg", b"12345")
+        for size, status in ((5, 201), ("5", 201), (5.0, 201), (6.0, 400), (None, 201), (-1, 400), ("7", 400), ("x", 400), ("", 400), ([], 400), (7, 400)):
+            manifest = json.dumps([{"path": "/%s/seg" % self.container, "size_bytes": size}]).encode()
+            self.swift("PUT", self.container + "/m?multipart-manifest=put", manifest, status)
+
     def test_form_without_a_boundary(self):
         self.put("o", b"abc")
         self.swift("POST", self.container + "/o", b"", 202, headers={"Content-Type": "multipart/form-data", "X-Object-Meta-A": "b"})
@@ -177,6 +183,19 @@ class Writing(ObjectStoreTest):
             self.swift("GET", "%s?versions&%s" % (self.container, query), expect=400)
         for known in (version, "null"):
             self.swift("GET", "%s?versions&marker=o&version_marker=%s" % (self.container, known), expect=200)
+
+    def test_null_made_current(self):
+        self.put("o", b"null")
+        self.swift("PUT", self.container + "/o?version-id=null", b"x", 400)
+        self.swift("PUT", self.container + "/o?version-id=null", b"", 201)
+        self.assertEqual(self.swift("GET", self.container + "/o")[1], b"null")
+        self.swift("POST", self.container, b"", headers={"X-Versions-Enabled": "true"})
+        version = self.put("o", b"newer")["X-Object-Version-Id"]
+        self.swift("PUT", self.container + "/p?version-id=" + version, b"", 201, headers={"X-Copy-From": self.container + "/o"})
+        self.swift("PUT", self.container + "/o?version-id=null", b"", 201)
+        self.assertEqual(self.swift("GET", self.container + "/o")[1], b"null")
+        self.assertEqual(self.swift("GET", self.container + "/p")[1], b"newer")
+        self.assertEqual(self.swift("GET", self.container + "/o?version-id=" + version)[1], b"newer")
 
     def test_versions_never_kept(self):
         self.assertNotIn("X-Versions-Enabled", self.swift("HEAD", self.container)[0])
