@@ -80,7 +80,7 @@ static bool end_form(struct form *form, int status, const char *message) {
                      http_encoded(sw->arena, message, ""));
         return false;
     }
-    swift_error(sw, status, "%d %s%s%s", status, status_title(status), *message ? "\r\nFormPost: " : "", message);
+    swift_error(sw, status, "%d %s%s%s", status, status == 201 ? "Created" : status_title(status), *message ? "\r\nFormPost: " : "", message);
     return false;
 }
 

@@ -171,9 +171,8 @@ bool swift_tempurl(struct swift *sw) {
 }
 
 static const char *disposition(struct swift *sw, const char *how, const char *name) {
-    const char *encoded = http_encoded(sw->arena, name, "/ ");
-
-    return arena_printf(sw->arena, "%s; filename=\"%s\"; filename*=UTF-8''%s", how, encoded, encoded);
+    return arena_printf(sw->arena, "%s; filename=\"%s\"; filename*=UTF-8''%s", how, http_encoded(sw->arena, name, "/ "),
+                        http_encoded(sw->arena, name, "/"));
 }
 
 /* The last part of a name, without slashes at its end. */

@@ -221,6 +221,8 @@ class ForEverybody(ObjectStoreTest):
         asked = {"Origin": "http://x", "Access-Control-Request-Method": "PUT"}
         self.assertEqual(self.swift("OPTIONS", url, expect=200, token="", headers=asked)[0]["Access-Control-Allow-Origin"], "*")
         self.swift("PUT", url, b"abc", 201, token="")
+        told = self.swift("HEAD", url + "&filename=a%20b", token="")[0]["Content-Disposition"]
+        self.assertEqual(told, "attachment; filename=\"a b\"; filename*=UTF-8''a%20b")
         headers, _ = self.swift("OPTIONS", path, expect=200, token="", headers={"Origin": ""})
         self.assertNotIn("Access-Control-Allow-Origin", headers)
 
@@ -259,7 +261,7 @@ class ForEverybody(ObjectStoreTest):
         self.form(400, x_delete_at="1")
         self.form(400, x_delete_after="0")
         self.form(400, max_file_size="")
-        self.form(201, (("d/e", b"x"),))
+        self.assertEqual(self.form(201, (("d/e", b"x"),))[1], b"201 Created")
         self.assertEqual(self.names(), ["up/a", "up/b", "up/d/e"])
 
 
@@ -291,6 +293,8 @@ class Bulk(ObjectStoreTest):
     def test_report_that_nobody_takes(self):
         self.put("a")
         answer = self.delete(self.container + "/a", "image/png")[1]
+        self.assertIn(b"Response Status: 406 Not Acceptable", answer)
+        answer = self.swift("PUT", self.container + "?extract-archive=tar", b"", 200, headers={"Accept": "image/png"})[1]
         self.assertIn(b"Response Status: 406 Not Acceptable", answer)
         self.assertEqual(self.names(), ["a"])
         headers, answer = self.delete(self.container + "/a", "text/xml")

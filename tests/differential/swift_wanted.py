@@ -6,7 +6,7 @@ PATTERNS = [
     r"lacks content-length: 0$",                # 204 has none (RFC 9110, 8.6)
     r"has x-timestamp", r"has last-modified", r"lacks last-modified", r"lacks www-authenticate",
     r"body 'some', not ''", r"body '', not 'some'",
-    r"content-type: text/plain; charset=utf-8, not text/plain$",
+    r"content-type: text/plain; charset=utf-8, not text/(plain|html; charset=UTF-8)$", r"has x-object-version-id: null", "lacks vary: Accept$",
     r"has accept-ranges: bytes$",
     r"lacks (cache-control|x-robots-tag|content-language|expires): $",  # sent empty
     r"(lacks|has) x-account-(project-domain-id|access-control)",
@@ -29,6 +29,10 @@ def reason(step, a, b, found):
         return "conditions: RFC 9110, 13.2.2"
     if step["path"].count("/") < 2 and step["method"] in ("PUT", "DELETE") and b.status == 403:
         return "accounts are made and deleted by resellers"
+    if "version-id=null" in step["query"] and step["method"] == "PUT":
+        return "makes that version current"
+    if any("bulk-delete" in each for each in step["query"]) and any(name == "Content-Type" for name, _ in step["headers"]):
+        return "of any type"
     if a.status == 413 and b.status == 201:
         return "what is written over needs no room"
     if has(step, "X-Copy-From-Account") and step["method"] == "COPY":
