@@ -144,20 +144,17 @@ static void look(struct swift *sw) {
 /* ?version-id=null, a timestamp, or nothing. */
 static bool read_version(struct swift *sw) {
     const char *text = swift_argument(sw, "version-id");
-    char *end;
-    double seconds;
 
     sw->version = STORE_CURRENT;
     /* A temporary URL is for what is there now. */
-    if (!text || sw->depth != DEPTH_OBJECT || swift_argument(sw, "temp_url_sig")) {
+    if (!text || !*text || sw->depth != DEPTH_OBJECT || swift_argument(sw, "temp_url_sig")) {
         return true;
     }
     if (!strcmp(text, "null")) {
         sw->version = 0;
         return true;
     }
-    seconds = strtod(text, &end);
-    if (end == text || *end || seconds <= 0 || seconds > 1e11) {
+    if (!swift_is_version(text)) {
         return swift_error(sw, 400, "Invalid version_id parameter"), false;
     }
     sw->version = swift_version_of(text);
@@ -214,9 +211,11 @@ static const struct special *find_special(const struct swift *sw) {
     static const struct special manifest_delete = {begin_worker, swift_slo_delete};
     static const struct special old_delete = {begin_worker, swift_delete_old};
     static const struct special make_current = {begin_worker, swift_make_current};
+    const char *from = swift_request_header(sw, "X-Copy-From");
     enum http_method method = sw->http->method;
 
-    if (method == HTTP_PUT && sw->version > 0) {
+    /* Of a copy it is the source's. */
+    if (method == HTTP_PUT && sw->version != STORE_CURRENT && !(from && *from)) {
         return &make_current;
     }
     if (method == HTTP_PUT) {
@@ -284,7 +283,8 @@ static bool answer_fixed(struct swift *sw) {
 /* Single versions are for the owner. */
 static bool check_version(struct swift *sw) {
     if (sw->version <= 0) {
-        return true;
+        return sw->version == STORE_CURRENT || sw->http->method != HTTP_POST ||
+               (swift_error(sw, 400, "A POST to a single version is not allowed."), false);
     }
     if (!sw->owner) {
         return swift_denied(sw), false;
@@ -306,7 +306,7 @@ static bool permitted(struct swift *sw, const struct special *special) {
     if (special && special->signature) {
         return true;
     }
-    if (swift_argument(sw, "temp_url_sig") || swift_argument(sw, "temp_url_expires")) {
+    if (sw->http->method != HTTP_OPTIONS && (swift_argument(sw, "temp_url_sig") || swift_argument(sw, "temp_url_expires"))) {
         return swift_tempurl(sw);
     }
     /* Bulk operations ask for each object, a preflight tells nothing secret. */

@@ -163,7 +163,7 @@ bool swift_choose_format(struct swift *sw, bool versions, enum swift_format *ret
     if (chosen < 0 || (versions && chosen != SWIFT_JSON)) {
         return swift_refuse_format(sw, chosen < 0 ? chosen : SWIFT_NO_FORMAT), false;
     }
-    if (!format) {
+    if (!format && !versions) {
         swift_header(sw, "Vary", "Accept");
     }
     *ret = (enum swift_format)chosen;

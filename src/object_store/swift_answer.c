@@ -133,6 +133,13 @@ void swift_last_modified(struct swift *sw, int64_t time) {
     http_respond_header(sw->http, "Last-Modified", time_print((time + SECOND - 1) / SECOND * SECOND, TIME_HTTP, text));
 }
 
+bool swift_is_version(const char *text) {
+    char *end;
+    double seconds = strtod(text, &end);
+
+    return !strcmp(text, "null") || (end != text && !*end && seconds > 0 && seconds < 1e11);
+}
+
 int64_t swift_version_of(const char *text) {
     int64_t seconds = strtoll(text, NULL, 10), fraction = 0, unit = SECOND / 10;
     const char *at = strchr(text, '.');

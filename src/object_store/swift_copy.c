@@ -76,6 +76,9 @@ static void copied(struct swift *sw) {
     }
     swift_last_modified(sw, sw->change.modified);
     swift_write_meta(sw, "object", &sw->change.object.meta);
+    if (source->container.versions != VERSIONS_OFF || swift_argument(sw, "version-id")) {
+        swift_header(sw, "X-Copied-From-Version-Id", "%s", swift_version_text(sw->arena, source->object.version));
+    }
     if (sw->change.object.expires) {
         swift_header(sw, "X-Delete-At", "%" PRId64, sw->change.object.expires);
     }
@@ -138,6 +141,7 @@ static bool copy(struct swift *sw, const char *account, struct store_found *sour
     const struct store_object *object = &source->object;
     struct copied *from = ARENA_NEW(sw->arena, struct copied);
     const char *how = swift_argument(sw, "symlink"), *target = swift_request_header(sw, "X-Symlink-Target");
+    const char *type = swift_request_header(sw, "Content-Type");
 
     *from = (struct copied){account, source->container.name, object->name, source};
     sw->extra = from;
@@ -157,7 +161,7 @@ static bool copy(struct swift *sw, const char *account, struct store_found *sour
     if (object->kind == STORE_LINK) {
         swift_symlink_move(sw, &sw->change.object.meta);
     }
-    if (!swift_request_header(sw, "Content-Type")) {
+    if (!type || !*type) {
         sw->change.object.type = object->type;
     }
     if (object->kind == STORE_MANIFEST && !is_flattened(sw, object)) {

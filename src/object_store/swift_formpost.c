@@ -42,6 +42,12 @@ static const char *field(const struct form *form, const char *name) {
     return value ? value : "";
 }
 
+static const char *number(const struct form *form, const char *name) {
+    const char *text = field(form, name);
+
+    return *text ? text : "0";
+}
+
 /* ---- the signature ---- */
 
 static bool signature_fits(struct form *form) {
@@ -53,7 +59,7 @@ static bool signature_fits(struct form *form) {
     for (int i = 0; i < 2 && count; i++) {
         const char *text = arena_printf(sw->arena, "%s/v1/%s/%s%s%s\n%s\n%s\n%s\n%s", roots[i], sw->account, sw->container,
                                         sw->object ? "/" : "", sw->object ? sw->object : "", field(form, "redirect"),
-                                        field(form, "max_file_size"), field(form, "max_file_count"), field(form, "expires"));
+                                        number(form, "max_file_size"), number(form, "max_file_count"), number(form, "expires"));
 
         if (swift_signature_fits(sw, digest, signature, keys, count, text)) {
             return true;
@@ -74,15 +80,13 @@ static bool end_form(struct form *form, int status, const char *message) {
                      http_encoded(sw->arena, message, ""));
         return false;
     }
-    swift_error(sw, status, "%d %s%s%s", status, status_title(status), *message ? "\r\nFormPost: " : "", message);
+    swift_error(sw, status, "%d %s%s%s", status, status == 201 ? "Created" : status_title(status), *message ? "\r\nFormPost: " : "", message);
     return false;
 }
 
 /* A number of the form; false: answered. */
 static bool read_number(struct form *form, const char *name, const char **ret) {
-    const char *text = field(form, name);
-
-    *ret = *text ? text : "0";
+    *ret = number(form, name);
     return (strspn(*ret, "0123456789") == strlen(*ret) && strlen(*ret) <= 17) ||
            fail_form(form, 400, arena_printf(form->sw->arena, "%s must be a number", name));
 }
@@ -164,11 +168,14 @@ static bool end_file(struct form *form) {
     enum store_result result = store_upload_end(form->upload);
     const char *at = field(form, "x_delete_at"), *after = field(form, "x_delete_after");
 
+    if (*at || *after) {
+        change.object.expires = *at ? strtoll(at, NULL, 10) : clock_now() / SECOND + strtoll(after, NULL, 10);
+        result = change.object.expires > clock_now() / SECOND ? result : STORE_PRECONDITION;
+    }
     swift_read_quotas(sw);
     change.quota_bytes = sw->change.quota_bytes;
     change.quota_objects = sw->change.quota_objects;
     change.object.type = form->type;
-    change.object.expires = *at ? strtoll(at, NULL, 10) : *after ? clock_now() / SECOND + strtoll(after, NULL, 10) : 0;
     if (form->encoding && *form->encoding) {
         store_meta_set(form->arena, &change.object.meta, "content-encoding", form->encoding);
     }
@@ -178,6 +185,9 @@ static bool end_file(struct form *form) {
     form->upload = NULL;
     if (result == STORE_CREATED) {
         return true;
+    }
+    if (result == STORE_PRECONDITION) {
+        return end_form(form, 400, "x_delete_at or x_delete_after is not to come");
     }
     swift_failed(sw, result);
     return end_form(form, sw->http->response.status, "");

@@ -276,6 +276,14 @@ bool swift_list_bounds(struct swift *sw) {
 
 /* ---- the operations ---- */
 
+/* A version goes before another of the same name. */
+static bool check_marker(struct swift *sw, const char *marker, const char *version) {
+    if (!marker) {
+        return swift_error(sw, 400, "version_marker needs a marker"), false;
+    }
+    return swift_is_version(version) || (swift_error(sw, 400, "Invalid version_marker parameter"), false);
+}
+
 static bool list(struct swift *sw) {
     struct listing listing = {.sw = sw, .out = {.buf = &sw->http->response.body}};
     struct store_list walk = {.account = sw->account, .container = sw->container, .prefix = swift_argument(sw, "prefix"),
@@ -287,7 +295,8 @@ static bool list(struct swift *sw) {
     enum store_result result;
 
     walk.versions = sw->depth == DEPTH_CONTAINER && swift_argument(sw, "versions") && sw->owner;
-    if (!swift_choose_format(sw, walk.versions, &listing.format) || !read_limit(sw, &walk.limit)) {
+    if (!swift_choose_format(sw, walk.versions, &listing.format) || !read_limit(sw, &walk.limit) ||
+        (walk.versions && version && !check_marker(sw, walk.marker, version))) {
         return true;
     }
     read_path(&listing, &walk);

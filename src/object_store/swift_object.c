@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "base/clock.h"
+#include "base/words.h"
 #include "object_store/swift_parts.h"
 #include "rest/dispatch.h"
 
@@ -189,25 +190,31 @@ static bool check_length(struct swift *sw) {
     return true;
 }
 
+static bool copies(const struct swift *sw) {
+    const char *from = swift_request_header(sw, "X-Copy-From");
+
+    return from && *from;
+}
+
 bool swift_put_begin(struct swift *sw) {
     const char *none = swift_request_header(sw, "If-None-Match");
     struct http_request *http = sw->http;
 
     /* A copy looks at its source first. */
-    if (sw->looked != STORE_OK && !(sw->looked == STORE_NO_CONTAINER && swift_request_header(sw, "X-Copy-From"))) {
+    if (sw->looked != STORE_OK && !(sw->looked == STORE_NO_CONTAINER && copies(sw))) {
         return swift_failed(sw, sw->looked), false;
     }
     swift_read_quotas(sw);
     if (!check_length(sw) || !swift_read_object_headers(sw, false)) {
         return false;
     }
-    if (none && strcmp(none, "*") != 0) {
+    if (none && !words_have(none, "*")) {
         return swift_error(sw, 400, "If-None-Match of a PUT can only be *"), false;
     }
     sw->change.if_absent = none != NULL;
     http->max_body = STORE_INLINE;
     http->on_worker = swift_keeps_old(sw);
-    if (swift_request_header(sw, "X-Copy-From")) {
+    if (copies(sw)) {
         http->on_worker = true;
         return true;
     }
@@ -270,7 +277,7 @@ bool swift_put_upload(struct swift *sw) {
 bool swift_object_put(struct call *call) {
     struct swift *sw = swift_of(call);
 
-    if (swift_request_header(sw, "X-Copy-From")) {
+    if (copies(sw)) {
         return swift_copy_here(sw);
     }
     if (!sw->upload) {

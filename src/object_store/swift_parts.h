@@ -27,6 +27,7 @@ void swift_read_quotas(struct swift *sw);
 bool swift_copy_here(struct swift *sw);
 
 /* A version as clients write it: seconds with a fraction. */
+bool swift_is_version(const char *text);            /* "null" too */
 int64_t swift_version_of(const char *text);
 const char *swift_version_text(struct arena *arena, int64_t version);
 

@@ -203,6 +203,9 @@ bool swift_web(struct swift *sw) {
     const char *mode = swift_request_header(sw, "X-Web-Mode");
     bool index = setting(sw, "meta-web-index"), listings = lists(sw), error = error_page(sw, 404);
 
+    if (sw->depth == DEPTH_CONTAINER && !index && !listings && swift_is_true(mode)) {
+        return sw->looked == STORE_OK && give_error(sw, 404);
+    }
     if (sw->depth == DEPTH_ACCOUNT || (sw->call->caller.user_id && !swift_is_true(mode)) || sw->looked == STORE_NO_CONTAINER ||
         (!index && !listings && !error)) {
         return false;

@@ -116,10 +116,36 @@ class Writing(ObjectStoreTest):
         self.assertIn(b"406 Not Acceptable", answer)
         self.swift("HEAD", self.container + "/m", expect=200)
 
+    def test_size_of_a_segment(self):
+        self.put("seg", b"12345")
+        for size, status in ((5, 201), ("5", 201), (5.0, 201), (6.0, 400), (None, 201), (-1, 400), ("7", 400), ("x", 400), ("", 400), ([], 400), (7, 400)):
+            manifest = json.dumps([{"path": "/%s/seg" % self.container, "size_bytes": size}]).encode()
+            self.swift("PUT", self.container + "/m?multipart-manifest=put", manifest, status)
+
     def test_form_without_a_boundary(self):
         self.put("o", b"abc")
         self.swift("POST", self.container + "/o", b"", 202, headers={"Content-Type": "multipart/form-data", "X-Object-Meta-A": "b"})
         self.assertEqual(self.swift("HEAD", self.container + "/o")[0]["X-Object-Meta-A"], "b")
+
+    def test_empty_headers_of_a_copy(self):
+        self.put("o", b"abc", headers={"Content-Type": "a/b"})
+        self.swift("COPY", self.container + "/o", expect=201, headers={"Destination": self.container + "/p", "Content-Type": ""})
+        self.assertEqual(self.swift("HEAD", self.container + "/p")[0]["Content-Type"], "a/b")
+        self.put("q", b"own", headers={"X-Copy-From": ""})
+        self.assertEqual(self.swift("GET", self.container + "/q")[1], b"own")
+
+    def test_set_and_removed_at_once(self):
+        for headers in ({"X-Remove-Container-Meta-A": "x", "X-Container-Meta-A": "b"},
+                        {"X-Container-Meta-A": "c", "X-Remove-Container-Meta-A": "x"}):
+            self.swift("POST", self.container, b"", headers=headers)
+            self.assertEqual(self.swift("HEAD", self.container)[0]["X-Container-Meta-A"], headers["X-Container-Meta-A"])
+        self.swift("POST", self.container, b"", headers={"X-Remove-Container-Meta-A": "x"})
+        self.assertNotIn("X-Container-Meta-A", self.swift("HEAD", self.container)[0])
+
+    def test_only_when_new(self):
+        self.swift("PUT", self.container + "/o", b"", 201, headers={"If-None-Match": "*, x"})
+        self.swift("PUT", self.container + "/o", b"", 412, headers={"If-None-Match": "*"})
+        self.swift("PUT", self.container + "/o", b"", 400, headers={"If-None-Match": "x"})
 
     def test_what_a_copy_says(self):
         self.put("o", b"abc")
@@ -130,6 +156,7 @@ class Writing(ObjectStoreTest):
                                     headers={"Destination": self.container + "/p", "X-Delete-At": when})
             self.assertEqual((headers["X-Copied-From"], headers["X-Copied-From-Account"], headers["X-Delete-At"]),
                              ("%s/%s" % (self.container, source), self.account.rsplit("/", 1)[1], when))
+            self.assertNotIn("Content-Location", headers)
         self.swift("PUT", self.container + "/q", b"", 400, headers={"X-Copy-From": self.container + "/o", "X-Symlink-Target": "a/b"})
         headers, _ = self.swift("COPY", self.container + "/p", expect=201,
                                 headers={"Destination": self.container + "/r", "X-Fresh-Metadata": "yes"})
@@ -144,6 +171,31 @@ class Writing(ObjectStoreTest):
             self.assertIn("X-Versions-Location", self.swift("HEAD", self.container)[0])
             self.swift("POST", self.container, b"", headers=empty)
             self.assertNotIn("X-Versions-Location", self.swift("HEAD", self.container)[0])
+
+    def test_single_versions(self):
+        self.swift("POST", self.container, b"", headers={"X-Versions-Enabled": "true"})
+        version = self.put("o")["X-Object-Version-Id"]
+        headers, _ = self.swift("COPY", self.container + "/o", expect=201, headers={"Destination": self.container + "/p"})
+        self.assertEqual(headers["X-Copied-From-Version-Id"], version)
+        self.swift("HEAD", self.container + "/o?version-id=", expect=200)
+        self.swift("POST", self.container + "/o?version-id=null", b"", 400)
+        for query in ("version_marker=" + version, "marker=o&version_marker=junk", "marker=o&version_marker="):
+            self.swift("GET", "%s?versions&%s" % (self.container, query), expect=400)
+        for known in (version, "null"):
+            self.swift("GET", "%s?versions&marker=o&version_marker=%s" % (self.container, known), expect=200)
+
+    def test_null_made_current(self):
+        self.put("o", b"null")
+        self.swift("PUT", self.container + "/o?version-id=null", b"x", 400)
+        self.swift("PUT", self.container + "/o?version-id=null", b"", 201)
+        self.assertEqual(self.swift("GET", self.container + "/o")[1], b"null")
+        self.swift("POST", self.container, b"", headers={"X-Versions-Enabled": "true"})
+        version = self.put("o", b"newer")["X-Object-Version-Id"]
+        self.swift("PUT", self.container + "/p?version-id=" + version, b"", 201, headers={"X-Copy-From": self.container + "/o"})
+        self.swift("PUT", self.container + "/o?version-id=null", b"", 201)
+        self.assertEqual(self.swift("GET", self.container + "/o")[1], b"null")
+        self.assertEqual(self.swift("GET", self.container + "/p")[1], b"newer")
+        self.assertEqual(self.swift("GET", self.container + "/o?version-id=" + version)[1], b"newer")
 
     def test_versions_never_kept(self):
         self.assertNotIn("X-Versions-Enabled", self.swift("HEAD", self.container)[0])
@@ -160,6 +212,20 @@ class ForEverybody(ObjectStoreTest):
             self.assertEqual(b"secret" in answer, listed == 200)
             self.swift("HEAD", self.container + "/sub", token="", expect=slash)
 
+    def test_temporary_urls_of_browsers(self):
+        self.swift("POST", self.container, b"", headers={"X-Container-Meta-Access-Control-Allow-Origin": "*",
+                                                        "X-Container-Meta-Temp-URL-Key": "key"})
+        path, when = "%s/o" % self.container, int(time.time()) + 60
+        signature = hmac.new(b"key", ("PUT\n%d\n%s/%s" % (when, self.account, path)).encode(), "sha256").hexdigest()
+        url = "%s?temp_url_sig=%s&temp_url_expires=%d&temp_url_ip_range=" % (path, signature, when)
+        asked = {"Origin": "http://x", "Access-Control-Request-Method": "PUT"}
+        self.assertEqual(self.swift("OPTIONS", url, expect=200, token="", headers=asked)[0]["Access-Control-Allow-Origin"], "*")
+        self.swift("PUT", url, b"abc", 201, token="")
+        told = self.swift("HEAD", url + "&filename=a%20b", token="")[0]["Content-Disposition"]
+        self.assertEqual(told, "attachment; filename=\"a b\"; filename*=UTF-8''a%20b")
+        headers, _ = self.swift("OPTIONS", path, expect=200, token="", headers={"Origin": ""})
+        self.assertNotIn("Access-Control-Allow-Origin", headers)
+
     def test_refusals_say_how_to_come_in(self):
         for query in ("?temp_url_sig=x&temp_url_expires=1", ""):
             headers, _ = self.swift("GET", self.container + "/o" + query, token="", expect=401)
@@ -167,7 +233,7 @@ class ForEverybody(ObjectStoreTest):
 
     def form(self, expect, files=(("a", b"one"),), **fields):
         fields = dict({"redirect": "", "max_file_size": "100", "max_file_count": "1", "expires": str(int(time.time()) + 60)}, **fields)
-        signed = [fields[name] for name in ("redirect", "max_file_size", "max_file_count", "expires")]
+        signed = [fields["redirect"]] + [fields[name] or "0" for name in ("max_file_size", "max_file_count", "expires")]
         text = "\n".join(["%s/%s/up/" % (self.account, self.container)] + signed)
         fields["signature"] = hmac.new(b"key", text.encode(), "sha256").hexdigest()
         body = b"".join(b'--B\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n' % (name.encode(), value.encode())
@@ -192,8 +258,17 @@ class ForEverybody(ObjectStoreTest):
         self.form(400, x_delete_after="abc")
         self.form(400, x_delete_at="abc")
         self.form(401, expires="")
-        self.form(201, (("d/e", b"x"),))
+        self.form(400, x_delete_at="1")
+        self.form(400, x_delete_after="0")
+        self.form(400, max_file_size="")
+        self.assertEqual(self.form(201, (("d/e", b"x"),))[1], b"201 Created")
         self.assertEqual(self.names(), ["up/a", "up/b", "up/d/e"])
+
+
+    def test_what_temporary_urls_let_through(self):
+        told = self.cloud.request("GET", "/object-store/info", token="")[2]["tempurl"]
+        self.assertEqual((told["outgoing_remove_headers"], told["outgoing_allow_headers"], told["deprecated_digests"]),
+                         (["x-object-meta-*"], ["x-object-meta-public-*"], ["sha1"]))
 
 
 class Bulk(ObjectStoreTest):
@@ -206,11 +281,20 @@ class Bulk(ObjectStoreTest):
         answer = self.delete(" \t%s/a \r\n/%s/b\t\n%s\n/\n" % ((self.container,) * 3))[1]
         self.assertEqual((answer["Number Deleted"], answer["Number Not Found"]), (2, 0))
         self.assertEqual(answer["Errors"], [[self.container, "409 Conflict"], ["/", "403 Forbidden"]])
+        self.assertEqual(answer["Response Status"], "400 Bad Request")
         self.assertTrue(self.delete("\n")[1]["Response Body"])
+
+    def test_containers_last(self):
+        self.put("a")
+        answer = self.delete("%s\n%s/a\n" % (self.container, self.container))[1]
+        self.assertEqual((answer["Number Deleted"], answer["Errors"]), (2, []))
+        self.swift("HEAD", self.container, expect=404)
 
     def test_report_that_nobody_takes(self):
         self.put("a")
         answer = self.delete(self.container + "/a", "image/png")[1]
+        self.assertIn(b"Response Status: 406 Not Acceptable", answer)
+        answer = self.swift("PUT", self.container + "?extract-archive=tar", b"", 200, headers={"Accept": "image/png"})[1]
         self.assertIn(b"Response Status: 406 Not Acceptable", answer)
         self.assertEqual(self.names(), ["a"])
         headers, answer = self.delete(self.container + "/a", "text/xml")
