@@ -9,6 +9,7 @@
 
 #include "base/allocation.h"
 #include "base/arena.h"
+#include "base/digits.h"
 
 void buf_grow(struct buf *buf, size_t size) {
     size_t capacity = buf->capacity ? buf->capacity : 256;
@@ -44,18 +45,10 @@ void buf_printf(struct buf *buf, const char *format, ...) {
 }
 
 void buf_int(struct buf *buf, long long value) {
-    char digits[24];
-    char *at = digits + sizeof digits;
-    unsigned long long rest = value < 0 ? 0ULL - (unsigned long long)value : (unsigned long long)value;
+    char *end = put_digits(buf_reserve(buf, MAX_DIGITS), value);
 
-    do {
-        *--at = (char)('0' + rest % 10);
-        rest /= 10;
-    } while (rest);
-    if (value < 0) {
-        *--at = '-';
-    }
-    buf_put(buf, at, (size_t)(digits + sizeof digits - at));
+    *end = 0;
+    buf->size = (size_t)(end - buf->at);
 }
 
 void buf_release(struct buf *buf) {

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/digits.h"
+
 static _Atomic int64_t shift;
 
 static int64_t read_clock(clockid_t id) {
@@ -28,61 +30,97 @@ void clock_shift(int64_t offset) {
     shift += offset;
 }
 
-static char *put_two(char *to, unsigned value) {
-    to[0] = (char)('0' + value / 10);
-    to[1] = (char)('0' + value % 10);
-    return to + 2;
+/* A second as text. Rows of lists share seconds or at least days, and so do the headers of requests: each thread keeps what
+ * it printed last. */
+struct printed {
+    int64_t day, second;
+    char date[10];                  /* 2026-01-31 */
+    char http_date[17];             /* Sat, 31 Jan 2026 and a space */
+    char clock[8];                  /* 10:20:30 */
+};
+static _Thread_local struct printed kept = {.day = INT64_MIN, .second = INT64_MIN};
+
+static void keep_day(int64_t day) {
+    static const char weekdays[] = "Sun, Mon, Tue, Wed, Thu, Fri, Sat, ", months[] = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec ";
+    time_t second = (time_t)(day * 86400);
+    struct tm tm;
+    unsigned year;
+    char *at;
+
+    gmtime_r(&second, &tm);
+    year = (unsigned)tm.tm_year + 1900;
+    put_two_digits(put_two_digits(kept.date, year / 100), year % 100);
+    put_two_digits(kept.date + 5, (unsigned)tm.tm_mon + 1);
+    put_two_digits(kept.date + 8, (unsigned)tm.tm_mday);
+    kept.date[4] = kept.date[7] = '-';
+    at = mempcpy(kept.http_date, weekdays + (size_t)5 * (unsigned)tm.tm_wday, 5);
+    at = put_two_digits(at, (unsigned)tm.tm_mday);
+    *at++ = ' ';
+    at = mempcpy(at, months + (size_t)4 * (unsigned)tm.tm_mon, 4);
+    at = mempcpy(at, kept.date, 4);
+    *at = ' ';
+    kept.day = day;
 }
 
-/* The day of lists is mostly the same one, so it is kept. */
-static void print_day(int64_t day, char text[10]) {
-    static _Thread_local int64_t kept_day = INT64_MIN;
-    static _Thread_local char kept[11];
-
-    if (day != kept_day) {
-        time_t second = (time_t)(day * 86400);
-        struct tm tm;
-
-        gmtime_r(&second, &tm);
-        put_two(put_two(kept, (unsigned)(tm.tm_year + 1900) / 100), (unsigned)(tm.tm_year + 1900) % 100);
-        put_two(kept + 5, (unsigned)tm.tm_mon + 1);
-        put_two(kept + 8, (unsigned)tm.tm_mday);
-        kept[4] = kept[7] = '-';
-        kept_day = day;
-    }
-    memcpy(text, kept, 10);
-}
-
-char *time_print(int64_t time, enum time_format format, char *text) {
-    int64_t second = time / SECOND - (time % SECOND < 0), day = second / 86400 - (second % 86400 < 0);
+/* False: it is outside of the years 0 to 9999. */
+__attribute__((noinline)) static bool keep_second(int64_t second) {
+    int64_t day = second / 86400 - (second % 86400 < 0);
     unsigned rest = (unsigned)(second - day * 86400);
-    char *at = text + 10;
+    char *at;
 
-    if (format == TIME_HTTP || day < -719528 || day > 2932896) {     /* outside of the years 0 to 9999 */
-        time_t whole = (time_t)second;
-        struct tm tm;
-
-        gmtime_r(&whole, &tm);
-        strftime(text, TIME_TEXT_SIZE, format == TIME_HTTP ? "%a, %d %b %Y %H:%M:%S GMT" : "%Y-%m-%dT%H:%M:%S", &tm);
-        return text;
+    if (day < -719528 || day > 2932896) {
+        return false;
     }
-    print_day(day, text);
+    if (kept.day != day) {
+        keep_day(day);
+    }
+    at = put_two_digits(kept.clock, rest / 3600);
+    *at++ = ':';
+    at = put_two_digits(at, rest / 60 % 60);
+    *at++ = ':';
+    put_two_digits(at, rest % 60);
+    kept.second = second;
+    return true;
+}
+
+__attribute__((noinline)) static char *put_far(int64_t second, enum time_format format, char *text) {
+    time_t whole = (time_t)second;
+    struct tm tm;
+
+    gmtime_r(&whole, &tm);
+    return text + strftime(text, TIME_TEXT_SIZE, format == TIME_HTTP ? "%a, %d %b %Y %H:%M:%S GMT" : "%Y-%m-%dT%H:%M:%S", &tm);
+}
+
+char *time_put(int64_t time, enum time_format format, char *text) {
+    int64_t second = time / SECOND - (time % SECOND < 0);
+    char *at;
+
+    if (second != kept.second && !keep_second(second)) {
+        return put_far(second, format, text);
+    }
+    if (format == TIME_HTTP) {
+        at = mempcpy(text, kept.http_date, sizeof kept.http_date);
+        at = mempcpy(at, kept.clock, sizeof kept.clock);
+        return (char *)mempcpy(at, " GMT", 5) - 1;
+    }
+    at = mempcpy(text, kept.date, sizeof kept.date);
     *at++ = format == TIME_SPACE ? ' ' : 'T';
-    at = put_two(at, rest / 3600);
-    *at++ = ':';
-    at = put_two(at, rest / 60 % 60);
-    *at++ = ':';
-    at = put_two(at, rest % 60);
+    at = mempcpy(at, kept.clock, sizeof kept.clock);
     if (format == TIME_MICRO || format == TIME_MICRO_Z) {
         unsigned micro = (unsigned)(time - second * SECOND);
 
         *at++ = '.';
-        at = put_two(put_two(put_two(at, micro / 10000), micro / 100 % 100), micro % 100);
+        at = put_two_digits(put_two_digits(put_two_digits(at, micro / 10000), micro / 100 % 100), micro % 100);
     }
     if (format == TIME_Z || format == TIME_MICRO_Z) {
         *at++ = 'Z';
     }
     *at = 0;
+    return at;
+}
+
+char *time_print(int64_t time, enum time_format format, char *text) {
+    time_put(time, format, text);
     return text;
 }
 

@@ -26,6 +26,8 @@ enum { TIME_TEXT_SIZE = 40 };
 
 /* Writes 'time' into 'text' (TIME_TEXT_SIZE bytes) and returns it. */
 char *time_print(int64_t time, enum time_format format, char *text);
+/* The same, but returns where the text ends. */
+char *time_put(int64_t time, enum time_format format, char *text);
 
 /* Parses ISO 8601 with optional fraction, 'Z' or offset; a missing offset is UTC; 'T' may be a space; a date alone is
  * its midnight. False when it is not a time. */

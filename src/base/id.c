@@ -53,10 +53,11 @@ static void id_bytes(uint8_t bytes[16]) {
     memcpy(bytes, pool.bytes + pool.left, 16);
 }
 
-static char *format_id(struct arena *arena, bool dashes) {
+enum { ID_SIZE = 37 };              /* with dashes and a NUL */
+
+static void put_id(char *at, bool dashes) {
     static const char hex[] = "0123456789abcdef";
     uint8_t bytes[16];
-    char *text = arena_alloc(arena, 37), *at = text;
 
     id_bytes(bytes);
     bytes[6] = (uint8_t)((bytes[6] & 0x0f) | 0x40);
@@ -68,15 +69,27 @@ static char *format_id(struct arena *arena, bool dashes) {
         *at++ = hex[bytes[i] >> 4];
         *at++ = hex[bytes[i] & 15];
     }
+}
+
+static char *make_id(struct arena *arena, const char *prefix, bool dashes) {
+    size_t size = strlen(prefix);
+    char *text = arena_alloc(arena, size + ID_SIZE);
+
+    memcpy(text, prefix, size);
+    put_id(text + size, dashes);
     return text;
 }
 
 char *id_uuid(struct arena *arena) {
-    return format_id(arena, true);
+    return make_id(arena, "", true);
+}
+
+char *id_request(struct arena *arena) {
+    return make_id(arena, "req-", true);
 }
 
 char *id_hex(struct arena *arena) {
-    return format_id(arena, false);
+    return make_id(arena, "", false);
 }
 
 bool id_is_hex(const char *text) {

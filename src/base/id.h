@@ -7,7 +7,8 @@
 struct arena;
 
 char *id_uuid(struct arena *arena);     /* 8-4-4-4-12 */
-char *id_hex(struct arena *arena);      /* the same as 32 hexadecimal digits, as identity's ids are */
+char *id_request(struct arena *arena);  /* of a request: "req-" and the same */
+char *id_hex(struct arena *arena);      /* a UUID as 32 hexadecimal digits, as identity's ids are */
 
 /* True for 36 characters 8-4-4-4-12, or 32 hexadecimal digits. */
 bool id_is_uuid(const char *text);

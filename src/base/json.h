@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "base/buf.h"
+#include "base/clock.h"
 
 struct arena;
 
@@ -70,6 +71,7 @@ void json_text(struct json_out *out, const char *text);                     /* n
 void json_text_size(struct json_out *out, const char *text, size_t size);
 void json_int(struct json_out *out, int64_t value);
 void json_real(struct json_out *out, double value);                         /* shortest; null when not finite */
+void json_time(struct json_out *out, int64_t time, enum time_format format);    /* 0, which is none, becomes null */
 void json_bool(struct json_out *out, bool value);
 void json_null(struct json_out *out);
 void json_raw(struct json_out *out, const char *json);                      /* JSON text as it is; null becomes null */

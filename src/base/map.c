@@ -31,24 +31,28 @@ static void seed_make(void) {
     }
 }
 
+static inline uint64_t fold(uint64_t word) {
+    __uint128_t product = (__uint128_t)word * (seed[1] | 1);
+
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
 /* Multiply-fold over 8-byte words with two secret numbers: fast, and not predictable from outside. */
 uint64_t map_hash(const void *bytes, size_t size) {
     const unsigned char *at = bytes;
-    uint64_t hash;
+    uint64_t hash, word;
 
     pthread_once(&seed_once, seed_make);
     hash = seed[0] ^ size;
-    for (; size; ) {
-        size_t n = size < 8 ? size : 8;
-        uint64_t word = 0;
-        __uint128_t product;
-
-        memcpy(&word, at, n);
-        product = (__uint128_t)(hash ^ word) * (seed[1] | 1);
-        hash = (uint64_t)product ^ (uint64_t)(product >> 64);
-        at += n;
-        size -= n;
+    for (; size >= sizeof word; at += sizeof word, size -= sizeof word) {
+        memcpy(&word, at, sizeof word);
+        hash = fold(hash ^ word);
     }
+    word = 0;
+    for (; size; size--) {
+        word = word << 8 | at[size - 1];
+    }
+    hash = fold(hash ^ word);
     return hash ^ hash >> 32;
 }
 

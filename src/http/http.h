@@ -79,6 +79,8 @@ struct http_request {
         struct http_header *headers;        /* in the arena */
         size_t header_count;
         struct buf body;                    /* or: */
+        const void *lasting;                /* bytes that live as long as the request, in its arena say */
+        size_t lasting_size;                /* or: */
         int file;                           /* >= 0: bytes of this file (closed by the server) */
         int64_t file_offset, file_size;
         /* or: gives up to 'size' bytes; returns how many, 0 at the end, -1 to break off. 'stream_size' -1: chunked.

@@ -28,12 +28,18 @@ static int unescape(const char *text, const char *end) {
 }
 
 char *http_decode(struct arena *arena, const char *text, size_t size, bool plus) {
-    char *decoded = arena_text_size(arena, text, size);
-    char *to = decoded;
-    const char *end = text + size;
+    static const bool plain[256] = {[1 ... '%' - 1] = true, ['%' + 1 ... '+' - 1] = true, ['+' + 1 ... 0x7f] = true};
+    char *decoded = arena_text_size(arena, text, size), *to;
+    const char *at = text, *end = text + size;
     bool ascii = true;
 
-    for (const char *at = text; at < end; at++) {
+    while (at < end && plain[(unsigned char)*at]) {
+        at++;
+    }
+    if (at == end) {
+        return decoded;
+    }
+    for (to = decoded + (at - text); at < end; at++) {
         int c = (unsigned char)*at;
 
         if (c == '%') {

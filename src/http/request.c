@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "base/arena.h"
+#include "base/bytes.h"
 #include "base/json.h"
 
 enum { MAX_HEADERS = 256 };
@@ -58,18 +59,19 @@ bool header_is_token(const char *name) {
 }
 
 static bool value_is_text(const char *value) {
-    bool ascii = true;
-    const char *at = value;
+    size_t size = strlen(value);
 
-    for (; *at; at++) {
+    if (bytes_are_plain(value, size)) {
+        return true;
+    }
+    for (const char *at = value; *at; at++) {
         unsigned char c = (unsigned char)*at;
 
         if ((c < 0x20 && c != '\t') || c == 0x7f) {
             return false;
         }
-        ascii = ascii && c < 0x80;
     }
-    return ascii || utf8_valid(value, (size_t)(at - value));
+    return utf8_valid(value, size);
 }
 
 /* libmicrohttpd keeps spaces at the end of a value. */

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/arena.h"
+#include "base/bytes.h"
 #include "base/json.h"
 
 enum { BLOCK_SIZE = 64 * 1024 };
@@ -17,14 +18,13 @@ static bool may_stand(unsigned char c) {
 }
 
 static char *text_clean(struct arena *arena, const char *text) {
-    const char *at = text;
-    char *clean, *to;
+    size_t size = strlen(text);
+    char *clean = arena_text_size(arena, text, size), *to = clean;
 
-    while (*at && may_stand((unsigned char)*at)) {
-        at++;
+    if (bytes_are_plain(text, size)) {
+        return clean;
     }
-    clean = arena_text_size(arena, text, (size_t)(at - text) + strlen(at));
-    for (to = clean + (at - text), at = to; *at; at++) {
+    for (const char *at = clean; *at; at++) {
         if (may_stand((unsigned char)*at)) {
             *to++ = *at;
         }
@@ -127,17 +127,25 @@ static struct MHD_Response *from_file(struct exchange *exchange) {
     return response;
 }
 
+static struct MHD_Response *from_bytes(struct exchange *exchange, const void *bytes, size_t size, enum MHD_ResponseMemoryMode mode) {
+    /* They are not written to. */
+    struct MHD_Response *response = MHD_create_response_from_buffer(size, (void *)(uintptr_t)bytes, mode);
+
+    if (response) {
+        atomic_fetch_add_explicit(&exchange->server->bytes_out, size, memory_order_relaxed);
+    }
+    return response;
+}
+
 /* The bytes become libmicrohttpd's; their number stays for the log. */
 static struct MHD_Response *from_body(struct exchange *exchange) {
     struct buf *body = &exchange->request.response.body;
     struct MHD_Response *response =
-        MHD_create_response_from_buffer(body->size, body->at ? body->at : "", body->at ? MHD_RESPMEM_MUST_FREE
-                                                                                      : MHD_RESPMEM_PERSISTENT);
+        from_bytes(exchange, body->at ? body->at : "", body->size, body->at ? MHD_RESPMEM_MUST_FREE : MHD_RESPMEM_PERSISTENT);
 
     if (response) {
         body->at = NULL;
         body->capacity = 0;
-        atomic_fetch_add_explicit(&exchange->server->bytes_out, body->size, memory_order_relaxed);
     }
     return response;
 }
@@ -162,6 +170,9 @@ static struct MHD_Response *response_make(struct exchange *exchange) {
     }
     if (request->response.file >= 0 && request->response.file_size > 0) {
         return from_file(exchange);
+    }
+    if (request->response.lasting) {
+        return from_bytes(exchange, request->response.lasting, request->response.lasting_size, MHD_RESPMEM_PERSISTENT);
     }
     return from_body(exchange);
 }

@@ -17,7 +17,7 @@ enum statement {
     S_BEGIN_READ, S_BEGIN_WRITE, S_COMMIT, S_ROLLBACK,
     S_ACCOUNT, S_ACCOUNT_PUT, S_ACCOUNT_COUNT, S_ACCOUNT_DELETE,
     S_CONTAINER, S_CONTAINER_INSERT, S_CONTAINER_UPDATE, S_CONTAINER_COUNT, S_CONTAINER_DELETE, S_CONTAINER_USED,
-    S_OBJECT, S_OBJECT_PUT, S_OBJECT_DELETE, S_OBJECT_UPDATE,
+    S_OBJECT, S_OBJECT_BYTES, S_OBJECT_PUT, S_OBJECT_DELETE, S_OBJECT_UPDATE,
     S_VERSION, S_VERSION_NEWEST, S_VERSION_KEEP, S_VERSION_MARKER, S_VERSION_DELETE, S_VERSION_UPDATE, S_VERSION_RESTORE,
     S_DATA, S_DATA_PUT, S_DATA_DELETE, S_GARBAGE_PUT, S_GARBAGE_DELETE, S_GARBAGE_LIST,
     S_LIST_OBJECTS, S_LIST_SHOWN, S_LIST_NAMES, S_LIST_OBJECTS_BACK, S_LIST_CONTAINERS, S_LIST_CONTAINERS_BACK, S_LIST_VERSIONS,
@@ -35,6 +35,7 @@ struct index {
     sqlite3 *handle;
     sqlite3_stmt *statements[STATEMENTS];
     struct ordered_view *view;      /* with a driver that keeps the index; null: 'handle' does */
+    struct walk *walk;              /* list.c's own, while a list is read */
     struct index *next;
 };
 
@@ -104,17 +105,19 @@ void index_bind_meta(sqlite3_stmt *statement, int at, struct arena *arena, const
 /* Metadata and ETag of an object, sealed when there is a seal. */
 void index_bind_object_meta(sqlite3_stmt *statement, int at, struct arena *arena, const struct store_meta *meta,
                             const struct seal *seal, const char *etag);
-/* Without an arena metadata and seal are left out; index_read_meta reads them then. */
-void index_read_meta(struct arena *arena, sqlite3_stmt *row, struct store_object *ret);
+/* Without an arena metadata and seal are left out; index_read_meta reads them then, from the bytes of that column. */
+void index_read_meta(struct arena *arena, const void *bytes, size_t size, struct store_object *ret);
 void index_read_object(struct arena *arena, sqlite3_stmt *row, struct store_object *ret);
-/* Of a row of S_LIST_SHOWN whose name was read; texts point into the statement, and metadata are left out. */
-void index_read_shown(sqlite3_stmt *row, const char *name, struct store_object *ret);
 void index_read_container(struct arena *arena, sqlite3_stmt *row, struct store_container *ret);
 /* True when it is there. */
 bool index_find_container(struct index *index, struct arena *arena, const char *account, const char *container,
                           struct store_container *ret);
 bool index_find_object(struct index *index, struct arena *arena, int64_t container, const char *name, int64_t version,
                        struct store_object *ret);
+
+/* list.c: what S_LIST_NAMES and S_LIST_SHOWN tell of rows with. True: it was told of, or passed over. */
+void list_told_name(sqlite3_context *context, int count, sqlite3_value **row);
+void list_told_shown(sqlite3_context *context, int count, sqlite3_value **row);
 
 /* sync.c, for changes: lists the name when the container's changes are to be done elsewhere; */
 bool sync_note(struct shard *shard, const struct store_container *container, const char *name, int64_t stamp);

@@ -21,6 +21,10 @@ struct cursor {
 struct walk {
     const struct store_list *list;
     struct arena *arena;
+    size_t prefix, delimiter;       /* their bytes; 0: none */
+    const char *end;                /* null: none */
+    size_t end_size;
+    int64_t told;                   /* of so many */
     struct cursor cursors[MAX_CURSORS];
     int count;
     char *bound;                    /* room for a name to seek to */
@@ -30,6 +34,16 @@ struct walk {
 
 static bool is_objects(const struct store_list *list) {
     return list->container != NULL;
+}
+
+/* What is walked the most is walked by SQLite itself: its statement has a condition that tells of the row (list_told_name,
+ * list_told_shown), so that only those rows come out with which 'run' has more to do. One that does comes as a name. */
+static bool names_only(const struct store_list *list) {
+    return is_objects(list) && list->names_only && !list->versions && !list->reverse;
+}
+
+static bool shown_only(const struct store_list *list) {
+    return is_objects(list) && list->shown_only && !list->versions && !list->reverse;
 }
 
 static void step(struct walk *walk, struct cursor *cursor) {
@@ -144,45 +158,49 @@ static void begin_backwards(struct walk *walk) {
     }
 }
 
-static bool is_over(const struct store_list *list, const struct cursor *at) {
-    const char *end = list->end_marker && *list->end_marker ? list->end_marker : NULL;
-    size_t prefix = list->prefix ? strlen(list->prefix) : 0;
-    int order = end ? bytes_compare(at->name, at->size, end, strlen(end)) : 0;
+static bool is_over(const struct walk *walk, const struct cursor *at) {
+    int order = walk->end ? bytes_compare(at->name, at->size, walk->end, walk->end_size) : 0;
 
-    return (end && (list->reverse ? order <= 0 : order >= 0)) || at->size < prefix ||
-           (prefix && memcmp(at->name, list->prefix, prefix) != 0);
+    return (walk->end && (walk->list->reverse ? order <= 0 : order >= 0)) || at->size < walk->prefix ||
+           (walk->prefix && memcmp(at->name, walk->list->prefix, walk->prefix) != 0);
 }
 
-/* Bytes of the name up to and with the delimiter behind the prefix; 0: it has none. */
-static size_t common_size(const struct store_list *list, const struct cursor *at) {
-    size_t prefix = list->prefix ? strlen(list->prefix) : 0, size = list->delimiter ? strlen(list->delimiter) : 0;
-    const char *found = size ? memmem(at->name + prefix, at->size - prefix, list->delimiter, size) : NULL;
+/* Bytes of the name up to and with the delimiter behind the prefix, which others may share; 0: it is told of as itself.
+ * Without a word for shared names so is one that ends with the delimiter. */
+static size_t common_size(const struct walk *walk, const struct cursor *at) {
+    const struct store_list *list = walk->list;
+    const char *found = walk->delimiter
+                            ? memmem(at->name + walk->prefix, at->size - walk->prefix, list->delimiter, walk->delimiter)
+                            : NULL;
+    size_t size = found ? (size_t)(found - at->name) + walk->delimiter : 0;
 
-    return found ? (size_t)(found - at->name) + size : 0;
+    return list->on_common || size < at->size ? size : 0;
 }
 
-/* Tells of the shared name and seeks behind it. 1: told, 0: it is the lower bound itself, -1: the walk ends. */
-static int tell_common(struct walk *walk, const struct cursor *at, size_t size) {
+/* Tells of the shared name, unless it is the lower bound itself, and seeks behind it, which may tell of what comes next. False:
+ * the walk ends. */
+static bool tell_common(struct walk *walk, const struct cursor *at, size_t size) {
     const struct store_list *list = walk->list;
     char *name = arena_text_size(walk->arena, at->name, size);
     const char *lower = list->reverse ? list->end_marker : list->marker;
     bool told = !lower || strcmp(lower, name) != 0;
 
-    if (!list->on_common) {
-        told = false;
-    } else if (told && !list->on_common(list->user, name)) {
-        return -1;
+    if (list->on_common && told) {
+        walk->told++;
+        if (!list->on_common(list->user, name)) {
+            return false;
+        }
     }
     if (list->reverse) {
         seek_all(walk, name, size);
     } else {
         size = behind(walk, name, size);
         if (!size) {
-            return -1;
+            return false;
         }
         seek_all(walk, walk->bound, size);
     }
-    return told;
+    return true;
 }
 
 static bool is_before_marker(const struct store_list *list, const struct cursor *at, const struct store_object *object) {
@@ -216,82 +234,102 @@ static bool is_latest_marker(const struct cursor *at, const struct store_object 
     return latest;
 }
 
-static bool names_only(const struct store_list *list) {
-    return list->names_only && !list->versions && !list->reverse;
-}
-
-static bool shown_only(const struct store_list *list) {
-    return list->shown_only && !list->versions && !list->reverse;
-}
-
 static void read_row(struct walk *walk, const struct cursor *at, struct store_object *ret) {
-    if (names_only(walk->list)) {
-        *ret = (struct store_object){.name = at->name, .expires = sqlite3_column_int64(at->rows, 1)};
-        return;
-    }
-    if (shown_only(walk->list)) {
-        index_read_shown(at->rows, at->name, ret);
-    } else {
-        index_read_object(NULL, at->rows, ret);
-    }
+    index_read_object(NULL, at->rows, ret);
     ret->current = at == walk->cursors;
     ret->latest = ret->current || (ret->kind == STORE_MARKER && is_latest_marker(at, ret));
-    if (sqlite3_column_bytes(at->rows, 8)) {
-        index_read_meta(walk->arena, at->rows, ret);
-    }
+    index_read_meta(walk->arena, sqlite3_column_blob(at->rows, 8), (size_t)sqlite3_column_bytes(at->rows, 8), ret);
 }
 
 /* 1: told, 0: passed over, -1: the walk ends. */
-static int tell_row(struct walk *walk, struct cursor *at) {
+static int tell_object(const struct store_list *list, const struct store_object *object) {
+    if (object->expires && !list->versions && object->expires <= clock_now() / SECOND) {
+        return 0;
+    }
+    return list->on_object(list->user, object) ? 1 : -1;
+}
+
+/* The same of the row that the cursor stands on; then steps to the next. False: the walk ends. */
+static bool tell_row(struct walk *walk, struct cursor *at) {
     const struct store_list *list = walk->list;
-    int told = 1;
+    int told;
 
     if (is_objects(list)) {
         struct store_object object;
 
         read_row(walk, at, &object);
-        if (list->versions && is_before_marker(list, at, &object)) {
-            told = 0;
-        } else if (object.expires && !list->versions && object.expires <= clock_now() / SECOND) {
-            told = 0;
-        } else if (!list->on_object(list->user, &object)) {
-            told = -1;
-        }
+        told = list->versions && is_before_marker(list, at, &object) ? 0 : tell_object(list, &object);
     } else {
         struct store_container container;
 
         index_read_container(NULL, at->rows, &container);
         told = list->on_container(list->user, &container) ? 1 : -1;
     }
+    walk->told += told > 0;
     if (told >= 0) {
         step(walk, at);
     }
-    return told;
+    return told >= 0;
+}
+
+/* Tells of a row that SQLite came to, unless there is more to do; that, or the walk's end, is for 'run'. */
+static bool tell_in_passing(struct walk *walk, const struct store_object *object, size_t name_size) {
+    const struct cursor at = {.name = object->name, .size = name_size};
+    int told = -1;
+
+    if (!is_over(walk, &at) && walk->told != walk->list->limit && !common_size(walk, &at)) {
+        told = tell_object(walk->list, object);
+        walk->told += told > 0;
+    }
+    return told >= 0;
+}
+
+void list_told_name(sqlite3_context *context, int count, sqlite3_value **row) {
+    const struct index *index = sqlite3_user_data(context);
+    struct store_object object = {.name = (const char *)sqlite3_value_text(row[0]), .expires = sqlite3_value_int64(row[1])};
+
+    sqlite3_result_int(context, tell_in_passing(index->walk, &object, (size_t)sqlite3_value_bytes(row[0])));
+}
+
+void list_told_shown(sqlite3_context *context, int count, sqlite3_value **row) {
+    const struct index *index = sqlite3_user_data(context);
+    struct store_object object = {
+        .name = (const char *)sqlite3_value_text(row[1]),
+        .expires = sqlite3_value_int64(row[2]),
+        .size = sqlite3_value_int64(row[3]),
+        .modified = sqlite3_value_int64(row[4]),
+        .etag = (const char *)sqlite3_value_text(row[5]),
+        .type = (const char *)sqlite3_value_text(row[6]),
+        .current = true,
+        .latest = true,
+    };
+    size_t meta = (size_t)sqlite3_value_bytes(row[0]);
+
+    if (meta) {
+        index_read_meta(index->walk->arena, sqlite3_value_blob(row[0]), meta, &object);
+    }
+    sqlite3_result_int(context, tell_in_passing(index->walk, &object, (size_t)sqlite3_value_bytes(row[1])));
 }
 
 static bool run(struct walk *walk) {
     const struct store_list *list = walk->list;
+    bool in_passing = names_only(list) || shown_only(list);
     struct cursor *at;
-    int64_t count = 0;
 
     if (list->reverse) {
         begin_backwards(walk);
     } else {
         begin_forwards(walk);
     }
-    while ((at = next_cursor(walk)) != NULL && !is_over(list, at)) {
-        size_t common = common_size(list, at);
-        int told;
+    while ((at = next_cursor(walk)) != NULL && !is_over(walk, at)) {
+        size_t common = common_size(walk, at);
 
-        if (count == list->limit) {
+        if (walk->told == list->limit) {
             return true;
         }
-        /* Without a word for shared names, an object that is called as one is told of as others are. */
-        told = common && (list->on_common || common < at->size) ? tell_common(walk, at, common) : tell_row(walk, at);
-        if (told < 0) {
+        if (!(common ? tell_common(walk, at, common) : !in_passing && tell_row(walk, at))) {
             return false;
         }
-        count += told;
     }
     return false;
 }
@@ -341,6 +379,7 @@ static enum store_result open_objects(struct walk *walk) {
         return STORE_FAILED;
     }
     index = walk->cursors[0].index;
+    index->walk = walk;
     index_run(index, index_statement(index, S_BEGIN_READ));
     if (!index_find_container(index, walk->arena, list->account, list->container, &container)) {
         return index_no_container(index);
@@ -366,6 +405,10 @@ enum store_result store_list(struct arena *arena, const struct store_list *list,
 
     walk->list = list;
     walk->arena = arena;
+    walk->prefix = list->prefix ? strlen(list->prefix) : 0;
+    walk->delimiter = list->delimiter ? strlen(list->delimiter) : 0;
+    walk->end = list->end_marker && *list->end_marker ? list->end_marker : NULL;
+    walk->end_size = walk->end ? strlen(walk->end) : 0;
     result = is_objects(list) ? open_objects(walk) : open_containers(walk);
     if (result == STORE_OK) {
         more = run(walk);

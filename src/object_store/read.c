@@ -148,34 +148,59 @@ static enum store_result find_account(struct arena *arena, const char *account, 
     return STORE_OK;
 }
 
+static void take_bytes(struct arena *arena, sqlite3_stmt *row, int column, struct store_found *found) {
+    const void *bytes = sqlite3_column_blob(row, column);
+    size_t size = (size_t)sqlite3_column_bytes(row, column);
+    const struct store_object *object = &found->object;
+    char *copy = arena_text_size(arena, bytes, size);
+
+    found->damaged = crc32c(0, copy, size) != object->sum;
+    found->object.bytes = found->damaged ? NULL : copy;     /* nobody may take them for good */
+    if (object->seal && !found->damaged) {
+        seal_bytes(object->seal, 0, copy, copy, size);
+    }
+}
+
 static bool read_data(struct index *index, struct arena *arena, struct store_found *found) {
     sqlite3_stmt *find = index_statement(index, S_DATA);
-    const struct store_object *object = &found->object;
     bool there;
 
-    sqlite3_bind_int64(find, 1, object->data);
+    sqlite3_bind_int64(find, 1, found->object.data);
     there = sqlite3_step(find) == SQLITE_ROW;
     if (there) {
-        const void *bytes = sqlite3_column_blob(find, 0);
-        size_t size = (size_t)sqlite3_column_bytes(find, 0);
-        char *copy = arena_text_size(arena, bytes, size);
-
-        found->damaged = crc32c(0, copy, size) != object->sum;
-        found->object.bytes = found->damaged ? NULL : copy;     /* nobody may take them for good */
-        if (object->seal && !found->damaged) {
-            seal_bytes(object->seal, 0, copy, copy, size);
-        }
+        take_bytes(arena, find, 0, found);
     }
     sqlite3_reset(find);
     return there || !index_failed(index);
+}
+
+/* The current object, and its bytes when they are in the index, by one statement. */
+static bool find_with_bytes(struct index *index, struct arena *arena, const char *name, struct store_found *ret) {
+    sqlite3_stmt *find = index_statement(index, S_OBJECT_BYTES);
+    const struct store_object *object = &ret->object;
+    bool found;
+
+    sqlite3_bind_int64(find, 1, ret->container.id);
+    index_bind_text(find, 2, name);
+    found = sqlite3_step(find) == SQLITE_ROW;
+    if (found) {
+        index_read_object(arena, find, &ret->object);
+        ret->object.current = true;
+        if (object->data && !object->place && !object->shut && sqlite3_column_type(find, 12) != SQLITE_NULL) {
+            take_bytes(arena, find, 12, ret);
+        }
+    }
+    sqlite3_reset(find);
+    return found;
 }
 
 static void close_blob(void *blob) {
     store.driver->close(blob);
 }
 
-/* '*ret_torn': the object was replaced between reading its row and its bytes. False when the index cannot be read. */
-static bool want_bytes(struct index *index, struct arena *arena, struct store_found *found, bool *ret_torn) {
+/* '*ret_torn': the object was replaced between reading its row and its bytes. 'looked': bytes in the index were read when they
+ * were there. False when the index cannot be read. */
+static bool want_bytes(struct index *index, struct arena *arena, struct store_found *found, bool looked, bool *ret_torn) {
     struct store_object *object = &found->object;
 
     if (object->place) {
@@ -186,8 +211,9 @@ static bool want_bytes(struct index *index, struct arena *arena, struct store_fo
         }
         return true;
     }
-    object->bytes = object->data ? NULL : "";
-    if (object->data && !read_data(index, arena, found)) {
+    if (!object->data) {
+        object->bytes = "";
+    } else if (!looked && !read_data(index, arena, found)) {
         return false;
     }
     *ret_torn = !object->bytes && !found->damaged;
@@ -196,25 +222,27 @@ static bool want_bytes(struct index *index, struct arena *arena, struct store_fo
 
 static enum store_result find_in_container(struct index *index, struct arena *arena, const struct store_find *find,
                                            struct store_found *ret, bool *ret_torn) {
-    *ret_torn = false;
+    bool at_once = find->want_bytes && find->version == STORE_CURRENT;
+
+    *ret_torn = ret->damaged = false;
     if (!ret->container.id && !index_find_container(index, arena, find->account, find->container, &ret->container)) {
         return index_no_container(index);
     }
     if (!find->name) {
         return STORE_OK;
     }
-    if (!index_find_object(index, arena, ret->container.id, find->name, find->version, &ret->object)) {
+    if (!(at_once ? find_with_bytes(index, arena, find->name, ret)
+                  : index_find_object(index, arena, ret->container.id, find->name, find->version, &ret->object))) {
         return index_failed(index) ? index_error(index) : STORE_MISSING;
     }
     if (!find->want_expired && ret->object.expires && ret->object.expires <= clock_now() / SECOND) {
         return STORE_MISSING;
     }
-    ret->damaged = ret->object.shut;
-    if (find->want_bytes && !ret->damaged && !want_bytes(index, arena, ret, ret_torn)) {
+    ret->damaged = ret->damaged || ret->object.shut;
+    if (find->want_bytes && !ret->object.shut && !want_bytes(index, arena, ret, at_once, ret_torn)) {
         return index_error(index);
     }
     if (ret->damaged) {
-        ret->object.bytes = NULL;       /* nobody copies them as if they were good */
         log_error("%s/%s/%s: its bytes are not what was written", find->account, find->container, find->name);
     }
     return STORE_OK;
@@ -229,7 +257,7 @@ enum store_result store_find(struct arena *arena, const struct store_find *find,
     struct index *index;
     enum store_result result = STORE_OK;
     int64_t generation;
-    bool known, torn = false;
+    bool known, single, torn = false;
     const char *lost;
     int tries = 0;
 
@@ -251,10 +279,14 @@ enum store_result store_find(struct arena *arena, const struct store_find *find,
     if (!index) {
         return STORE_FAILED;
     }
+    /* One statement needs no transaction to be one snapshot. */
+    single = known && find->version == STORE_CURRENT;
     do {
         lost = ret->object.place;
-        result = begin(index) ? find_in_container(index, arena, find, ret, &torn) : index_error(index);
-        end(index);
+        result = single || begin(index) ? find_in_container(index, arena, find, ret, &torn) : index_error(index);
+        if (!single) {
+            end(index);
+        }
     } while (torn && result == STORE_OK && ++tries < MAX_TORN && !is_same(lost, ret->object.place));
     ret->damaged = ret->damaged || (result == STORE_OK && torn);
     index_reader_release(shard, index);

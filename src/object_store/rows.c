@@ -7,7 +7,7 @@
 
 static const char sealed_etag[] = "sys-etag";       /* a pair of sealed metadata */
 
-const char *store_meta_get(const struct store_meta *meta, const char *name) {
+const char *store_meta_find(const struct store_meta *meta, const char *name) {
     for (size_t i = 0; i < meta->count; i++) {
         if (!strcmp(meta->at[i].name, name)) {
             return meta->at[i].value;
@@ -116,11 +116,12 @@ static struct store_meta meta_at(struct arena *arena, sqlite3_stmt *row, int col
     return bytes ? index_unpack(arena, bytes, (size_t)sqlite3_column_bytes(row, column)) : (struct store_meta){0};
 }
 
-void index_read_meta(struct arena *arena, sqlite3_stmt *row, struct store_object *ret) {
-    const void *bytes = sqlite3_column_blob(row, 8);
-    size_t size = (size_t)sqlite3_column_bytes(row, 8);
+void index_read_meta(struct arena *arena, const void *bytes, size_t size, struct store_object *ret) {
     void *plain;
 
+    if (!size) {
+        return;
+    }
     if (!seal_is(bytes, size)) {
         ret->meta = index_unpack(arena, bytes, size);
         return;
@@ -149,21 +150,9 @@ void index_read_object(struct arena *arena, sqlite3_stmt *row, struct store_obje
         .data = sqlite3_column_int64(row, 10),
         .sum = (uint32_t)sqlite3_column_int64(row, 11),
     };
-    if (arena && sqlite3_column_bytes(row, 8)) {
-        index_read_meta(arena, row, ret);
+    if (arena) {
+        index_read_meta(arena, sqlite3_column_blob(row, 8), (size_t)sqlite3_column_bytes(row, 8), ret);
     }
-}
-
-void index_read_shown(sqlite3_stmt *row, const char *name, struct store_object *ret) {
-    *ret = (struct store_object){
-        .name = name,
-        .expires = sqlite3_column_int64(row, 1),
-        .size = sqlite3_column_int64(row, 2),
-        .modified = sqlite3_column_int64(row, 3),
-        .etag = (const char *)sqlite3_column_text(row, 4),
-        .type = (const char *)sqlite3_column_text(row, 5),
-        .kind = (enum store_kind)sqlite3_column_int(row, 6),
-    };
 }
 
 void index_read_container(struct arena *arena, sqlite3_stmt *row, struct store_container *ret) {

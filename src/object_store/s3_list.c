@@ -82,7 +82,9 @@ static void write_entry(struct listing *listing, const struct store_object *obje
     xml_member(out, "LastModified", s3_time(s3->arena, object->modified));
     if (!marker) {
         xml_member(out, "ETag", s3_etag(s3->arena, object));
-        buf_printf(out, "<Size>%" PRId64 "</Size>", swift_size(object));
+        BUF_LITERAL(out, "<Size>");
+        buf_int(out, swift_size(object));
+        BUF_LITERAL(out, "</Size>");
     }
     if (listing->owner) {
         write_owner(listing, s3_object_owner(s3->account, object));
@@ -141,8 +143,8 @@ static bool read_common(struct listing *listing, struct store_list *list) {
     const char *delimiter = s3_argument(s3, "delimiter");
 
     *list = (struct store_list){.account = s3->account, .container = s3->bucket, .prefix = s3_argument(s3, "prefix"),
-                                .delimiter = delimiter && *delimiter ? delimiter : NULL, .on_object = add_object,
-                                .on_common = add_common, .user = listing};
+                                .delimiter = delimiter && *delimiter ? delimiter : NULL, .shown_only = true,
+                                .on_object = add_object, .on_common = add_common, .user = listing};
     return read_limit(s3, "max-keys", &listing->most) && read_encoding(s3, &listing->encode);
 }
 

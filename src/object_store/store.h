@@ -60,7 +60,11 @@ struct store_meta {
     struct store_pair *at;          /* in an arena */
     size_t count;
 };
-const char *store_meta_get(const struct store_meta *meta, const char *name);    /* or null */
+const char *store_meta_find(const struct store_meta *meta, const char *name);
+/* The value, or null. Most objects have no metadata. */
+static inline const char *store_meta_get(const struct store_meta *meta, const char *name) {
+    return meta->count ? store_meta_find(meta, name) : NULL;
+}
 /* Sets or adds a pair, both texts as they are (not copied). A null value is kept as "remove" in changes. */
 void store_meta_set(struct arena *arena, struct store_meta *meta, const char *name, const char *value);
 
@@ -159,7 +163,7 @@ struct store_list {
     const char *prefix, *marker, *end_marker, *delimiter;       /* null: none */
     bool reverse;
     bool names_only;                /* of objects nothing but names is wanted */
-    bool shown_only;                /* of objects nothing of the store's own is wanted, and no versions */
+    bool shown_only;                /* of objects neither what is the store's own is wanted, nor version and kind */
     bool versions;                  /* of objects: also those that are not current, newest first per name */
     int64_t marker_version;         /* with versions: after this one of the marker's name (version 0: its time); 0: after
                                        all of them */

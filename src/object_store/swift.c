@@ -163,6 +163,18 @@ static bool read_version(struct swift *sw) {
 
 /* ---- taking a request ---- */
 
+/* "tx", 21 random hexadecimal digits, and the time in ten of them. */
+static const char *make_trans_id(struct arena *arena) {
+    static const char hex[] = "0123456789abcdef";
+    char text[] = "tx000000000000000000000-0000000000", *at = text + sizeof text - 1;
+
+    memcpy(text + 2, id_hex(arena), 21);
+    for (int64_t seconds = clock_now() / SECOND; seconds > 0 && at[-1] != '-'; seconds >>= 4) {
+        *--at = hex[seconds & 15];
+    }
+    return arena_text_size(arena, text, sizeof text - 1);
+}
+
 static struct swift *swift_new(struct call *call) {
     struct swift *sw = ARENA_NEW(call->arena, struct swift);
 
@@ -170,7 +182,7 @@ static struct swift *swift_new(struct call *call) {
     sw->call = call;
     sw->http = call->http;
     sw->arena = call->arena;
-    sw->trans_id = arena_printf(sw->arena, "tx%.21s-%010llx", id_hex(sw->arena), (long long)(clock_now() / SECOND));
+    sw->trans_id = make_trans_id(sw->arena);
     call->request_id = sw->trans_id;
     return sw;
 }

@@ -129,7 +129,7 @@ static void write_location(struct swift *sw, int64_t version) {
 void swift_write_object_headers(struct swift *sw, const struct store_object *object) {
     swift_last_modified(sw, object->modified);
     swift_header(sw, "X-Timestamp", "%s", swift_timestamp(sw->arena, object->modified));
-    swift_header(sw, "Accept-Ranges", "bytes");
+    http_respond_header(sw->http, "Accept-Ranges", "bytes");
     if (object->expires) {
         swift_header(sw, "X-Delete-At", "%" PRId64, object->expires);
     }
@@ -315,7 +315,8 @@ static bool respond_plain(struct swift *sw, const char *account, const struct st
     }
     if (found->object.bytes && !swift_request_header(sw, "Range")) {
         swift_header(sw, "Content-Type", "%s", object->type);
-        buf_put(&sw->http->response.body, found->object.bytes, (size_t)object->size);
+        sw->http->response.lasting = found->object.bytes;
+        sw->http->response.lasting_size = (size_t)object->size;
         sw->http->response.status = 200;
         return true;
     }

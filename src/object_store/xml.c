@@ -2,10 +2,16 @@
  * Writing XML. */
 #include "object_store/xml.h"
 
+static void put_tag(struct buf *out, const char *open, const char *name) {
+    buf_text(out, open);
+    buf_text(out, name);
+    buf_char(out, '>');
+}
+
 void xml_member(struct buf *out, const char *name, const char *text) {
-    buf_printf(out, "<%s>", name);
+    put_tag(out, "<", name);
     xml_escape(out, text);
-    buf_printf(out, "</%s>", name);
+    put_tag(out, "</", name);
 }
 
 void xml_write(struct buf *out, const struct xml_node *node) {
@@ -13,9 +19,9 @@ void xml_write(struct buf *out, const struct xml_node *node) {
         xml_member(out, node->name, node->text);
         return;
     }
-    buf_printf(out, "<%s>", node->name);
+    put_tag(out, "<", node->name);
     for (const struct xml_node *child = node->first; child; child = child->next) {
         xml_write(out, child);
     }
-    buf_printf(out, "</%s>", node->name);
+    put_tag(out, "</", node->name);
 }

@@ -106,7 +106,7 @@ static bool mend_one(struct call *call, void *user) {
 }
 
 static bool mend(struct arena *arena, struct audit_found *found) {
-    const char *request_id = arena_printf(arena, "req-%s", id_uuid(arena));
+    const char *request_id = id_request(arena);
 
     return found->invariant && found->invariant->clear
                ? cloud_run(found->service, request_id, audit_mend_clear, found)

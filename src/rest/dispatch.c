@@ -140,7 +140,7 @@ static void log_line(struct call *call) {
 /* ---- the server's callbacks ---- */
 
 static const char *request_id_of(struct http_request *request) {
-    return arena_printf(request->arena, "req-%s", id_uuid(request->arena));
+    return id_request(request->arena);
 }
 
 static bool route_request(struct pending *pending, struct http_request *request) {

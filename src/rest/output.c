@@ -89,8 +89,6 @@ static bool is_null(const struct field *field, const void *slot) {
 }
 
 static void write_value(struct call *call, const struct field *field, const void *slot, struct json_out *out) {
-    char text[TIME_TEXT_SIZE];
-
     if (is_null(field, slot)) {
         json_null(out);
         return;
@@ -106,7 +104,7 @@ static void write_value(struct call *call, const struct field *field, const void
         json_real(out, *(const double *)slot);
         break;
     case TYPE_TIME:
-        json_text(out, time_print(*(const int64_t *)slot, call->service->style->time, text));
+        json_time(out, *(const int64_t *)slot, call->service->style->time);
         break;
     case TYPE_JSON:
     case TYPE_MAP:

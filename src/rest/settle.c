@@ -174,7 +174,7 @@ static void end_passing(struct arena *arena, int64_t seconds) {
         map_free(look->now, NULL);
     }
     for (size_t i = 0; i < look->count; i++) {
-        cloud_transaction(look->at[i].resource->runtime->service, DB_WRITE, arena_printf(arena, "req-%s", id_uuid(arena)),
+        cloud_transaction(look->at[i].resource->runtime->service, DB_WRITE, id_request(arena),
                           end_stuck, &look->at[i]);
     }
 }

@@ -8,10 +8,12 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/arena.h"
 #include "base/buf.h"
+#include "base/bytes.h"
 #include "base/clock.h"
 #include "base/conf.h"
 #include "base/crypto.h"
@@ -99,6 +101,70 @@ TEST(json_errors_say_where) {
     check_text(error, "bad number at byte 6");
     check(!parse(arena, "{\"a\": 1, \"a\": 2}", &error));
     check_text(error, "member 'a' is there twice, at byte 16");
+    arena_free(arena);
+}
+
+static void check_quoted(const char *text, size_t size) {
+    char want[256], *to = want, *exact = malloc(size ? size : 1);
+    struct buf buf = {0};
+    struct json_out out = {.buf = &buf};
+
+    *to++ = '"';
+    for (size_t i = 0; i < size; i++) {
+        unsigned char c = (unsigned char)text[i];
+
+        to += c == '"' || c == '\\' ? sprintf(to, "\\%c", c)
+              : c == '\n'           ? sprintf(to, "\\n")
+              : c < 0x20            ? sprintf(to, "\\u%04x", c)
+                                    : sprintf(to, "%c", c);
+    }
+    strcpy(to, "\"");
+    memcpy(exact, text, size);
+    json_text_size(&out, exact, size);
+    check_text(buf.at, want);
+    check_int((int64_t)buf.size, (int64_t)strlen(want));
+    free(exact);
+    buf_release(&buf);
+}
+
+/* Texts are copied several bytes at a time, so each size and each place of an escape is one of its own. */
+TEST(json_escapes_are_written_wherever_they_stand) {
+    static const char escaped[] = {'"', '\\', '\n', 0x1f, 1};
+    char text[41];
+
+    for (size_t size = 0; size <= sizeof text; size++) {
+        for (size_t at = 0; at <= size; at++) {
+            memset(text, '\xc3', sizeof text);
+            text[at < size ? at : 0] = at < size ? escaped[(at + size) % sizeof escaped] : 'x';
+            check_quoted(text, size);
+            if (at + 3 < size) {
+                text[at + 3] = text[size - 1] = '"';
+                check_quoted(text, size);
+            }
+        }
+    }
+}
+
+TEST(json_keys_values_and_commas_stand_where_they_should) {
+    struct buf buf = {0};
+    struct json_out out = {.buf = &buf};
+    struct arena *arena = arena_new(0);
+
+    json_map(&out);
+    json_key_made(&out, json_key_make(arena, "a \"key\""));
+    json_list(&out);
+    json_int(&out, 0);
+    json_time(&out, 1769854830000456, TIME_MICRO_Z);
+    json_time(&out, 0, TIME_Z);
+    json_map(&out);
+    json_map_end(&out);
+    json_bool(&out, false);
+    json_list_end(&out);
+    json_put_text(&out, "of sixteen bytes", NULL);
+    json_put_raw(&out, "raw", "[]");
+    json_map_end(&out);
+    check_text(buf.at, "{\"a \\\"key\\\"\": [0, \"2026-01-31T10:20:30.000456Z\", null, {}, false], \"of sixteen bytes\": null, \"raw\": []}");
+    buf_release(&buf);
     arena_free(arena);
 }
 
@@ -192,6 +258,24 @@ TEST(times_are_printed_in_every_format) {
     }
     check_text(time_print(-1, TIME_MICRO_Z, text), "1969-12-31T23:59:59.999999Z");
     check_text(time_print(0, TIME_Z, text), "1970-01-01T00:00:00Z");
+}
+
+/* What was printed last is kept: days and seconds that follow each other in any order. */
+TEST(times_for_http_are_as_the_library_prints_them) {
+    for (int64_t i = -3000; i < 20000; i++) {
+        time_t second = (time_t)(i % 3 ? i * 86399 : i / 3 * 86400);
+        char want[TIME_TEXT_SIZE], plain[TIME_TEXT_SIZE], text[TIME_TEXT_SIZE];
+        struct tm tm;
+
+        gmtime_r(&second, &tm);
+        strftime(want, sizeof want, "%a, %d %b %Y %H:%M:%S GMT", &tm);
+        strftime(plain, sizeof plain, "%Y-%m-%dT%H:%M:%S", &tm);
+        if (!check_text(time_print(second * SECOND, TIME_HTTP, text), want) ||
+            !check_text(time_print(second * SECOND + 999999, TIME_PLAIN, text), plain)) {
+            break;
+        }
+        check(time_put(second * SECOND, TIME_HTTP, text) == text + 29);
+    }
 }
 
 TEST(times_are_read) {
@@ -614,6 +698,22 @@ TEST(buffers_grow) {
     check(!buf.at && !buf.size);
 }
 
+TEST(integers_are_printed_in_full) {
+    static const long long cases[] = {0, 7, -7, 10, 99, 100, -100, 12345, 999999999999999999, 1000000000000000000,
+                                      INT64_MAX, INT64_MIN};
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct buf buf = {0};
+        char want[24];
+
+        sprintf(want, "%lld", cases[i]);
+        buf_int(&buf, cases[i]);
+        check_text(buf.at, want);
+        check_int((int64_t)buf.size, (int64_t)strlen(want));
+        buf_release(&buf);
+    }
+}
+
 TEST(log_levels_follow_prefixes) {
     LOG_MODULE("unit.tests");
 
@@ -625,6 +725,24 @@ TEST(log_levels_follow_prefixes) {
     log_set("", LOG_INFO);
     check(log_level_parse("warn", &(enum log_level){LOG_INFO}));
     check(!log_level_parse("loud", &(enum log_level){LOG_INFO}));
+}
+
+TEST(plain_bytes_are_told_wherever_they_stand) {
+    for (size_t size = 1; size <= 25; size++) {
+        for (size_t at = 0; at < size; at++) {
+            for (int c = 0; c < 256; c++) {
+                char *exact = malloc(size);
+
+                memset(exact, c & 1 ? ' ' : '~', size);
+                exact[at] = (char)c;
+                if (bytes_are_plain(exact, size) != (c >= 0x20 && c < 0x7f)) {
+                    test_fail(__FILE__, __LINE__, "byte %d at %zu of %zu", c, at, size);
+                }
+                free(exact);
+            }
+        }
+    }
+    check(bytes_are_plain("", 0));
 }
 
 TEST(hexadecimal_digits_are_read_back) {
