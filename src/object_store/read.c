@@ -160,8 +160,8 @@ static bool read_data(struct index *index, struct arena *arena, struct store_fou
         size_t size = (size_t)sqlite3_column_bytes(find, 0);
         char *copy = arena_text_size(arena, bytes, size);
 
-        found->object.bytes = copy;
         found->damaged = crc32c(0, copy, size) != object->sum;
+        found->object.bytes = found->damaged ? NULL : copy;     /* nobody may take them for good */
         if (object->seal && !found->damaged) {
             seal_bytes(object->seal, 0, copy, copy, size);
         }
@@ -190,7 +190,7 @@ static bool want_bytes(struct index *index, struct arena *arena, struct store_fo
     if (object->data && !read_data(index, arena, found)) {
         return false;
     }
-    *ret_torn = !object->bytes;
+    *ret_torn = !object->bytes && !found->damaged;
     return true;
 }
 
@@ -214,6 +214,7 @@ static enum store_result find_in_container(struct index *index, struct arena *ar
         return index_error(index);
     }
     if (ret->damaged) {
+        ret->object.bytes = NULL;       /* nobody copies them as if they were good */
         log_error("%s/%s/%s: its bytes are not what was written", find->account, find->container, find->name);
     }
     return STORE_OK;

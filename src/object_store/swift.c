@@ -343,6 +343,10 @@ enum http_body swift_take(struct call *call) {
     struct http_request *http = call->http;
     const struct special *special;
 
+    if (http->malformed_query && !swift_list_bounds(sw)) {
+        swift_error(sw, 400, "%s", http->malformed_query);
+        return refuse(sw);
+    }
     if (find_fixed(sw)) {
         sw->special = answer_fixed;
         http->on_worker = true;

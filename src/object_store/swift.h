@@ -124,3 +124,5 @@ const char *swift_guess_type(struct arena *arena, const char *name);
 /* ---- swift_list.c ---- */
 bool swift_list_objects(struct swift *sw);
 bool swift_list_containers(struct swift *sw);
+/* Reads a query that is malformed but for NUL at the end of a list's bounds. False: it is malformed otherwise. */
+bool swift_list_bounds(struct swift *sw);

@@ -225,6 +225,57 @@ static void end(struct listing *listing) {
     swift_header(listing->sw, "Content-Type", "%s; charset=utf-8", swift_format_type(listing->format));
 }
 
+/* ---- bounds that end with NUL ---- */
+
+static const char *const bounds[] = {"end_marker", "marker"};
+
+/* The bound that a piece of a query gives, if it ends with NUL; else -1. */
+static int bound_of(const char *piece, size_t size) {
+    for (int i = 0; i < 2; i++) {
+        size_t name = strlen(bounds[i]);
+
+        if (size > name + 3 && !strncmp(piece, bounds[i], name) && piece[name] == '=' && !memcmp(piece + size - 3, "%00", 3)) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+/* No name holds NUL, so what is below "a" NUL is what is below "a" 1, and what is behind it is what is behind "a". */
+bool swift_list_bounds(struct swift *sw) {
+    struct http_request *http = sw->http;
+    struct buf query = {0};
+    bool ends[2] = {false};
+    int upper;
+
+    for (const char *at = http->query; *at;) {
+        size_t size = strcspn(at, "&");
+        int bound = bound_of(at, size);
+
+        if (bound >= 0) {
+            ends[bound] = true;
+        }
+        buf_put(&query, at, bound >= 0 ? size - 3 : size);
+        buf_text(&query, at[size] ? "&" : "");
+        at += size + (at[size] == '&');
+    }
+    http->query = query.size ? buf_taken(&query, sw->arena) : "";
+    if (!(ends[0] || ends[1]) || !http_arguments(http)) {
+        return false;
+    }
+    upper = swift_is_true(swift_argument(sw, "reverse"));
+    for (size_t i = 0; i < http->arguments->count; i++) {
+        struct http_header *argument = &http->arguments->at[i];
+
+        if (ends[upper] && !strcmp(argument->name, bounds[upper])) {
+            argument->value = arena_printf(sw->arena, "%s\x01", argument->value);
+        }
+    }
+    return true;
+}
+
+/* ---- the operations ---- */
+
 /* A version goes before another of the same name. */
 static bool check_marker(struct swift *sw, const char *marker, const char *version) {
     if (!marker) {
