@@ -55,10 +55,10 @@ const char *swift_argument(const struct swift *sw, const char *name) {
 
 /* ---- the path ---- */
 
-/* One segment at *at, decoded; *at moves behind the slash that ends it, or is null at the path's end. */
+/* One segment at *at; *at moves behind the slash that ends it, or is null at the path's end. */
 static const char *segment(struct arena *arena, const char **at) {
     size_t size = strcspn(*at, "/");
-    const char *text = http_decode(arena, *at, size, false);
+    const char *text = arena_text_size(arena, *at, size);
 
     *at = (*at)[size] ? *at + size + 1 : NULL;
     return text;
@@ -84,7 +84,9 @@ static bool read_path(struct swift *sw) {
     } else {
         return swift_status(sw, 404), false;
     }
-    if (sw->http->malformed) {
+    /* A slash divides though it comes escaped: some clients escape the whole path. */
+    at = sw->http->malformed ? NULL : http_decode(sw->arena, at, strlen(at), false);
+    if (!at) {
         return swift_error(sw, 412, "The path holds NUL, or is no UTF-8"), false;
     }
     sw->account = segment(sw->arena, &at);
@@ -93,11 +95,11 @@ static bool read_path(struct swift *sw) {
         sw->container = segment(sw->arena, &at);
         sw->depth = DEPTH_CONTAINER;
         if (at && *at) {
-            sw->object = http_decode(sw->arena, at, strlen(at), false);
+            sw->object = at;
             sw->depth = DEPTH_OBJECT;
         }
     }
-    if (!*sw->account || (sw->container && (!*sw->container || strchr(sw->container, '/'))) || strchr(sw->account, '/')) {
+    if (!*sw->account || (sw->container && !*sw->container)) {
         return swift_error(sw, 412, "The path names no account and container."), false;
     }
     if (strlen(sw->account) > MAX_ACCOUNT_NAME) {

@@ -9,14 +9,13 @@
 
 /* Splits "/container/object", as it stands (escaped) in a header. */
 static bool split(struct swift *sw, const char *header, const char *text, const char **container, const char **object) {
-    const char *slash;
+    const char *path = http_decode(sw->arena, text, strlen(text), false), *slash;
 
-    text += *text == '/';
-    slash = strchr(text, '/');
-    *container = slash && slash > text ? http_decode(sw->arena, text, (size_t)(slash - text), false) : NULL;
-    *object = slash && slash[1] ? http_decode(sw->arena, slash + 1, strlen(slash + 1), false) : NULL;
-    if (*container && *object && !strchr(*container, '/') && strlen(*object) <= MAX_OBJECT_NAME &&
-        strlen(*container) <= MAX_CONTAINER_NAME) {
+    path = path ? path + (*path == '/') : "";
+    slash = strchr(path, '/');
+    if (slash && slash > path && slash[1] && strlen(slash + 1) <= MAX_OBJECT_NAME && slash - path <= MAX_CONTAINER_NAME) {
+        *container = arena_text_size(sw->arena, path, (size_t)(slash - path));
+        *object = slash + 1;
         return true;
     }
     return swift_error(sw, 412, "%s must be of the form <container name>/<object name>", header), false;

@@ -38,6 +38,14 @@ class Lists(ObjectStoreTest):
         self.assertIn("COPY", self.swift("PATCH", self.container + "/o", b"", 405)[0]["Allow"])
         self.assertNotIn("COPY", self.swift("PATCH", self.container, b"", 405)[0]["Allow"])
 
+    def test_escaped_slashes_divide(self):
+        self.swift("PUT", self.container + "%2Fdir%2Fo", b"abc", 201)
+        self.assertEqual(self.names(), ["dir/o"])
+        self.assertEqual(self.swift("GET", self.container + "/dir%2Fo")[1], b"abc")
+        self.swift("COPY", self.container + "/dir/o", expect=201, headers={"Destination": self.container + "%2Fp"})
+        self.swift("PUT", self.container + "/q", b"", 201, headers={"X-Copy-From": "%2F" + self.container + "%2Fp"})
+        self.assertEqual(self.names(), ["dir/o", "p", "q"])
+
     def test_names_that_are_too_long(self):
         for method, status in (("GET", 404), ("HEAD", 404), ("DELETE", 404), ("POST", 404), ("PUT", 400)):
             self.swift(method, "%s/%s" % (self.container, "x" * 1025), b"" if method[0] == "P" else None, status)
