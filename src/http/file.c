@@ -33,12 +33,20 @@ static const char *response_header(const struct http_request *request, const cha
     return NULL;
 }
 
-/* If-Range: the ranges count only when the file is still the one the client knows; a weak tag never is. */
+/* The same tag, though one of them may lack its quotes, as Swift's do; a weak tag never is. */
+static bool same_tag(const char *a, const char *b) {
+    size_t a_quoted = *a == '"', b_quoted = *b == '"', size = strlen(a) - 2 * a_quoted;
+
+    return size && strlen(b) - 2 * b_quoted == size && memcmp(a + a_quoted, b + b_quoted, size) == 0;
+}
+
+/* If-Range: the ranges count only when the file is still the one the client knows. */
 static bool is_unchanged(const struct http_request *request) {
     const char *wanted = http_header(request, "If-Range");
-    const char *known = wanted ? response_header(request, *wanted == '"' ? "ETag" : "Last-Modified") : NULL;
+    const char *modified = wanted ? response_header(request, "Last-Modified") : NULL;
+    const char *tag = wanted ? response_header(request, "ETag") : NULL;
 
-    return !wanted || (known && strcmp(wanted, known) == 0);
+    return !wanted || (modified && strcmp(wanted, modified) == 0) || (tag && same_tag(wanted, tag));
 }
 
 /* Digits at *at, which moves behind them; -1 when there are none. Too large a number becomes INT64_MAX. */

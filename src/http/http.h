@@ -35,10 +35,11 @@ struct http_request {
     const char *method_name;
     const char *target;                     /* as received, before decoding: path and query */
     const char *path;                       /* decoded; NUL, bad escapes and invalid UTF-8 were refused with 400 */
-    const char *malformed;                  /* only with options.malformed_paths: why 'path' ("/" then) could not be decoded,
-                                               and the answer must be an error; null: it could */
     const char *raw_path;                   /* not decoded, without the query */
     const char *query;                      /* not decoded; "" when there is none */
+    /* Only with options.malformed: why 'path' ("/" then) or the query (it has no arguments then) could not be decoded, so that the
+     * answer must be an error; null: it could. */
+    const char *malformed, *malformed_query;
     const char *client;                     /* address of the peer */
     const void *certificate;                /* the peer's, in DER, that options.client_ca vouches for; null: none */
     size_t certificate_size;
@@ -151,7 +152,7 @@ struct http_server_options {
     int idle_seconds;                       /* 0: 75 */
     size_t max_header;                      /* memory for the head and for reading; 0: 32 KiB */
     size_t max_arena;                       /* ceiling of a request's arena; 0: 64 MiB */
-    bool malformed_paths;                   /* decide and answer see requests whose path cannot be decoded, too */
+    bool malformed;                         /* decide and answer see requests whose path or query cannot be decoded, too */
 
     /* Looks at the head; says what to do with the body. Must not block unless request->apart. */
     enum http_body (*decide)(struct http_request *request, void *user);

@@ -43,7 +43,9 @@ struct exchange {
     enum http_body mode;
     enum task task;
     bool decided, refused, must_close, discarding, has_body, expects_continue, upgrade_reserved;
-    uint64_t discarded;
+    uint64_t discarded, came;           /* bytes of the body */
+    size_t largest;                     /* piece of it so far */
+    unsigned pieces;
     struct pipe pipe;
     struct MHD_UpgradeResponseHandle *upgrade;
     int upgrade_fd;

@@ -211,14 +211,11 @@ static const char *target_read(struct exchange *exchange) {
     if (!request->path) {
         request->path = "/";
         request->malformed = "The path is not well-formed: it holds NUL, invalid UTF-8 or an invalid escape.";
-        if (!exchange->server->options.malformed_paths) {
-            return request->malformed;
-        }
     }
     if (!http_arguments(request)) {
-        return "The query is not well-formed: it holds NUL, invalid UTF-8, an invalid escape or too many arguments.";
+        request->malformed_query = "The query is not well-formed: it holds NUL, invalid UTF-8, an invalid escape or too many arguments.";
     }
-    return NULL;
+    return exchange->server->options.malformed ? NULL : request->malformed ? request->malformed : request->malformed_query;
 }
 
 const char *request_read(struct exchange *exchange, const char *method, const char *version, int *ret_status) {

@@ -155,7 +155,7 @@ static void take_bytes(struct arena *arena, sqlite3_stmt *row, int column, struc
     char *copy = arena_text_size(arena, bytes, size);
 
     found->damaged = crc32c(0, copy, size) != object->sum;
-    found->object.bytes = found->damaged ? NULL : copy;
+    found->object.bytes = found->damaged ? NULL : copy;     /* nobody may take them for good */
     if (object->seal && !found->damaged) {
         seal_bytes(object->seal, 0, copy, copy, size);
     }

@@ -59,7 +59,7 @@ static const char *bucket_of_host(struct s3 *s3) {
 static bool read_path(struct s3 *s3) {
     const char *at = s3->http->raw_path + 1;
 
-    if (s3->http->malformed) {
+    if (s3->http->malformed || s3->http->malformed_query) {
         return s3_error(s3, "InvalidURI", "URI", s3->http->path, NULL), false;
     }
     s3->host_bucket = bucket_of_host(s3);

@@ -59,6 +59,7 @@ struct s3 {
     struct store_upload *upload;
     struct s3_customer customer;    /* for what is written, or read */
     const struct seal *cipher;      /* encrypts what is uploaded with that key; null: it is not */
+    char *block;                    /* where it encrypts; null until there are bytes */
     struct digest *md5;             /* of what is uploaded, before it is encrypted */
     const char *plain_md5;          /* that, in the end */
     struct store_change change;

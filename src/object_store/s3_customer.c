@@ -3,7 +3,6 @@
 #include "object_store/s3_customer.h"
 
 #include <openssl/crypto.h>
-#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -155,26 +154,21 @@ void s3_customer_begin(struct s3 *s3, struct store_meta *meta) {
 
 bool s3_customer_add(struct s3 *s3, const void *bytes, size_t size) {
     const char *at = bytes;
-    char *copy;
     bool ok = true;
 
     if (!s3->cipher) {
         return store_upload_add(s3->upload, bytes, size);
     }
-    copy = malloc(STORE_BLOCK);
-    if (!copy) {
-        abort();
-    }
+    s3->block = s3->block ? s3->block : arena_alloc(s3->arena, STORE_BLOCK);
     digest_add(s3->md5, bytes, size);
     while (ok && size) {
         size_t part = size < STORE_BLOCK ? size : STORE_BLOCK;
 
-        seal_bytes(s3->cipher, s3->upload->size, at, copy, part);
-        ok = store_upload_add(s3->upload, copy, part);
+        seal_bytes(s3->cipher, s3->upload->size, at, s3->block, part);
+        ok = store_upload_add(s3->upload, s3->block, part);
         at += part;
         size -= part;
     }
-    free(copy);
     return ok;
 }
 

@@ -53,7 +53,7 @@ bool s3_encryption_of_read(struct s3 *s3) {
     if (s3_header(s3, HEADER)) {
         return s3_error_because(s3, "InvalidRequest", "The encryption parameters are not applicable to this object."), false;
     }
-    return s3_customer_read(s3, "x-amz-", &s3->customer);
+    return !s3_customer_asked(s3) || s3_customer_read(s3, "x-amz-", &s3->customer);
 }
 
 void s3_encryption_written(struct s3 *s3, const struct store_meta *meta) {

@@ -42,25 +42,34 @@ const char *swift_request_header(const struct swift *sw, const char *name) {
 }
 
 const char *swift_argument(const struct swift *sw, const char *name) {
-    return *sw->http->query ? http_argument(sw->http, name) : NULL;
+    const struct http_arguments *arguments = *sw->http->query ? http_arguments(sw->http) : NULL;
+
+    /* Of several the last counts. */
+    for (size_t i = arguments ? arguments->count : 0; i > 0; i--) {
+        if (!strcmp(arguments->at[i - 1].name, name)) {
+            return arguments->at[i - 1].value;
+        }
+    }
+    return NULL;
 }
 
 /* ---- the path ---- */
 
-/* One segment at *at, decoded; *at moves behind the slash that ends it, or is null at the path's end. */
+/* One segment at *at; *at moves behind the slash that ends it, or is null at the path's end. */
 static const char *segment(struct arena *arena, const char **at) {
     size_t size = strcspn(*at, "/");
-    const char *text = http_decode(arena, *at, size, false);
+    const char *text = arena_text_size(arena, *at, size);
 
     *at = (*at)[size] ? *at + size + 1 : NULL;
     return text;
 }
 
+/* Nothing can be there that is called so, nor be put there. */
 static bool too_long(struct swift *sw, const char *what, const char *name, int most) {
-    swift_status(sw, 400);
-    buf_clear(&sw->http->response.body);
-    buf_printf(&sw->http->response.body, "%s name length of %zu longer than %d", what, strlen(name), most);
-    return false;
+    if (sw->http->method != HTTP_PUT && sw->http->method != HTTP_COPY && sw->depth == DEPTH_OBJECT) {
+        return swift_status(sw, 404), false;
+    }
+    return swift_error(sw, 400, "%s name length of %zu longer than %d", what, strlen(name), most), false;
 }
 
 static bool read_path(struct swift *sw) {
@@ -75,7 +84,9 @@ static bool read_path(struct swift *sw) {
     } else {
         return swift_status(sw, 404), false;
     }
-    if (sw->http->malformed) {
+    /* A slash divides though it comes escaped: some clients escape the whole path. */
+    at = sw->http->malformed ? NULL : http_decode(sw->arena, at, strlen(at), false);
+    if (!at) {
         return swift_error(sw, 412, "The path holds NUL, or is no UTF-8"), false;
     }
     sw->account = segment(sw->arena, &at);
@@ -84,11 +95,11 @@ static bool read_path(struct swift *sw) {
         sw->container = segment(sw->arena, &at);
         sw->depth = DEPTH_CONTAINER;
         if (at && *at) {
-            sw->object = http_decode(sw->arena, at, strlen(at), false);
+            sw->object = at;
             sw->depth = DEPTH_OBJECT;
         }
     }
-    if (!*sw->account || (sw->container && (!*sw->container || strchr(sw->container, '/'))) || strchr(sw->account, '/')) {
+    if (!*sw->account || (sw->container && !*sw->container)) {
         return swift_error(sw, 412, "The path names no account and container."), false;
     }
     if (strlen(sw->account) > MAX_ACCOUNT_NAME) {
@@ -98,7 +109,7 @@ static bool read_path(struct swift *sw) {
         return too_long(sw, "Container", sw->container, MAX_CONTAINER_NAME);
     }
     if (sw->object && strlen(sw->object) > MAX_OBJECT_NAME) {
-        return swift_error(sw, 400, "Object name length of %zu longer than %d", strlen(sw->object), MAX_OBJECT_NAME), false;
+        return too_long(sw, "Object", sw->object, MAX_OBJECT_NAME);
     }
     return true;
 }
@@ -135,20 +146,17 @@ static void look(struct swift *sw) {
 /* ?version-id=null, a timestamp, or nothing. */
 static bool read_version(struct swift *sw) {
     const char *text = swift_argument(sw, "version-id");
-    char *end;
-    double seconds;
 
     sw->version = STORE_CURRENT;
     /* A temporary URL is for what is there now. */
-    if (!text || sw->depth != DEPTH_OBJECT || swift_argument(sw, "temp_url_sig")) {
+    if (!text || !*text || sw->depth != DEPTH_OBJECT || swift_argument(sw, "temp_url_sig")) {
         return true;
     }
     if (!strcmp(text, "null")) {
         sw->version = 0;
         return true;
     }
-    seconds = strtod(text, &end);
-    if (end == text || *end || seconds <= 0 || seconds > 1e11) {
+    if (!swift_is_version(text)) {
         return swift_error(sw, 400, "Invalid version_id parameter"), false;
     }
     sw->version = swift_version_of(text);
@@ -200,7 +208,7 @@ static bool is_form(const struct swift *sw) {
     const char *type = swift_request_header(sw, "Content-Type");
 
     return sw->http->method == HTTP_POST && sw->depth >= DEPTH_CONTAINER && type &&
-           !strncasecmp(type, "multipart/form-data", 19);
+           !strncasecmp(type, "multipart/form-data", 19) && strcasestr(type, "boundary=");
 }
 
 bool swift_manifest_is(const struct swift *sw, const char *what) {
@@ -217,9 +225,11 @@ static const struct special *find_special(const struct swift *sw) {
     static const struct special manifest_delete = {begin_worker, swift_slo_delete};
     static const struct special old_delete = {begin_worker, swift_delete_old};
     static const struct special make_current = {begin_worker, swift_make_current};
+    const char *from = swift_request_header(sw, "X-Copy-From");
     enum http_method method = sw->http->method;
 
-    if (method == HTTP_PUT && sw->version > 0) {
+    /* Of a copy it is the source's. */
+    if (method == HTTP_PUT && sw->version != STORE_CURRENT && !(from && *from)) {
         return &make_current;
     }
     if (method == HTTP_PUT) {
@@ -246,6 +256,7 @@ static const struct operation *choose(struct swift *sw) {
     const struct operation *op = sw->http->method < METHODS ? operations[sw->depth][sw->http->method] : NULL;
 
     if (!op) {
+        swift_header(sw, "Allow", "%s", swift_methods(sw));
         swift_status(sw, 405);
     }
     return op;
@@ -286,7 +297,8 @@ static bool answer_fixed(struct swift *sw) {
 /* Single versions are for the owner. */
 static bool check_version(struct swift *sw) {
     if (sw->version <= 0) {
-        return true;
+        return sw->version == STORE_CURRENT || sw->http->method != HTTP_POST ||
+               (swift_error(sw, 400, "A POST to a single version is not allowed."), false);
     }
     if (!sw->owner) {
         return swift_denied(sw), false;
@@ -308,7 +320,7 @@ static bool permitted(struct swift *sw, const struct special *special) {
     if (special && special->signature) {
         return true;
     }
-    if (swift_argument(sw, "temp_url_sig") || swift_argument(sw, "temp_url_expires")) {
+    if (sw->http->method != HTTP_OPTIONS && (swift_argument(sw, "temp_url_sig") || swift_argument(sw, "temp_url_expires"))) {
         return swift_tempurl(sw);
     }
     /* Bulk operations ask for each object, a preflight tells nothing secret. */
@@ -343,6 +355,10 @@ enum http_body swift_take(struct call *call) {
     struct http_request *http = call->http;
     const struct special *special;
 
+    if (http->malformed_query && !swift_list_bounds(sw)) {
+        swift_error(sw, 400, "%s", http->malformed_query);
+        return refuse(sw);
+    }
     if (find_fixed(sw)) {
         sw->special = answer_fixed;
         http->on_worker = true;

@@ -118,8 +118,11 @@ bool swift_read_object_headers(struct swift *sw, bool post);
 void swift_write_object_headers(struct swift *sw, const struct store_object *object);
 /* Ends sw->upload as the object that sw->change says. */
 bool swift_put_upload(struct swift *sw);
-const char *swift_guess_type(const char *name);
+/* ---- swift_types.c ---- */
+const char *swift_guess_type(struct arena *arena, const char *name);
 
 /* ---- swift_list.c ---- */
 bool swift_list_objects(struct swift *sw);
 bool swift_list_containers(struct swift *sw);
+/* Reads a query that is malformed but for NUL at the end of a list's bounds. False: it is malformed otherwise. */
+bool swift_list_bounds(struct swift *sw);

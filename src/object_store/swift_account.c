@@ -27,9 +27,13 @@ static void write_account(struct swift *sw) {
 
 bool swift_account_head(struct call *call) {
     struct swift *sw = swift_of(call);
+    enum swift_format format;
 
+    if (!swift_choose_format(sw, false, &format)) {
+        return true;
+    }
     write_account(sw);
-    swift_header(sw, "Content-Type", "text/plain; charset=utf-8");
+    swift_header(sw, "Content-Type", "%s; charset=utf-8", swift_format_type(format));
     return swift_status(sw, 204);
 }
 

@@ -29,6 +29,10 @@ void swift_common_headers(struct swift *sw) {
     if (!has_header(sw->http, "Content-Type")) {
         http_respond_header(sw->http, "Content-Type", "text/html; charset=UTF-8");
     }
+    if (sw->http->response.status == 401 && sw->account) {
+        swift_header(sw, "WWW-Authenticate", "Swift realm=\"%s\", Keystone uri=\"%s/identity\"",
+                     http_encoded(sw->arena, sw->account, "/"), cloud.url);
+    }
     if (sw->container) {
         swift_cors_headers(sw);
     }
@@ -103,12 +107,7 @@ bool swift_failed(struct swift *sw, enum store_result result) {
 }
 
 bool swift_denied(struct swift *sw) {
-    if (sw->call->caller.user_id) {
-        return swift_status(sw, 403);
-    }
-    swift_header(sw, "WWW-Authenticate", "Swift realm=\"%s\", Keystone uri=\"%s/identity\"",
-                 http_encoded(sw->arena, sw->account, "/"), cloud.url);
-    return swift_status(sw, 401);
+    return swift_status(sw, sw->call->caller.user_id ? 403 : 401);
 }
 
 const char *swift_timestamp(struct arena *arena, int64_t time) {
@@ -132,6 +131,13 @@ void swift_last_modified(struct swift *sw, int64_t time) {
 
     /* Rounded up: nothing that was modified since may look as old. */
     http_respond_header(sw->http, "Last-Modified", time_print((time + SECOND - 1) / SECOND * SECOND, TIME_HTTP, text));
+}
+
+bool swift_is_version(const char *text) {
+    char *end;
+    double seconds = strtod(text, &end);
+
+    return !strcmp(text, "null") || (end != text && !*end && seconds > 0 && seconds < 1e11);
 }
 
 int64_t swift_version_of(const char *text) {

@@ -81,7 +81,7 @@ static void put_file(struct archive *archive) {
     if (result == STORE_OK && !container_ready(archive)) {
         return;
     }
-    change.object.type = swift_guess_type(archive->name);
+    change.object.type = swift_guess_type(sw->arena, archive->name);
     result = result == STORE_OK ? store_put_object(&change) : result;
     if (result == STORE_CREATED) {
         archive->bulk.done++;
@@ -347,6 +347,9 @@ bool swift_archive_begin(struct swift *sw) {
     struct archive *archive = ARENA_NEW(sw->arena, struct archive);
 
     *archive = (struct archive){.sw = sw, .next_length = -1, .opened = true};
+    if (swift_format_accepted(sw) < 0) {
+        return swift_bulk_respond(sw, &(struct swift_bulk){.status = "406 Not Acceptable"}, "Number Files Created"), false;
+    }
     if (!strcmp(format, "tar.gz")) {
         archive->packing = GZIP;
         archive->opened = inflateInit2(&archive->gzip, 15 + 16) == Z_OK;

@@ -8,23 +8,28 @@
 
 #include "base/clock.h"
 #include "base/id.h"
+#include "base/words.h"
 #include "object_store/seal.h"
 #include "object_store/swift_parts.h"
 
-enum { MAX_RANGES = 50 };
+enum { MAX_RANGES = 50, MAX_OVERLAPS = 2, MAX_UNORDERED = 8 };
 
 /* ---- conditions ---- */
 
 /* A date of HTTP as microseconds; -1: it is none. */
 static int64_t date_of(const char *text) {
-    static const char *const forms[] = {"%a, %d %b %Y %H:%M:%S GMT", "%A, %d-%b-%y %H:%M:%S GMT", "%a %b %d %H:%M:%S %Y"};
+    static const char *const forms[] = {"%a, %d %b %Y %H:%M:%S", "%d %b %Y %H:%M:%S", "%A, %d-%b-%y %H:%M:%S", "%a %b %d %H:%M:%S %Y"};
+    static const char zones[] = " GMT UTC +0000 -0000";
 
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 4; i++) {
         struct tm tm = {0};
         const char *end = strptime(text, forms[i], &tm);
 
-        if (end && !*end) {
-            return (int64_t)timegm(&tm) * SECOND;
+        if (end && (!*end || (*end == ' ' && words_have(zones, end + 1)))) {
+            int day = tm.tm_mday;
+            int64_t seconds = timegm(&tm);
+
+            return day == tm.tm_mday ? seconds * SECOND : -1;      /* there is no February 31st */
         }
     }
     return -1;
@@ -229,6 +234,25 @@ static void tidy_range(struct swift *sw) {
     }
 }
 
+static bool overlap(struct http_range a, struct http_range b) {
+    return a.first < b.first + b.size && b.first < a.first + a.size && (a.first != b.first || a.size != b.size);
+}
+
+/* Ranges that nobody asks for in earnest, by Swift's measure (RFC 9110, 14.2): over and over the same, or here and there. */
+static bool excessive(const struct http_range *ranges, int count) {
+    bool ascending = true;
+    int overlaps = 0;
+
+    for (int i = 0; i < count; i++) {
+        for (int k = 0; k < i; k++) {
+            overlaps += overlap(ranges[k], ranges[i]);
+        }
+        ascending = ascending && (!i || ranges[i - 1].first < ranges[i].first ||
+                                  (ranges[i - 1].first == ranges[i].first && ranges[i - 1].size <= ranges[i].size));
+    }
+    return overlaps > MAX_OVERLAPS || (!ascending && count >= MAX_UNORDERED);
+}
+
 bool swift_respond_pieces(struct swift *sw, const struct swift_piece *pieces, size_t count, int64_t size,
                           const char *content_type) {
     struct stream *stream = ARENA_NEW(sw->arena, struct stream);
@@ -239,7 +263,7 @@ bool swift_respond_pieces(struct swift *sw, const struct swift_piece *pieces, si
         tidy_range(sw);
         range_count = http_ranges(sw->http, size, ranges, MAX_RANGES);
     }
-    if (range_count < 0) {
+    if (range_count < 0 || excessive(ranges, range_count)) {
         swift_header(sw, "Content-Range", "bytes */%" PRId64, size);
         return swift_status(sw, 416);
     }

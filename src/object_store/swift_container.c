@@ -52,12 +52,16 @@ static void write_container(struct swift *sw) {
 
 bool swift_container_head(struct call *call) {
     struct swift *sw = swift_of(call);
+    enum swift_format format;
 
     if (sw->looked != STORE_OK) {
         return swift_failed(sw, sw->looked);
     }
+    if (!swift_choose_format(sw, false, &format)) {
+        return true;
+    }
     write_container(sw);
-    swift_header(sw, "Content-Type", "text/plain; charset=utf-8");
+    swift_header(sw, "Content-Type", "%s; charset=utf-8", swift_format_type(format));
     return swift_status(sw, 204);
 }
 
@@ -103,6 +107,10 @@ bool swift_is_true(const char *text) {
                     !strcasecmp(text, "t") || !strcasecmp(text, "y"));
 }
 
+static bool is_container(const char *escaped) {
+    return !escaped || (!strchr(escaped, '/') && !strcasestr(escaped, "%2f"));
+}
+
 /* The two older ways of keeping versions exclude each other and the newer one. */
 static bool read_versions(struct swift *sw) {
     const char *enabled = swift_request_header(sw, "X-Versions-Enabled");
@@ -120,6 +128,13 @@ static bool read_versions(struct swift *sw) {
         store_meta_set(sw->arena, set, "sys-history-location", NULL);
     } else if (history && *history) {
         store_meta_set(sw->arena, set, "sys-versions-location", NULL);
+    } else if (location || history || swift_request_header(sw, "X-Remove-Versions-Location") ||
+               swift_request_header(sw, "X-Remove-History-Location")) {
+        store_meta_set(sw->arena, set, "sys-history-location", NULL);
+        store_meta_set(sw->arena, set, "sys-versions-location", NULL);
+    }
+    if (!is_container(location) || !is_container(history)) {
+        return swift_error(sw, 412, "The container of old versions is named without slashes."), false;
     }
     if (!enabled) {
         return true;
@@ -128,8 +143,7 @@ static bool read_versions(struct swift *sw) {
                              store_meta_get(&sw->found.container.meta, "sys-history-location"))) {
         return swift_error(sw, 400, "The container keeps versions in another one already."), false;
     }
-    sw->change.versions = 1 + (swift_is_true(enabled) ? VERSIONS_ON
-                               : sw->found.container.versions == VERSIONS_OFF ? VERSIONS_OFF : VERSIONS_SUSPENDED);
+    sw->change.versions = 1 + (swift_is_true(enabled) ? VERSIONS_ON : VERSIONS_SUSPENDED);
     return true;
 }
 

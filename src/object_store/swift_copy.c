@@ -9,14 +9,13 @@
 
 /* Splits "/container/object", as it stands (escaped) in a header. */
 static bool split(struct swift *sw, const char *header, const char *text, const char **container, const char **object) {
-    const char *slash;
+    const char *path = http_decode(sw->arena, text, strlen(text), false), *slash;
 
-    text += *text == '/';
-    slash = strchr(text, '/');
-    *container = slash && slash > text ? http_decode(sw->arena, text, (size_t)(slash - text), false) : NULL;
-    *object = slash && slash[1] ? http_decode(sw->arena, slash + 1, strlen(slash + 1), false) : NULL;
-    if (*container && *object && !strchr(*container, '/') && strlen(*object) <= MAX_OBJECT_NAME &&
-        strlen(*container) <= MAX_CONTAINER_NAME) {
+    path = path ? path + (*path == '/') : "";
+    slash = strchr(path, '/');
+    if (slash && slash > path && slash[1] && strlen(slash + 1) <= MAX_OBJECT_NAME && slash - path <= MAX_CONTAINER_NAME) {
+        *container = arena_text_size(sw->arena, path, (size_t)(slash - path));
+        *object = slash + 1;
         return true;
     }
     return swift_error(sw, 412, "%s must be of the form <container name>/<object name>", header), false;
@@ -29,10 +28,9 @@ static bool is_of_source_alone(const char *name) {
 
 /* The destination keeps the source's metadata but where the request says something else. */
 static void merge_meta(struct swift *sw, const struct store_object *source) {
-    const char *fresh = swift_request_header(sw, "X-Fresh-Metadata");
     struct store_meta *meta = &sw->change.object.meta, given = *meta;
 
-    if (fresh && !strcasecmp(fresh, "true")) {
+    if (swift_is_true(swift_request_header(sw, "X-Fresh-Metadata"))) {
         return;
     }
     *meta = (struct store_meta){0};
@@ -49,8 +47,14 @@ static void merge_meta(struct swift *sw, const struct store_object *source) {
     }
 }
 
+struct copied {
+    const char *account, *container, *name;     /* as the request names the source; it may be a link */
+    const struct store_found *source;
+};
+
 static void copied(struct swift *sw) {
-    const struct store_found *source = sw->extra;
+    const struct copied *from = sw->extra;
+    const struct store_found *source = from->source;
     struct buf path = {0};
     char time[TIME_TEXT_SIZE];
 
@@ -58,8 +62,9 @@ static void copied(struct swift *sw) {
         swift_failed(sw, sw->change.result);
         return;
     }
-    http_encode(&path, arena_printf(sw->arena, "%s/%s", source->container.name, source->object.name), "/");
+    http_encode(&path, arena_printf(sw->arena, "%s/%s", from->container, from->name), "/");
     swift_header(sw, "X-Copied-From", "%s", path.at);
+    swift_header(sw, "X-Copied-From-Account", "%s", http_encoded(sw->arena, from->account, ""));
     buf_release(&path);
     http_respond_header(sw->http, "X-Copied-From-Last-Modified",
                         time_print((source->object.modified + SECOND - 1) / SECOND * SECOND, TIME_HTTP, time));
@@ -70,6 +75,12 @@ static void copied(struct swift *sw) {
     }
     swift_last_modified(sw, sw->change.modified);
     swift_write_meta(sw, "object", &sw->change.object.meta);
+    if (source->container.versions != VERSIONS_OFF || swift_argument(sw, "version-id")) {
+        swift_header(sw, "X-Copied-From-Version-Id", "%s", swift_version_text(sw->arena, source->object.version));
+    }
+    if (sw->change.object.expires) {
+        swift_header(sw, "X-Delete-At", "%" PRId64, sw->change.object.expires);
+    }
     if (sw->change.made_version) {
         swift_header(sw, "X-Object-Version-Id", "%s", swift_version_text(sw->arena, sw->change.made_version));
     }
@@ -122,14 +133,17 @@ static bool copy_manifest(struct swift *sw, const char *account, struct store_fo
     if (!text) {
         return swift_status(sw, 503);
     }
-    sw->extra = source;
     return swift_slo_put_list(sw, json_parse(sw->arena, text, strlen(text), NULL), copied);
 }
 
 static bool copy(struct swift *sw, const char *account, struct store_found *source) {
     const struct store_object *object = &source->object;
-    const char *how = swift_argument(sw, "symlink");
+    struct copied *from = ARENA_NEW(sw->arena, struct copied);
+    const char *how = swift_argument(sw, "symlink"), *target = swift_request_header(sw, "X-Symlink-Target");
+    const char *type = swift_request_header(sw, "Content-Type");
 
+    *from = (struct copied){account, source->container.name, object->name, source};
+    sw->extra = from;
     if (object->kind == STORE_LINK && !(how && !strcmp(how, "get")) && !swift_symlink_follow(sw, &account, source)) {
         return true;
     }
@@ -139,11 +153,14 @@ static bool copy(struct swift *sw, const char *account, struct store_found *sour
     if (object->size > MAX_FILE_SIZE) {
         return swift_status(sw, 413);
     }
+    if (target && *target && object->size) {
+        return swift_error(sw, 400, "A link has no bytes of its own.");
+    }
     merge_meta(sw, object);
     if (object->kind == STORE_LINK) {
         swift_symlink_move(sw, &sw->change.object.meta);
     }
-    if (!swift_request_header(sw, "Content-Type")) {
+    if (!type || !*type) {
         sw->change.object.type = object->type;
     }
     if (object->kind == STORE_MANIFEST && !is_flattened(sw, object)) {
@@ -164,7 +181,6 @@ static bool copy(struct swift *sw, const char *account, struct store_found *sour
     if (swift_keeps_old(sw) && !swift_keep_old(sw)) {
         return true;
     }
-    sw->extra = source;
     sw->change.upload = sw->upload;
     return swift_change(sw, store_put_object, copied);
 }

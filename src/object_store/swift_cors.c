@@ -24,6 +24,13 @@ static bool origin_allowed(const char *list, const char *origin) {
     return false;
 }
 
+/* Null when there is none; an empty one is none. */
+static const char *origin_of(const struct swift *sw) {
+    const char *origin = swift_request_header(sw, "Origin");
+
+    return origin && *origin ? origin : NULL;
+}
+
 static const char *allowed_list(const struct swift *sw) {
     return store_meta_get(&sw->found.container.meta, "meta-access-control-allow-origin");
 }
@@ -50,7 +57,7 @@ static const char *more_names(struct arena *arena, const char *list) {
 }
 
 void swift_cors_headers(struct swift *sw) {
-    const char *origin = swift_request_header(sw, "Origin"), *list = allowed_list(sw);
+    const char *origin = origin_of(sw), *list = allowed_list(sw);
     const char *expose = store_meta_get(&sw->found.container.meta, "meta-access-control-expose-headers");
     const char *names = "cache-control, content-language, content-type, expires, last-modified, pragma, etag, x-timestamp,"
                         " x-trans-id, x-openstack-request-id";
@@ -72,13 +79,16 @@ void swift_cors_headers(struct swift *sw) {
     }
 }
 
+const char *swift_methods(const struct swift *sw) {
+    return sw->depth == DEPTH_OBJECT ? "HEAD, GET, PUT, POST, COPY, OPTIONS, DELETE" : "HEAD, GET, PUT, POST, OPTIONS, DELETE";
+}
+
 bool swift_cors_preflight(struct swift *sw) {
-    const char *origin = swift_request_header(sw, "Origin"), *list = allowed_list(sw);
+    const char *origin = origin_of(sw), *list = allowed_list(sw);
     const char *method = swift_request_header(sw, "Access-Control-Request-Method");
     const char *headers = swift_request_header(sw, "Access-Control-Request-Headers");
     const char *age = store_meta_get(&sw->found.container.meta, "meta-access-control-max-age");
-    const char *methods = sw->depth == DEPTH_OBJECT ? "HEAD, GET, PUT, POST, COPY, OPTIONS, DELETE"
-                                                    : "HEAD, GET, PUT, POST, OPTIONS, DELETE";
+    const char *methods = swift_methods(sw);
 
     swift_header(sw, "Allow", "%s", methods);
     if (!origin || sw->depth == DEPTH_ACCOUNT) {

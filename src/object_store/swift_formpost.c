@@ -19,7 +19,7 @@ struct form {
     struct form_reader reader;
     bool in_file;
     bool failed;                    /* answered */
-    bool checked;
+    bool allowed;                   /* the signature fits */
     struct store_meta fields;
     size_t fields_size;
     const char *field;              /* name of the field under way */
@@ -27,7 +27,7 @@ struct form {
     int64_t file_count, file_size, max_count, max_size;
     struct arena *arena;            /* of the file under way */
     struct store_upload *upload;
-    const char *name, *type;
+    const char *name, *type, *encoding;
 };
 
 static bool fail_form(struct form *form, int status, const char *message) {
@@ -42,6 +42,12 @@ static const char *field(const struct form *form, const char *name) {
     return value ? value : "";
 }
 
+static const char *number(const struct form *form, const char *name) {
+    const char *text = field(form, name);
+
+    return *text ? text : "0";
+}
+
 /* ---- the signature ---- */
 
 static bool signature_fits(struct form *form) {
@@ -53,7 +59,7 @@ static bool signature_fits(struct form *form) {
     for (int i = 0; i < 2 && count; i++) {
         const char *text = arena_printf(sw->arena, "%s/v1/%s/%s%s%s\n%s\n%s\n%s\n%s", roots[i], sw->account, sw->container,
                                         sw->object ? "/" : "", sw->object ? sw->object : "", field(form, "redirect"),
-                                        field(form, "max_file_size"), field(form, "max_file_count"), field(form, "expires"));
+                                        number(form, "max_file_size"), number(form, "max_file_count"), number(form, "expires"));
 
         if (swift_signature_fits(sw, digest, signature, keys, count, text)) {
             return true;
@@ -62,16 +68,39 @@ static bool signature_fits(struct form *form) {
     return false;
 }
 
-static bool check_form(struct form *form) {
-    const char *numbers[] = {field(form, "expires"), field(form, "max_file_size"), field(form, "max_file_count")};
+/* The end of a form: said to the browser, or to the page that it goes back to. Always false. */
+static bool end_form(struct form *form, int status, const char *message) {
+    struct swift *sw = form->sw;
+    const char *redirect = field(form, "redirect");
 
-    if (form->checked) {
+    form->failed = true;
+    if (*redirect && form->allowed) {
+        swift_status(sw, 303);
+        swift_header(sw, "Location", "%s%cstatus=%d&message=%s", redirect, strchr(redirect, '?') ? '&' : '?', status,
+                     http_encoded(sw->arena, message, ""));
+        return false;
+    }
+    swift_error(sw, status, "%d %s%s%s", status, status == 201 ? "Created" : status_title(status), *message ? "\r\nFormPost: " : "", message);
+    return false;
+}
+
+/* A number of the form; false: answered. */
+static bool read_number(struct form *form, const char *name, const char **ret) {
+    *ret = number(form, name);
+    return (strspn(*ret, "0123456789") == strlen(*ret) && strlen(*ret) <= 17) ||
+           fail_form(form, 400, arena_printf(form->sw->arena, "%s must be a number", name));
+}
+
+static bool check_form(struct form *form) {
+    static const char *const names[] = {"expires", "max_file_size", "max_file_count", "x_delete_at", "x_delete_after"};
+    const char *numbers[5];
+
+    if (form->allowed) {
         return true;
     }
-    form->checked = true;
-    for (int i = 0; i < 3; i++) {
-        if (!*numbers[i] || strspn(numbers[i], "0123456789") != strlen(numbers[i]) || strlen(numbers[i]) > 17) {
-            return fail_form(form, 400, "expires, max_file_size and max_file_count must be numbers");
+    for (int i = 0; i < 5; i++) {
+        if (!read_number(form, names[i], &numbers[i])) {
+            return false;
         }
     }
     if (strtoll(numbers[0], NULL, 10) <= clock_now() / SECOND) {
@@ -82,7 +111,7 @@ static bool check_form(struct form *form) {
     }
     form->max_size = strtoll(numbers[1], NULL, 10);
     form->max_count = strtoll(numbers[2], NULL, 10);
-    form->sw->allowed = true;
+    form->allowed = form->sw->allowed = true;
     return true;
 }
 
@@ -90,22 +119,25 @@ static bool check_form(struct form *form) {
 
 static bool begin_file(struct form *form, const char *head, const char *name) {
     struct swift *sw = form->sw;
-    const char *type = form_header(sw->arena, head, "Content-Type"), *slash = strrchr(name, '/');
+    const char *type = store_meta_get(&form->fields, "content-type");
 
     if (!check_form(form)) {
         return false;
     }
     if (form->file_count == form->max_count) {
-        return fail_form(form, 400, "max_file_count exceeded");
+        return end_form(form, 400, "max file count exceeded");
     }
-    name = arena_printf(sw->arena, "%s%s", sw->object ? sw->object : "", slash ? slash + 1 : name);
+    name = arena_printf(sw->arena, "%s%s", sw->object ? sw->object : "", name);
     if (strlen(name) > MAX_OBJECT_NAME || !utf8_valid(name, strlen(name))) {
         return fail_form(form, 400, "a file's name is too long or no UTF-8");
     }
     form->file_count++;
     form->file_size = 0;
     form->name = name;
-    form->type = type ? type : swift_guess_type(name);
+    type = type ? type : form_header(sw->arena, head, "Content-Type");
+    form->type = type && *type ? type : swift_guess_type(form->sw->arena, name);
+    form->encoding = store_meta_get(&form->fields, "content-encoding");
+    form->encoding = form->encoding ? form->encoding : form_header(sw->arena, head, "Content-Encoding");
     form->arena = arena_new(0);
     form->upload = store_upload_new(form->arena);
     form->in_file = true;
@@ -136,20 +168,29 @@ static bool end_file(struct form *form) {
     enum store_result result = store_upload_end(form->upload);
     const char *at = field(form, "x_delete_at"), *after = field(form, "x_delete_after");
 
+    if (*at || *after) {
+        change.object.expires = *at ? strtoll(at, NULL, 10) : clock_now() / SECOND + strtoll(after, NULL, 10);
+        result = change.object.expires > clock_now() / SECOND ? result : STORE_PRECONDITION;
+    }
     swift_read_quotas(sw);
     change.quota_bytes = sw->change.quota_bytes;
     change.quota_objects = sw->change.quota_objects;
     change.object.type = form->type;
-    change.object.expires = *at ? strtoll(at, NULL, 10) : *after ? clock_now() / SECOND + strtoll(after, NULL, 10) : 0;
+    if (form->encoding && *form->encoding) {
+        store_meta_set(form->arena, &change.object.meta, "content-encoding", form->encoding);
+    }
     result = result == STORE_OK ? store_put_object(&change) : result;
     arena_free(form->arena);
     form->arena = NULL;
     form->upload = NULL;
-    if (result != STORE_CREATED) {
-        form->failed = true;
-        swift_failed(sw, result);
+    if (result == STORE_CREATED) {
+        return true;
     }
-    return result == STORE_CREATED;
+    if (result == STORE_PRECONDITION) {
+        return end_form(form, 400, "x_delete_at or x_delete_after is not to come");
+    }
+    swift_failed(sw, result);
+    return end_form(form, sw->http->response.status, "");
 }
 
 static bool end_part(void *user) {
@@ -171,7 +212,7 @@ static bool take(void *user, const char *bytes, size_t size) {
     if (form->in_file) {
         form->file_size += (int64_t)size;
         if (form->file_size > form->max_size) {
-            return fail_form(form, 413, "max_file_size exceeded");
+            return fail_form(form, 400, "max_file_size exceeded");
         }
         store_upload_add(form->upload, bytes, size);
         return true;
@@ -225,7 +266,6 @@ bool swift_formpost_begin(struct swift *sw) {
 
 bool swift_formpost(struct swift *sw) {
     struct form *form = sw->extra;
-    const char *redirect;
 
     if (form->failed) {
         return true;
@@ -233,13 +273,8 @@ bool swift_formpost(struct swift *sw) {
     if (!form->reader.whole) {
         return swift_error(sw, 400, "FormPost: the form does not end with its boundary");
     }
-    if (!form->file_count) {
-        return !check_form(form) || swift_error(sw, 400, "FormPost: no files to process");
+    if (form->file_count || check_form(form)) {
+        end_form(form, form->file_count ? 201 : 400, form->file_count ? "" : "no files to process");
     }
-    redirect = field(form, "redirect");
-    if (*redirect) {
-        swift_header(sw, "Location", "%s%cstatus=201&message=", redirect, strchr(redirect, '?') ? '&' : '?');
-        return swift_status(sw, 303);
-    }
-    return swift_status(sw, 201);
+    return true;
 }

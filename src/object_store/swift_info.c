@@ -65,6 +65,8 @@ static void write_features(struct arena *arena, struct json_out *out) {
                                         "crossdomain"};
     static const char *const methods[] = {"GET", "HEAD", "PUT", "POST", "DELETE", NULL};
     static const char *const digests[] = {"sha1", "sha256", "sha512", NULL};
+    static const char *const weak[] = {"sha1", NULL}, *const none[] = {NULL}, *const removed[] = {"x-timestamp", NULL};
+    static const char *const hidden[] = {"x-object-meta-*", NULL}, *const shown[] = {"x-object-meta-public-*", NULL};
     static const char *const old[] = {"x-versions-location", "x-history-location", NULL};
 
     for (size_t i = 0; i < sizeof empty / sizeof *empty; i++) {
@@ -74,9 +76,15 @@ static void write_features(struct arena *arena, struct json_out *out) {
     put_map(out, "tempurl");
     put_texts(out, "methods", methods);
     put_texts(out, "allowed_digests", digests);
+    put_texts(out, "deprecated_digests", weak);
+    put_texts(out, "incoming_remove_headers", removed);
+    put_texts(out, "incoming_allow_headers", none);
+    put_texts(out, "outgoing_remove_headers", hidden);
+    put_texts(out, "outgoing_allow_headers", shown);
     json_map_end(out);
     put_map(out, "formpost");
     put_texts(out, "allowed_digests", digests);
+    put_texts(out, "deprecated_digests", weak);
     json_map_end(out);
     put_map(out, "slo");
     json_put_int(out, "max_manifest_segments", 1000);

@@ -318,28 +318,41 @@ static bool respond_manifest(struct swift *sw, const char *account, const struct
     return true;
 }
 
+/* What a static one is stands in its manifest; only its bytes need the segments. */
+static bool static_get(struct swift *sw, const char *account, const struct store_found *found) {
+    const struct store_object *object = &found->object;
+    const char *etag = arena_printf(sw->arena, "\"%s\"", store_meta_get(&object->meta, "sys-slo-etag"));
+    struct swift_pieces pieces = {.size = swift_size(object)};
+
+    swift_header(sw, "ETag", "%s", etag);
+    swift_header(sw, "X-Static-Large-Object", "True");
+    swift_header(sw, "X-Manifest-Etag", "%s", object->etag);
+    swift_write_object_headers(sw, object);
+    if (!swift_conditions(sw, etag, object->modified)) {
+        return true;
+    }
+    return (sw->http->method == HTTP_GET && !swift_gather(sw, account, found, &pieces)) ||
+           swift_respond_pieces(sw, pieces.at, pieces.count, pieces.size, object->type);
+}
+
 bool swift_large_get(struct swift *sw, const char *account, const struct store_found *found) {
     const char *range = swift_request_header(sw, "Range"), *etag;
     struct swift_pieces pieces;
 
-    if (swift_manifest_is(sw, "get") && found->object.kind == STORE_MANIFEST) {
-        return respond_manifest(sw, account, found);
+    if (found->object.kind == STORE_MANIFEST) {
+        return swift_manifest_is(sw, "get") ? respond_manifest(sw, account, found) : static_get(sw, account, found);
     }
     if (!swift_gather(sw, account, found, &pieces)) {
         return true;
     }
     etag = arena_printf(sw->arena, "\"%s\"", pieces.etag);
     swift_header(sw, "ETag", "%s", etag);
-    if (found->object.kind == STORE_MANIFEST) {
-        swift_header(sw, "X-Static-Large-Object", "True");
-        swift_header(sw, "X-Manifest-Etag", "%s", found->object.etag);
-    }
     swift_write_object_headers(sw, &found->object);
     if (!swift_conditions(sw, etag, pieces.modified > found->object.modified ? pieces.modified : found->object.modified)) {
         return true;
     }
     /* Of a dynamic one there is only one range at a time; who asks for more gets the whole. */
-    if (found->object.kind != STORE_MANIFEST && range && strchr(range, ',')) {
+    if (range && strchr(range, ',')) {
         swift_header(sw, "Content-Type", "%s", found->object.type);
         sw->http->response.status = 200;
         swift_send_pieces(sw, pieces.at, pieces.count, 0, pieces.size);

@@ -3,7 +3,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "base/clock.h"
 #include "base/json.h"
@@ -11,9 +10,6 @@
 #include "object_store/xml.h"
 
 enum { USUAL_ROW = 192 };          /* bytes of an object in a listing as JSON, when it is none of the long ones */
-
-static const char *const types[] = {"text/plain; charset=utf-8", "application/json; charset=utf-8",
-                                    "application/xml; charset=utf-8"};
 
 #define EMPTY_ETAG "d41d8cd98f00b204e9800998ecf8427e"    /* of no bytes */
 
@@ -25,65 +21,6 @@ struct listing {
     size_t count;
     bool versions;
 };
-
-/* ---- which form ---- */
-
-static int format_of(const char *type, size_t size) {
-    static const struct {
-        const char *name;
-        int format;
-    } known[] = {{"text/plain", SWIFT_PLAIN}, {"application/json", SWIFT_JSON}, {"application/xml", SWIFT_XML}, {"text/xml", SWIFT_XML},
-                 {"*/*", SWIFT_PLAIN}, {"text/*", SWIFT_PLAIN}, {"application/*", SWIFT_JSON}};
-
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
-        if (strlen(known[i].name) == size && !strncasecmp(type, known[i].name, size)) {
-            return known[i].format;
-        }
-    }
-    return -1;
-}
-
-/* The highest q, of those the first. */
-int swift_format_accepted(const char *accept) {
-    double best_q = 0;
-    int best = -1;
-
-    while (*accept) {
-        size_t item = strcspn(accept, ","), skip = strspn(accept, " \t"), type;
-        const char *q;
-        double weight = 1;
-        int format;
-
-        type = strcspn(accept + skip, ";, \t");
-        q = memmem(accept, item, "q=", 2);
-        weight = q ? strtod(q + 2, NULL) : 1;
-        format = format_of(accept + skip, type);
-        if (format >= 0 && weight > best_q) {
-            best_q = weight;
-            best = format;
-        }
-        accept += item + (accept[item] == ',');
-    }
-    return best;
-}
-
-/* Only JSON can tell of versions. */
-static bool choose_format(struct swift *sw, bool versions, enum swift_format *ret) {
-    const char *format = swift_argument(sw, "format"), *accept = swift_request_header(sw, "Accept");
-    int chosen = versions ? SWIFT_JSON : SWIFT_PLAIN;
-
-    if (format) {
-        chosen = !strcasecmp(format, "json") ? SWIFT_JSON : !strcasecmp(format, "xml") ? SWIFT_XML : SWIFT_PLAIN;
-    } else if (accept && *accept) {
-        chosen = versions && !strcmp(accept, "*/*") ? SWIFT_JSON : swift_format_accepted(accept);
-    }
-    if (chosen < 0 || (versions && chosen != SWIFT_JSON)) {
-        return swift_error(sw, 406, versions ? "A listing of versions is application/json."
-                                             : "A listing is text/plain, application/json or application/xml."), false;
-    }
-    *ret = (enum swift_format)chosen;
-    return true;
-}
 
 /* ---- writing ---- */
 
@@ -276,7 +213,7 @@ static void begin(struct listing *listing, const struct store_list *walk) {
     if (listing->format == SWIFT_JSON) {
         make_room(listing, walk);
         json_list(&listing->out);
-    } else if (listing->format == SWIFT_XML) {
+    } else if (listing->format >= SWIFT_XML) {
         bool account = listing->sw->depth == DEPTH_ACCOUNT;
 
         buf_printf(out, "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<%s name=\"", account ? "account" : "container");
@@ -290,12 +227,70 @@ static void end(struct listing *listing) {
 
     if (listing->format == SWIFT_JSON) {
         json_list_end(&listing->out);
-    } else if (listing->format == SWIFT_XML) {
+    } else if (listing->format >= SWIFT_XML) {
         buf_printf(listing->out.buf, "</%s>", listing->sw->depth == DEPTH_ACCOUNT ? "account" : "container");
     }
     http->response.status = listing->format == SWIFT_PLAIN && !listing->count ? 204 : 200;
-    http_respond_header(http, "Content-Type", types[listing->format]);
-    http_respond_header(http, "Vary", "Accept");
+    swift_header(listing->sw, "Content-Type", "%s; charset=utf-8", swift_format_type(listing->format));
+}
+
+/* ---- bounds that end with NUL ---- */
+
+static const char *const bounds[] = {"end_marker", "marker"};
+
+/* The bound that a piece of a query gives, if it ends with NUL; else -1. */
+static int bound_of(const char *piece, size_t size) {
+    for (int i = 0; i < 2; i++) {
+        size_t name = strlen(bounds[i]);
+
+        if (size > name + 3 && !strncmp(piece, bounds[i], name) && piece[name] == '=' && !memcmp(piece + size - 3, "%00", 3)) {
+            return i;
+        }
+    }
+    return -1;
+}
+
+/* No name holds NUL, so what is below "a" NUL is what is below "a" 1, and what is behind it is what is behind "a". */
+bool swift_list_bounds(struct swift *sw) {
+    struct http_request *http = sw->http;
+    struct buf query = {0};
+    bool ends[2] = {false};
+    int upper;
+
+    for (const char *at = http->query; *at;) {
+        size_t size = strcspn(at, "&");
+        int bound = bound_of(at, size);
+
+        if (bound >= 0) {
+            ends[bound] = true;
+        }
+        buf_put(&query, at, bound >= 0 ? size - 3 : size);
+        buf_text(&query, at[size] ? "&" : "");
+        at += size + (at[size] == '&');
+    }
+    http->query = query.size ? buf_taken(&query, sw->arena) : "";
+    if (!(ends[0] || ends[1]) || !http_arguments(http)) {
+        return false;
+    }
+    upper = swift_is_true(swift_argument(sw, "reverse"));
+    for (size_t i = 0; i < http->arguments->count; i++) {
+        struct http_header *argument = &http->arguments->at[i];
+
+        if (ends[upper] && !strcmp(argument->name, bounds[upper])) {
+            argument->value = arena_printf(sw->arena, "%s\x01", argument->value);
+        }
+    }
+    return true;
+}
+
+/* ---- the operations ---- */
+
+/* A version goes before another of the same name. */
+static bool check_marker(struct swift *sw, const char *marker, const char *version) {
+    if (!marker) {
+        return swift_error(sw, 400, "version_marker needs a marker"), false;
+    }
+    return swift_is_version(version) || (swift_error(sw, 400, "Invalid version_marker parameter"), false);
 }
 
 static bool list(struct swift *sw) {
@@ -309,7 +304,8 @@ static bool list(struct swift *sw) {
     enum store_result result;
 
     walk.versions = sw->depth == DEPTH_CONTAINER && swift_argument(sw, "versions") && sw->owner;
-    if (!choose_format(sw, walk.versions, &listing.format) || !read_limit(sw, &walk.limit)) {
+    if (!swift_choose_format(sw, walk.versions, &listing.format) || !read_limit(sw, &walk.limit) ||
+        (walk.versions && version && !check_marker(sw, walk.marker, version))) {
         return true;
     }
     read_path(&listing, &walk);

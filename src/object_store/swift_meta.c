@@ -78,6 +78,15 @@ static bool sets_key(const char *header, const char *prefix) {
     return !strncasecmp(header, prefix, size) && is_owners(header + size);
 }
 
+/* Setting wins when both are asked for. */
+static void drop_meta(struct swift *sw, const char *name, struct store_meta *ret) {
+    const char *key = arena_printf(sw->arena, "meta-%s", name);
+
+    if (!store_meta_get(ret, key)) {
+        store_meta_set(sw->arena, ret, key, NULL);
+    }
+}
+
 bool swift_read_meta(struct swift *sw, const char *kind, struct store_meta *ret) {
     const char *set = arena_printf(sw->arena, "x-%s-meta-", kind);
     const char *drop = arena_printf(sw->arena, "x-remove-%s-meta-", kind);
@@ -95,7 +104,7 @@ bool swift_read_meta(struct swift *sw, const char *kind, struct store_meta *ret)
             continue;
         }
         if (!is_object && !strncasecmp(name, drop, drop_size)) {
-            store_meta_set(sw->arena, ret, arena_printf(sw->arena, "meta-%s", lower(sw->arena, name + drop_size)), NULL);
+            drop_meta(sw, lower(sw->arena, name + drop_size), ret);
         } else if (!strncasecmp(name, set, set_size)) {
             if (!within_limits(sw, name + set_size, value, &used)) {
                 return false;

@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "base/clock.h"
+#include "base/words.h"
 #include "object_store/swift_parts.h"
 #include "rest/dispatch.h"
 
@@ -14,27 +15,6 @@
 static const char *const kept[] = {"Content-Encoding", "Content-Disposition", "Content-Language", "Cache-Control",
                                    "Expires", "X-Robots-Tag", "X-Object-Manifest"};
 enum { KEPT = sizeof kept / sizeof *kept };
-
-const char *swift_guess_type(const char *name) {
-    static const char *const types[][2] = {
-        {".html", "text/html"}, {".htm", "text/html"}, {".txt", "text/plain"}, {".css", "text/css"}, {".csv", "text/csv"},
-        {".js", "text/javascript"}, {".json", "application/json"}, {".xml", "text/xml"}, {".png", "image/png"},
-        {".jpg", "image/jpeg"}, {".jpeg", "image/jpeg"}, {".gif", "image/gif"}, {".svg", "image/svg+xml"},
-        {".ico", "image/vnd.microsoft.icon"}, {".pdf", "application/pdf"}, {".zip", "application/zip"},
-        {".tar", "application/x-tar"}, {".mp3", "audio/mpeg"}, {".mp4", "video/mp4"}, {".py", "text/x-python"},
-        {".c", "text/x-c"}, {".bin", "application/octet-stream"}, {".wav", "audio/x-wav"}, {".ogg", "audio/ogg"},
-        {".webm", "video/webm"}, {".avi", "video/x-msvideo"}, {".mov", "video/quicktime"}, {".mpeg", "video/mpeg"},
-        {".bmp", "image/bmp"}, {".tiff", "image/tiff"}, {".webp", "image/webp"}, {".ps", "application/postscript"},
-        {".sh", "application/x-sh"}, {".doc", "application/msword"}, {".gz", "application/gzip"}};
-    const char *dot = strrchr(name, '.');
-
-    for (size_t i = 0; dot && i < sizeof types / sizeof *types; i++) {
-        if (!strcasecmp(dot, types[i][0])) {
-            return types[i][1];
-        }
-    }
-    return "application/octet-stream";
-}
 
 /* ---- headers of PUT and POST ---- */
 
@@ -84,14 +64,34 @@ static bool read_type(struct swift *sw, bool post) {
     if (post) {
         sw->change.object.type = type && *type ? type : NULL;
     } else {
-        sw->change.object.type = type && *type ? type : swift_guess_type(sw->object);
+        sw->change.object.type = type && *type ? type : swift_guess_type(sw->arena, sw->object);
     }
     return true;
+}
+
+/* "container/prefix", as it stands in the header. */
+static bool is_prefix(const char *text) {
+    const char *slash = strchr(text, '/');
+
+    return slash && slash > text && slash[1] && slash[1] != '/' && !strpbrk(text, "?&");
+}
+
+static bool check_large(struct swift *sw, bool post) {
+    const char *dynamic = swift_request_header(sw, "X-Object-Manifest");
+
+    if (swift_request_header(sw, "X-Static-Large-Object") && !sw->stamp && !swift_manifest_is(sw, "put")) {
+        return swift_error(sw, 400, "X-Static-Large-Object is not for clients to set: ?multipart-manifest=put makes such an object."), false;
+    }
+    return post || !dynamic || is_prefix(dynamic) ||
+           (swift_error(sw, 400, "X-Object-Manifest must be of the form <container name>/<prefix>."), false);
 }
 
 bool swift_read_object_headers(struct swift *sw, bool post) {
     struct store_meta *meta = post ? &sw->change.set : &sw->change.object.meta;
 
+    if (!check_large(sw, post)) {
+        return false;
+    }
     if (!swift_read_meta(sw, "object", meta) || !read_expiry(sw, &sw->change.object.expires) || !read_type(sw, post)) {
         return false;
     }
@@ -190,25 +190,31 @@ static bool check_length(struct swift *sw) {
     return true;
 }
 
+static bool copies(const struct swift *sw) {
+    const char *from = swift_request_header(sw, "X-Copy-From");
+
+    return from && *from;
+}
+
 bool swift_put_begin(struct swift *sw) {
     const char *none = swift_request_header(sw, "If-None-Match");
     struct http_request *http = sw->http;
 
     /* A copy looks at its source first. */
-    if (sw->looked != STORE_OK && !(sw->looked == STORE_NO_CONTAINER && swift_request_header(sw, "X-Copy-From"))) {
+    if (sw->looked != STORE_OK && !(sw->looked == STORE_NO_CONTAINER && copies(sw))) {
         return swift_failed(sw, sw->looked), false;
     }
     swift_read_quotas(sw);
     if (!check_length(sw) || !swift_read_object_headers(sw, false)) {
         return false;
     }
-    if (none && strcmp(none, "*") != 0) {
+    if (none && !words_have(none, "*")) {
         return swift_error(sw, 400, "If-None-Match of a PUT can only be *"), false;
     }
     sw->change.if_absent = none != NULL;
     http->max_body = STORE_INLINE;
     http->on_worker = swift_keeps_old(sw);
-    if (swift_request_header(sw, "X-Copy-From")) {
+    if (copies(sw)) {
         http->on_worker = true;
         return true;
     }
@@ -271,7 +277,7 @@ bool swift_put_upload(struct swift *sw) {
 bool swift_object_put(struct call *call) {
     struct swift *sw = swift_of(call);
 
-    if (swift_request_header(sw, "X-Copy-From")) {
+    if (copies(sw)) {
         return swift_copy_here(sw);
     }
     if (!sw->upload) {
@@ -317,6 +323,13 @@ static bool respond_plain(struct swift *sw, const char *account, const struct st
     return swift_respond_pieces(sw, &piece, 1, object->size, object->type);
 }
 
+/* If-Match: * - whatever it is, but it must be there. */
+static bool wants_any(const struct swift *sw) {
+    const char *match = swift_request_header(sw, "If-Match");
+
+    return match && !strcmp(match, "*");
+}
+
 bool swift_object_get(struct call *call) {
     struct swift *sw = swift_of(call);
     struct store_found *found = &sw->found;
@@ -325,7 +338,7 @@ bool swift_object_get(struct call *call) {
     bool link_itself = how && !strcmp(how, "get");
 
     if (sw->looked != STORE_OK) {
-        return swift_failed(sw, sw->looked);
+        return sw->looked == STORE_MISSING && wants_any(sw) ? swift_status(sw, 412) : swift_failed(sw, sw->looked);
     }
     if (object->kind == STORE_MARKER) {
         swift_header(sw, "Content-Type", SWIFT_DELETED_TYPE);

@@ -27,12 +27,20 @@ void swift_read_quotas(struct swift *sw);
 bool swift_copy_here(struct swift *sw);
 
 /* A version as clients write it: seconds with a fraction. */
+bool swift_is_version(const char *text);            /* "null" too */
 int64_t swift_version_of(const char *text);
 const char *swift_version_text(struct arena *arena, int64_t version);
 
-/* Forms of listings and reports. */
-enum swift_format { SWIFT_PLAIN, SWIFT_JSON, SWIFT_XML };
-int swift_format_accepted(const char *accept);      /* the best of an Accept header; -1: none of these */
+/* ---- swift_accept.c: forms of listings and reports ---- */
+enum swift_format { SWIFT_PLAIN, SWIFT_JSON, SWIFT_XML, SWIFT_TEXT_XML };    /* the last two are written alike */
+enum { SWIFT_NO_FORMAT = -1, SWIFT_BAD_ACCEPT = -2 };
+const char *swift_format_type(enum swift_format format);
+/* The best by the Accept header (plain without one); SWIFT_NO_FORMAT, SWIFT_BAD_ACCEPT: there is none. */
+int swift_format_accepted(const struct swift *sw);
+/* Answers 406, or 400, for such. Always true. */
+bool swift_refuse_format(struct swift *sw, int chosen);
+/* By ?format=, else by the Accept header, on which the answer varies then. False: answered. */
+bool swift_choose_format(struct swift *sw, bool versions, enum swift_format *ret);
 
 /* ---- signatures: swift_tempurl.c ---- */
 enum { SWIFT_KEYS = 4 };
@@ -95,6 +103,7 @@ struct swift_bulk {
     } *errors;
     const char *status, *body;      /* of the whole, when it was given up; null: by what was done */
     int denied;                     /* 401 or 403 among the errors */
+    const char *given;              /* the path under way as the client wrote it, or null */
 };
 /* What is said of the whole, in the order of the keys, ended by a null key; a null 'text' is a number. */
 struct swift_report_line {
@@ -162,4 +171,5 @@ bool swift_web(struct swift *sw);
 bool swift_web_denied(struct swift *sw);
 /* Cross-origin headers (swift_cors.c). */
 bool swift_cors_preflight(struct swift *sw);
+const char *swift_methods(const struct swift *sw);      /* of what the path names */
 void swift_cors_headers(struct swift *sw);

@@ -78,20 +78,18 @@ static void write_xml(struct swift *sw, struct buf *out, const struct swift_repo
 }
 
 static enum swift_format format_of(const struct swift *sw) {
-    const char *accept = swift_request_header(sw, "Accept");
-    int format = accept && *accept ? swift_format_accepted(accept) : SWIFT_PLAIN;
+    int format = swift_format_accepted(sw);
 
     return format < 0 ? SWIFT_PLAIN : (enum swift_format)format;
 }
 
 void swift_write_report(struct swift *sw, struct buf *out, const struct swift_report *report) {
-    static const char *const types[] = {"text/plain; charset=utf-8", "application/json", "application/xml"};
     enum swift_format format = format_of(sw);
 
-    swift_header(sw, "Content-Type", "%s", types[format]);
+    swift_header(sw, "Content-Type", format == SWIFT_PLAIN ? "%s; charset=utf-8" : "%s", swift_format_type(format));
     if (format == SWIFT_JSON) {
         write_json(sw, out, report);
-    } else if (format == SWIFT_XML) {
+    } else if (format >= SWIFT_XML) {
         write_xml(sw, out, report);
     } else {
         write_text(sw, out, report);

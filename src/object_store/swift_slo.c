@@ -33,13 +33,32 @@ static void malformed(struct manifest *manifest, const char *what) {
     buf_printf(&manifest->errors, "Index %d: %s\n", manifest->count, what);
 }
 
+enum { NO_SIZE = -1, BAD_SIZE = -2 };
+
+/* What the client says of a segment's size, as a number or a text. */
+static int64_t size_of(const struct json *item) {
+    const struct json *value = json_get(item, "size_bytes");
+    const char *text = json_get_text(item, "size_bytes");
+
+    if (!value || value->type == JSON_NULL) {
+        return NO_SIZE;
+    }
+    if (text) {
+        return *text && strspn(text, "0123456789") == strlen(text) && strlen(text) < 19 ? strtoll(text, NULL, 10) : BAD_SIZE;
+    }
+    if (value->type == JSON_REAL) {
+        return value->real >= 0 && value->real < 1e18 ? (int64_t)value->real : BAD_SIZE;
+    }
+    return value->type == JSON_INT && value->integer >= 0 ? value->integer : BAD_SIZE;
+}
+
 /* The segment as the client means it: there, readable, of the size and tag that it says. */
 static bool find_segment(struct manifest *manifest, const struct json *item, const char *path, struct store_found *ret) {
     struct swift *sw = manifest->sw;
     const char *etag = json_get_text(item, "etag"), *account = sw->account, *slo;
     struct store_find find = {.account = account, .version = STORE_CURRENT};
     struct swift_link link = {.status = 404};
-    int64_t size = json_get_int(item, "size_bytes", -1);
+    int64_t size = size_of(item);
     enum store_result result = STORE_MISSING;
 
     if (swift_split_path(sw->arena, path, &find.container, &find.name)) {
@@ -153,13 +172,16 @@ static bool is_itself(const struct swift *sw, const char *path) {
 
 static const char *segment_fault(struct manifest *manifest, const struct json *item, bool last) {
     const char *path = json_get_text(item, "path"), *container, *name;
-    int64_t size = json_get_int(item, "size_bytes", -1);
+    int64_t size = size_of(item);
 
     if (!path || !is_text_or_null(item, "etag") || !is_text_or_null(item, "range")) {
         return "\"path\", \"etag\" and \"range\" must be texts";
     }
     if (!swift_split_path(manifest->sw->arena, path, &container, &name)) {
         return "the path names no object: it must be /container/object";
+    }
+    if (size == BAD_SIZE) {
+        return "\"size_bytes\" must be a whole number";
     }
     if (!size && !last) {
         return "too small; each segment must be at least 1 byte";
@@ -446,6 +468,10 @@ bool swift_slo_delete(struct swift *sw) {
     struct store_find find = {.account = sw->account, .container = sw->container, .name = sw->object,
                               .version = sw->version};
 
+    if (swift_format_accepted(sw) < 0) {
+        bulk.status = "406 Not Acceptable";
+        return swift_bulk_respond(sw, &bulk, "Number Deleted");
+    }
     if (store_find(sw->arena, &find, &found) == STORE_OK) {
         if (found.object.kind == STORE_MANIFEST) {
             delete_segments(sw, &bulk, sw->container, &found.object, 0);

@@ -178,7 +178,7 @@ bool swift_symlink_follow(struct swift *sw, const char **account, struct store_f
     struct swift_link link;
     bool ok = swift_symlink_resolve(sw, account, found, NULL, true, &link);
 
-    if (link.location) {
+    if (link.location && (sw->http->method == HTTP_GET || sw->http->method == HTTP_HEAD)) {
         swift_header(sw, "Content-Location", "%s", link.location);
     }
     return ok || answer_broken(sw, &link);

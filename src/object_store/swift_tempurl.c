@@ -102,11 +102,18 @@ static bool address_fits(struct swift *sw, const char *range) {
     return ip_net_contains(net, ip);
 }
 
+/* Which addresses may use it; null: all. */
+static const char *addresses(struct swift *sw) {
+    const char *range = swift_argument(sw, "temp_url_ip_range");
+
+    return range && *range ? range : NULL;
+}
+
 /* Tries the text that was signed for a method; clients sign the path as they see it, or from /v1 on. Returns the number
  * of the key, from 1; 0: none. */
 static size_t method_fits(struct swift *sw, const char *method, const char *digest, const char *signature, int64_t expires,
                         const char *const *keys, size_t count) {
-    const char *prefix = swift_argument(sw, "temp_url_prefix"), *range = swift_argument(sw, "temp_url_ip_range");
+    const char *prefix = swift_argument(sw, "temp_url_prefix"), *range = addresses(sw);
     const char *const roots[] = {sw->call->service->prefix, ""};
 
     for (int i = 0; i < 2; i++) {
@@ -126,7 +133,7 @@ static size_t method_fits(struct swift *sw, const char *method, const char *dige
 
 static bool is_valid(struct swift *sw) {
     const char *signature = swift_argument(sw, "temp_url_sig"), *expires = swift_argument(sw, "temp_url_expires");
-    const char *prefix = swift_argument(sw, "temp_url_prefix"), *range = swift_argument(sw, "temp_url_ip_range");
+    const char *prefix = swift_argument(sw, "temp_url_prefix"), *range = addresses(sw);
     const char *digest = signature ? swift_digest_of(sw, &signature) : NULL, *keys[SWIFT_KEYS];
     static const char *const methods[] = {"HEAD", "GET", "POST", "PUT"};
     int64_t time = expires ? read_expires(expires) : 0;
@@ -164,9 +171,8 @@ bool swift_tempurl(struct swift *sw) {
 }
 
 static const char *disposition(struct swift *sw, const char *how, const char *name) {
-    const char *encoded = http_encoded(sw->arena, name, "/ ");
-
-    return arena_printf(sw->arena, "%s; filename=\"%s\"; filename*=UTF-8''%s", how, encoded, encoded);
+    return arena_printf(sw->arena, "%s; filename=\"%s\"; filename*=UTF-8''%s", how, http_encoded(sw->arena, name, "/ "),
+                        http_encoded(sw->arena, name, "/"));
 }
 
 /* The last part of a name, without slashes at its end. */

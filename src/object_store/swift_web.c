@@ -149,8 +149,13 @@ static bool add_slash(struct swift *sw) {
     return swift_status(sw, 301);
 }
 
-static bool may_list(struct swift *sw) {
+static bool lists(struct swift *sw) {
     return swift_is_true(setting(sw, "meta-web-listings"));
+}
+
+/* Who may read single objects need not know which there are. */
+static bool may_list(struct swift *sw) {
+    return swift_rights(sw, sw->account, &sw->found.container) & SWIFT_LISTS;
 }
 
 /* A directory, whose name ends with a slash (or the container's root): its index, else its listing. */
@@ -160,7 +165,10 @@ static bool give_directory(struct swift *sw, const char *prefix) {
     if (index && give(sw, arena_printf(sw->arena, "%s%s", prefix, index))) {
         return true;
     }
-    return (may_list(sw) && list(sw, prefix)) || give_error(sw, 404);
+    if (lists(sw) && !may_list(sw)) {
+        return give_error(sw, sw->call->caller.user_id ? 403 : 401);
+    }
+    return (lists(sw) && list(sw, prefix)) || give_error(sw, 404);
 }
 
 static bool take_first(void *user, const struct store_object *object) {
@@ -193,8 +201,11 @@ bool swift_web_denied(struct swift *sw) {
 
 bool swift_web(struct swift *sw) {
     const char *mode = swift_request_header(sw, "X-Web-Mode");
-    bool index = setting(sw, "meta-web-index"), listings = may_list(sw), error = error_page(sw, 404);
+    bool index = setting(sw, "meta-web-index"), listings = lists(sw), error = error_page(sw, 404);
 
+    if (sw->depth == DEPTH_CONTAINER && !index && !listings && swift_is_true(mode)) {
+        return sw->looked == STORE_OK && give_error(sw, 404);
+    }
     if (sw->depth == DEPTH_ACCOUNT || (sw->call->caller.user_id && !swift_is_true(mode)) || sw->looked == STORE_NO_CONTAINER ||
         (!index && !listings && !error)) {
         return false;
@@ -208,5 +219,5 @@ bool swift_web(struct swift *sw) {
     if (sw->object[strlen(sw->object) - 1] == '/') {
         return give_directory(sw, sw->object);
     }
-    return (index || listings) && is_directory(sw) ? add_slash(sw) : give_error(sw, 404);
+    return (index || listings) && may_list(sw) && is_directory(sw) ? add_slash(sw) : give_error(sw, 404);
 }

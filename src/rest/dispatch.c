@@ -153,8 +153,8 @@ static bool route_request(struct pending *pending, struct http_request *request)
     if (call->service->take) {
         return true;
     }
-    if (request->malformed) {
-        return fail(call, 400, "%s", request->malformed);
+    if (request->malformed || request->malformed_query) {
+        return fail(call, 400, "%s", request->malformed ? request->malformed : request->malformed_query);
     }
     if (!microversion_choose(call)) {
         return false;

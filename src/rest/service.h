@@ -111,7 +111,7 @@ struct service {
     bool (*host_down)(struct call *call, const char *host);
     /* A service whose requests are bytes, not rows, takes them from the head on; its declared operations only say what
      * there is. 'take' decides as http_server_options.decide does, 'answer' as its answer; call_authenticate tells who
-     * calls. A path that cannot be decoded (http->malformed) is for it to refuse too. The engine writes the log line. */
+     * calls. A path or query that cannot be decoded (http->malformed) is for it to refuse. The engine writes the log line. */
     enum http_body (*take)(struct call *call);
     void (*answer)(struct call *call);
     bool (*waits)(void);            /* both may wait for something outside; null: no */

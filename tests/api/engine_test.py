@@ -120,7 +120,7 @@ class EngineTest(unittest.TestCase):
     def test_encoded_slashes_and_bad_escapes(self):
         self.assertEqual(404, self.cloud.request("GET", "/identity/v3/regions/a%2Fb")[0])
         for path in ("/identity/v3/regions/a%zz", "/identity/v3/regions/a%00b", "/identity/v3/%ff", "/compute/v2.1/%c0%af",
-                     "/network/v2.0/ports/%ff", "/image/v2/images/%ed%a0%80"):
+                     "/network/v2.0/ports/%ff", "/image/v2/images/%ed%a0%80", "/identity/v3/regions?a=%ff", "/image/v2/images?name=%00"):
             self.assertEqual(400, self.cloud.request("GET", path)[0], path)
 
     # ---- versions ----

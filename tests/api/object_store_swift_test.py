@@ -218,6 +218,26 @@ class Requests(ObjectStoreTest):
         _, headers, _ = self.cloud.request("GET", "/object-store/v1/AUTH_x%22y/c", token="")
         self.assertIn('Swift realm="AUTH_x%22y"', headers["WWW-Authenticate"])
 
+    def test_bounds_of_lists_may_end_with_nul(self):
+        names = ["a", "b", "b!", "b1", "c"]
+        for name in names:
+            self.put(name)
+            self.swift("PUT", "%s-%s" % (self.container, name), expect=201)
+        for path, prefix in ((self.container, ""), ("", self.container + "-")):
+            def listed(query):
+                status, _, body = self.cloud.request("GET", "%s/%s?format=json&%s" % (self.account, path, query % {"p": prefix}))
+                self.assertEqual(status, 200, body)
+                return [entry["name"][len(prefix):] for entry in body]
+            self.assertEqual(listed("marker=%(p)sb%%00&prefix=%(p)s"), ["b!", "b1", "c"])
+            self.assertEqual(listed("prefix=%(p)s&end_marker=%(p)sb%%00"), ["a", "b"])
+            self.assertEqual(listed("reverse=on&marker=%(p)sb%%00&prefix=%(p)s"), ["b", "a"])
+            self.assertEqual(listed("reverse=on&end_marker=%(p)sb%%00&prefix=%(p)s"), ["c", "b1", "b!"])
+            self.assertEqual(listed("marker=%(p)sa%%00&end_marker=%(p)sb1%%00"), ["b", "b!", "b1"])
+        for query in ("marker=a%00b", "marker=%ff", "prefix=a%00", "marker=a%00&prefix=%00", "limit=%zz"):
+            status, headers, _ = self.cloud.request("GET", "%s/%s?%s" % (self.account, self.container, query))
+            self.assertEqual(status, 400, query)
+            self.assertRegex(headers["X-Trans-Id"], "^tx")
+
     def test_path_lists_what_lies_there(self):
         for name in ("f", "d/", "d/f", "d/e/", "d/e/f", "/x", "/d/"):
             self.put(name)

@@ -442,7 +442,7 @@ class Signatures(ObjectStoreTest):
         self.assertEqual(self.swift("GET", path + "a.txt")[0]["Content-Type"], "x/y")
         self.swift("POST", path, post(signature_key="wrong"), 401, token="", headers=headers)
         self.swift("POST", path, post(expires=-1), 401, token="", headers=headers)
-        self.swift("POST", path, post(size=2), 413, token="", headers=headers)
+        self.swift("POST", path, post(size=2), 400, token="", headers=headers)
         self.swift("POST", path, post(count=1), 400, token="", headers=headers)
         self.swift("POST", path, post()[:-20], 400, token="", headers=headers)
 

@@ -8,6 +8,7 @@ import unittest
 import urllib.request
 
 import s3_test
+from cloud import in_files, kept
 from s3_client import Signed
 
 PREFIX = "x-amz-server-side-encryption-customer-"
@@ -86,6 +87,7 @@ class Objects(Customer):
                 self.assertIn(body[1:10], many)
                 self.assertIn(body[70000:70021], many)
 
+    @in_files
     def test_same_bytes(self):
         """They have the same ETag by the same key, and are never kept as the same."""
         def blobs():
@@ -101,6 +103,7 @@ class Objects(Customer):
                 kept.add(file.read(64))
         self.assertEqual(len(kept), 3)
 
+    @in_files
     def test_nothing_of_it_lies_about(self):
         mark = b"a mark that is nowhere else " * 4
         self.put("small", mark, **KEY.arguments)
@@ -181,6 +184,7 @@ class Objects(Customer):
         self.refused("AccessDenied", 403, self.get, key="o", VersionId=second, **KEY.arguments)
         self.refused("InvalidRequest", 400, self.get, key="o", VersionId=first)
 
+    @kept
     def test_after_a_restart(self):
         body = os.urandom(200000)
         self.put("o", body, **KEY.arguments)

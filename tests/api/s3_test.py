@@ -649,6 +649,7 @@ class Hostile(S3Test):
             self.assertIn(Signed(self.cloud.s3, None, "GET", path).send()[0], statuses, path)
         for path in ("/%00", "/%ff", "/" + self.bucket + "/%c0%af"):
             self.raw("GET", path, 400, "InvalidURI")
+        self.assertEqual(Signed(self.cloud.s3, None, "GET", "/" + self.bucket, query="prefix=%ff").send()[0], 400)
         self.raw("GET", "/%s%%2Bsegments" % self.bucket, 400, "InvalidBucketName")
 
     def test_methods(self):

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * What the HTTP server refuses, and what clients may not smuggle past it. */
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -185,6 +186,35 @@ TEST(clients_that_leave_half_way_leave_nothing_behind) {
     check(strstr(RAW(&fixture, "GET /x" HEAD_HOST "\r\n"), "GET /x|"));
     fixture_stop(&fixture);
     check_int(fixture.ended, 10);
+}
+
+/* Those that come at once with the end: nothing tells of the end any more once they were read. */
+TEST(a_body_that_is_cut_off_ends_its_request_at_once) {
+    static const char *const paths[] = {"/sink", "/sink?worker=1", "/x"};
+    static const size_t sizes[] = {10, 5000, 70000, 200000, 800000};
+    enum { TIMES = 20 };
+    char *bytes = calloc(1, 800000);
+    struct fixture fixture;
+    int sent = 0;
+
+    fixture_start(&fixture, NULL);
+    for (size_t i = 0; i < sizeof paths / sizeof *paths * sizeof sizes / sizeof *sizes * TIMES; i++) {
+        const char *path = paths[i % 3];
+        const char *head = arena_printf(fixture.arena, "POST %s HTTP/1.1\r\nHost: h\r\nContent-Length: 900000\r\n\r\n", path);
+        int fd = raw_connect(&fixture);
+
+        raw_send(fd, head, strlen(head));
+        raw_send(fd, bytes, sizes[i / 3 % (sizeof sizes / sizeof *sizes)]);
+        close(fd);
+        sent++;
+    }
+    for (int tries = 0; tries < 500 && (fixture.decided < sent || fixture.done < sent); tries++) {
+        usleep(20000);
+    }
+    check_int(fixture.decided, sent);
+    check_int(fixture.done, sent);
+    fixture_stop(&fixture);
+    free(bytes);
 }
 
 TEST(thousands_of_query_arguments_are_answered_and_leave_nothing) {
