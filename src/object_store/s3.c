@@ -294,6 +294,14 @@ bool s3_change(struct s3 *s3, enum store_result (*operation)(struct store_change
     return true;
 }
 
+void s3_changed(struct s3 *s3) {
+    if (s3->change.result == STORE_OK) {
+        s3_status(s3, s3->http->method == HTTP_DELETE ? 204 : 200);
+    } else {
+        s3_failed(s3, s3->change.result);
+    }
+}
+
 bool s3_find_object(struct s3 *s3, bool want_bytes) {
     struct store_find find = {.account = s3->account, .container = s3->bucket, .name = s3->key, .version = s3->version,
                               .want_bytes = want_bytes};

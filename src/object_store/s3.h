@@ -81,6 +81,7 @@ enum http_body s3_take(struct call *call);
 void s3_answer(struct call *call);
 /* Gives s3->change to 'operation' and answers by 'finish' afterwards. Always true. */
 bool s3_change(struct s3 *s3, enum store_result (*operation)(struct store_change *change), void (*finish)(struct s3 *s3));
+void s3_changed(struct s3 *s3);     /* finishes what has nothing to tell: 200, or 204 of a DELETE; or the error */
 const char *s3_argument(const struct s3 *s3, const char *name);     /* null when absent; "" when empty */
 const char *s3_header(const struct s3 *s3, const char *name);
 /* The object that the request names as it is now, with its bucket, into s3->found. False: answered. */

@@ -358,14 +358,6 @@ static bool read_asked(struct s3 *s3, const char *owner, const char **ret) {
     return headers ? s3_read_grants(s3, owner, ret) : read_xml(s3, owner, ret) && may_set(s3, *ret);
 }
 
-static void put_done(struct s3 *s3) {
-    if (s3->change.result != STORE_OK) {
-        s3_failed(s3, s3->change.result);
-        return;
-    }
-    s3_status(s3, 200);
-}
-
 bool s3_bucket_acl_get(struct call *call) {
     struct s3 *s3 = s3_of(call);
 
@@ -382,7 +374,7 @@ bool s3_bucket_acl_put(struct call *call) {
     }
     store_meta_set(s3->arena, &s3->change.set, "sys-s3-acl", list);
     s3_name_take(s3);
-    return s3_change(s3, store_post_container, put_done);
+    return s3_change(s3, store_post_container, s3_changed);
 }
 
 bool s3_object_acl_get(struct call *call) {
@@ -413,5 +405,5 @@ bool s3_object_acl_put(struct call *call) {
     store_meta_set(s3->arena, &s3->change.set, "sys-s3-acl", list);
     s3->change.object.expires = -1;
     s3->change.keep_time = true;
-    return s3_change(s3, store_post_object, put_done);
+    return s3_change(s3, store_post_object, s3_changed);
 }

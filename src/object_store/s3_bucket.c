@@ -228,14 +228,6 @@ bool s3_bucket_versioning_get(struct call *call) {
     return true;
 }
 
-static void changed(struct s3 *s3) {
-    if (s3->change.result == STORE_OK) {
-        s3_status(s3, s3->http->method == HTTP_DELETE ? 204 : 200);
-    } else {
-        s3_failed(s3, s3->change.result);
-    }
-}
-
 bool s3_bucket_versioning_put(struct call *call) {
     struct s3 *s3 = s3_of(call);
     const struct xml_node *root;
@@ -267,7 +259,7 @@ bool s3_bucket_versioning_put(struct call *call) {
                                                           "state cannot be changed.");
     }
     s3->change.versions = 1 + (on ? VERSIONS_ON : VERSIONS_SUSPENDED);
-    return s3_change(s3, store_post_container, changed);
+    return s3_change(s3, store_post_container, s3_changed);
 }
 
 /* ---- tags ---- */
@@ -290,7 +282,7 @@ bool s3_bucket_tagging_put(struct call *call) {
         return true;
     }
     store_meta_set(s3->arena, &s3->change.set, "sys-s3-tags", tags);
-    return s3_change(s3, store_post_container, changed);
+    return s3_change(s3, store_post_container, s3_changed);
 }
 
 bool s3_bucket_tagging_delete(struct call *call) {
@@ -300,5 +292,5 @@ bool s3_bucket_tagging_delete(struct call *call) {
         return true;
     }
     store_meta_set(s3->arena, &s3->change.set, "sys-s3-tags", NULL);
-    return s3_change(s3, store_post_container, changed);
+    return s3_change(s3, store_post_container, s3_changed);
 }

@@ -86,14 +86,6 @@ int64_t s3_child_number(const struct xml_node *node, const char *name, int64_t l
 
 /* ---- the operations ---- */
 
-static void changed(struct s3 *s3) {
-    if (s3->change.result == STORE_OK) {
-        s3_status(s3, s3->http->method == HTTP_DELETE ? 204 : 200);
-    } else {
-        s3_failed(s3, s3->change.result);
-    }
-}
-
 bool s3_config_get(struct call *call) {
     struct s3 *s3 = s3_of(call);
     const struct config *config = config_of(s3);
@@ -136,7 +128,7 @@ bool s3_config_put(struct call *call) {
         return s3_error(s3, "MaxMessageLengthExceeded", NULL);
     }
     store_meta_set(s3->arena, &s3->change.set, config->pair, text);
-    return s3_change(s3, store_post_container, changed);
+    return s3_change(s3, store_post_container, s3_changed);
 }
 
 bool s3_config_delete(struct call *call) {
@@ -146,5 +138,5 @@ bool s3_config_delete(struct call *call) {
         return true;
     }
     store_meta_set(s3->arena, &s3->change.set, config_of(s3)->pair, NULL);
-    return s3_change(s3, store_post_container, changed);
+    return s3_change(s3, store_post_container, s3_changed);
 }

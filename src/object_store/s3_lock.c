@@ -223,19 +223,11 @@ bool s3_legal_hold_get(struct call *call) {
     return true;
 }
 
-static void changed(struct s3 *s3) {
-    if (s3->change.result == STORE_OK) {
-        s3_status(s3, 200);
-    } else {
-        s3_failed(s3, s3->change.result);
-    }
-}
-
 static bool change(struct s3 *s3) {
     s3->change.version = s3->found.object.version;
     s3->change.object.expires = -1;
     s3->change.keep_time = true;
-    return s3_change(s3, store_post_object, changed);
+    return s3_change(s3, store_post_object, s3_changed);
 }
 
 bool s3_retention_put(struct call *call) {

@@ -10,14 +10,6 @@
 #define INDEX "meta-web-index"
 enum { MAX_SUFFIX = 256 };
 
-static void changed(struct s3 *s3) {
-    if (s3->change.result == STORE_OK) {
-        s3_status(s3, s3->http->method == HTTP_DELETE ? 204 : 200);
-    } else {
-        s3_failed(s3, s3->change.result);
-    }
-}
-
 bool s3_website_get(struct call *call) {
     struct s3 *s3 = s3_of(call);
     const struct store_meta *meta = &s3->found.container.meta;
@@ -80,7 +72,7 @@ static bool read_documents(struct s3 *s3, const struct xml_node *root, const cha
 static bool change(struct s3 *s3, const char *index, const char *error) {
     store_meta_set(s3->arena, &s3->change.set, INDEX, index);
     store_meta_set(s3->arena, &s3->change.set, STORE_WEB_ERROR, error);
-    return s3_change(s3, store_post_container, changed);
+    return s3_change(s3, store_post_container, s3_changed);
 }
 
 bool s3_website_put(struct call *call) {
