@@ -10,9 +10,25 @@
 #include "object_store/swift_parts.h"
 #include "object_store/xml.h"
 
+/* Some clients do not escape: what cannot be decoded is the name itself. */
+static const char *decode(struct s3 *s3, const char *text, size_t size) {
+    const char *decoded = http_decode(s3->arena, text, size, false);
+
+    return decoded ? decoded : arena_text_size(s3->arena, text, size);
+}
+
+/* Of "versionId=..."; "" is the current one. */
+static bool read_version(const char *text, int64_t *ret) {
+    bool valid = !*text || swift_is_version(text);
+
+    *ret = !*text ? STORE_CURRENT : valid && strcmp(text, "null") != 0 ? swift_version_of(text) : 0;
+    return valid;
+}
+
 /* "/bucket/key?versionId=...", escaped. False: answered. */
 static bool read_source(struct s3 *s3, struct store_find *find) {
     const char *text = s3_header(s3, "x-amz-copy-source"), *slash, *version;
+    bool valid = true;
     size_t size;
 
     text += *text == '/';
@@ -20,14 +36,15 @@ static bool read_source(struct s3 *s3, struct store_find *find) {
     version = strstr(text, "?versionId=");
     size = version ? (size_t)(version - text) : strcspn(text, "?");
     find->version = STORE_CURRENT;
-    if (version && version[11]) {
-        find->version = !strcmp(version + 11, "null") ? 0 : swift_version_of(version + 11);
+    if (version) {
+        valid = read_version(version + strlen("?versionId="), &find->version);
     }
     if (slash && slash > text && slash + 1 < text + size) {
-        find->container = http_decode(s3->arena, text, (size_t)(slash - text), false);
-        find->name = http_decode(s3->arena, slash + 1, (size_t)(text + size - slash - 1), false);
+        find->container = decode(s3, text, (size_t)(slash - text));
+        find->name = decode(s3, slash + 1, (size_t)(text + size - slash - 1));
     }
-    return ((version || !text[size]) && find->container && find->name && !strpbrk(find->container, "+/") && strlen(find->name) <= S3_MAX_KEY) ||
+    return (valid && (version || !text[size]) && find->container && find->name && !strpbrk(find->container, "+/") &&
+            strlen(find->name) <= S3_MAX_KEY) ||
            (s3_error(s3, "InvalidArgument", "ArgumentName", "x-amz-copy-source", "ArgumentValue", text, NULL), false);
 }
 

@@ -4,6 +4,7 @@
 #include "object_store/s3_sign.h"
 
 #include <ctype.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -183,12 +184,21 @@ static bool read_4(struct http_request *http, const char *value, struct s3_signa
            problem(ret_problem, "AccessDenied", "The header host must be signed.");
 }
 
+/* False: it is none, or does not fit. */
+static bool whole_number(const char *text, int64_t *ret) {
+    size_t sign = *text == '-';
+    char *end;
+
+    errno = 0;
+    *ret = strtoll(text, &end, 10);
+    return text[sign] >= '0' && text[sign] <= '9' && !*end && !errno;
+}
+
 static bool read_4_query(struct http_request *http, struct s3_signature *ret, struct s3_problem *ret_problem) {
     static const char code[] = "AuthorizationQueryParametersError";
     const char *credential = http_argument(http, "X-Amz-Credential"), *life = http_argument(http, "X-Amz-Expires");
     const char *algorithm = http_argument(http, "X-Amz-Algorithm"), *payload = http_header(http, "X-Amz-Content-SHA256");
-    int64_t seconds = life && *life && strspn(life, "0123456789") == strlen(life) && strlen(life) < 10
-                          ? strtoll(life, NULL, 10) : -1;
+    int64_t seconds = 0;
 
     *ret = (struct s3_signature){.by = S3_SIGNED_4_QUERY, .signature = http_argument(http, "X-Amz-Signature"),
                                  .headers = http_argument(http, "X-Amz-SignedHeaders"),
@@ -203,6 +213,9 @@ static bool read_4_query(struct http_request *http, struct s3_signature *ret, st
     ret->time = compact_time(ret->date);
     if (ret->time <= 0) {
         return problem(ret_problem, code, "X-Amz-Date must be in the ISO8601 Long Format \"yyyyMMdd'T'HHmmss'Z'\"");
+    }
+    if (!whole_number(life, &seconds)) {
+        return problem(ret_problem, code, "X-Amz-Expires should be a number");
     }
     if (seconds < 0) {
         return problem(ret_problem, code, "X-Amz-Expires must be non-negative");

@@ -187,9 +187,11 @@ static void respond_uploads(struct uploads *uploads, const char *key_marker, con
         s3_write_name(out, "NextKeyMarker", uploads->last_key ? uploads->last_key : "", uploads->encode);
         xml_member(out, "NextUploadIdMarker", uploads->last_id ? uploads->last_id : "");
     }
-    s3_write_name(out, "Prefix", uploads->prefix, uploads->encode);
     if (uploads->delimiter) {
         s3_write_name(out, "Delimiter", uploads->delimiter, uploads->encode);
+    }
+    if (*uploads->prefix || uploads->delimiter) {
+        s3_write_name(out, "Prefix", uploads->prefix, uploads->encode);
     }
     if (uploads->encode) {
         xml_member(out, "EncodingType", "url");

@@ -136,6 +136,12 @@ class Objects(S3Test):
         self.refused("PreconditionFailed", 412, self.s3.copy_object, Bucket=self.bucket, Key="to",
                      CopySource="%s/from" % self.bucket, CopySourceIfMatch="x")
         self.refused("NoSuchKey", 404, self.s3.copy_object, Bucket=self.bucket, Key="to", CopySource="%s/none" % self.bucket)
+        self.put("50%-off", b"half")        # some clients do not escape it
+        for source, status in (("50%-off", 200), ("50%25-off", 200), ("from?versionId=null", 200), ("from?versionId=", 200),
+                               ("from?versionId=null&more", 400), ("from?versionId=x", 400), ("from?more", 400)):
+            with self.subTest(source):
+                self.raw("PUT", "/%s/to" % self.bucket, status, "InvalidArgument" if status == 400 else None,
+                         headers={"x-amz-copy-source": "/%s/%s" % (self.bucket, source)})
 
     def test_tags(self):
         self.put("t", Tagging="a=1&b=%26")
@@ -568,6 +574,11 @@ class Signatures(S3Test):
             urllib.request.urlopen(url)
         self.assertEqual((caught.exception.code, code(caught.exception.read())), (403, "AccessDenied"))
         caught.exception.close()
+        for life, word in (("-1", "non-negative"), ("604801", "less than 604800"), ("9" * 18, "less than 604800"),
+                           ("9" * 19, "number"), ("x", "number"), ("", "number")):
+            answer = self.raw("GET", "/%s/o" % self.bucket, 400, "AuthorizationQueryParametersError", anonymous=True,
+                              query=url.split("?")[1].replace("X-Amz-Expires=1", "X-Amz-Expires=" + life))
+            self.assertIn(word, answer[2].decode())
         query = url.split("?")[1].replace("X-Amz-Expires=1", "X-Amz-Expires=604801")
         self.raw("GET", "/%s/o" % self.bucket, 400, "AuthorizationQueryParametersError", anonymous=True, query=query)
 
