@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * Copying an object or a part of one: x-amz-copy-source, its rights and conditions. A multipart object becomes one. */
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -10,11 +11,21 @@
 #include "object_store/swift_parts.h"
 #include "object_store/xml.h"
 
-/* Some clients do not escape: what cannot be decoded is the name itself. */
+/* Some clients escape all but the percent sign, or nothing: one that begins no escape stands for itself. */
 static const char *decode(struct s3 *s3, const char *text, size_t size) {
-    const char *decoded = http_decode(s3->arena, text, size, false);
+    struct buf escaped = {0};
+    const char *decoded;
 
-    return decoded ? decoded : arena_text_size(s3->arena, text, size);
+    for (const char *end = text + size; text < end; text++) {
+        if (*text == '%' && !(end - text > 2 && isxdigit((unsigned char)text[1]) && isxdigit((unsigned char)text[2]))) {
+            BUF_LITERAL(&escaped, "%25");
+        } else {
+            buf_char(&escaped, *text);
+        }
+    }
+    decoded = http_decode(s3->arena, escaped.at ? escaped.at : "", escaped.size, false);
+    buf_release(&escaped);
+    return decoded;
 }
 
 /* Of "versionId=..."; "" is the current one. */

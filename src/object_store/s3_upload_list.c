@@ -183,21 +183,19 @@ static void respond_uploads(struct uploads *uploads, const char *key_marker, con
     xml_member(out, "Bucket", s3->bucket);
     s3_write_name(out, "KeyMarker", key_marker, uploads->encode);
     xml_member(out, "UploadIdMarker", id_marker);
-    if (uploads->more) {
-        s3_write_name(out, "NextKeyMarker", uploads->last_key ? uploads->last_key : "", uploads->encode);
-        xml_member(out, "NextUploadIdMarker", uploads->last_id ? uploads->last_id : "");
-    }
+    s3_write_name(out, "NextKeyMarker", uploads->last_key ? uploads->last_key : "", uploads->encode);
+    xml_member(out, "NextUploadIdMarker", uploads->last_id ? uploads->last_id : "");
     if (uploads->delimiter) {
         s3_write_name(out, "Delimiter", uploads->delimiter, uploads->encode);
     }
     if (*uploads->prefix || uploads->delimiter) {
         s3_write_name(out, "Prefix", uploads->prefix, uploads->encode);
     }
+    buf_printf(out, "<MaxUploads>%" PRId64 "</MaxUploads>", uploads->most);
     if (uploads->encode) {
         xml_member(out, "EncodingType", "url");
     }
-    buf_printf(out, "<MaxUploads>%" PRId64 "</MaxUploads><IsTruncated>%s</IsTruncated>", uploads->most,
-               uploads->more ? "true" : "false");
+    xml_member(out, "IsTruncated", uploads->more ? "true" : "false");
     buf_put(out, uploads->entries.at ? uploads->entries.at : "", uploads->entries.size);
     buf_put(out, uploads->common.at ? uploads->common.at : "", uploads->common.size);
     BUF_LITERAL(out, "</ListMultipartUploadsResult>");
