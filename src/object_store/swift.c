@@ -69,7 +69,13 @@ static bool too_long(struct swift *sw, const char *what, const char *name, int m
     if (sw->http->method != HTTP_PUT && sw->http->method != HTTP_COPY && sw->depth == DEPTH_OBJECT) {
         return swift_status(sw, 404), false;
     }
-    return swift_error(sw, 400, "%s name length of %zu longer than %d", what, strlen(name), most), false;
+    if (name == sw->object) {
+        return swift_error(sw, 400, "%s name length of %zu longer than %d", what, strlen(name), most), false;
+    }
+    swift_status(sw, 400);                  /* whose answer is called HTML by Swift */
+    buf_clear(&sw->http->response.body);
+    buf_printf(&sw->http->response.body, "%s name length of %zu longer than %d", what, strlen(name), most);
+    return false;
 }
 
 static bool read_path(struct swift *sw) {

@@ -49,6 +49,8 @@ class Lists(ObjectStoreTest):
     def test_names_that_are_too_long(self):
         for method, status in (("GET", 404), ("HEAD", 404), ("DELETE", 404), ("POST", 404), ("PUT", 400)):
             self.swift(method, "%s/%s" % (self.container, "x" * 1025), b"" if method[0] == "P" else None, status)
+        for path, kind in (("x" * 257, "text/html"), (self.container + "/" + "x" * 1025, "text/plain")):
+            self.assertEqual(self.swift("PUT", path, b"", 400)[0]["Content-Type"].split(";")[0], kind)
 
 
 class Reading(ObjectStoreTest):
