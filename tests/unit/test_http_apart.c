@@ -48,11 +48,22 @@ static int begin(struct fixture *fixture, const char *path) {
     return fd;
 }
 
+static void wait_for_queued(struct fixture *fixture, uint64_t wanted) {
+    struct http_statistics now = {0};
+
+    for (int tries = 0; tries < 5000 && now.queued != wanted; tries++) {
+        usleep(1000);
+        http_server_statistics(fixture->server, &now);
+    }
+    check_int((int64_t)now.queued, (int64_t)wanted);
+}
+
 static void begin_many(struct fixture *fixture, const char *path, int fds[MANY]) {
     for (int i = 0; i < MANY; i++) {
         fds[i] = begin(fixture, path);
     }
     wait_for(&fixture->waiting, MOST_APART);
+    wait_for_queued(fixture, MANY - MOST_APART);
 }
 
 static char *bytes_new(size_t size) {
