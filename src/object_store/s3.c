@@ -155,23 +155,10 @@ static bool choose(struct s3 *s3) {
 /* ?versionId=null, or a version as it was told. */
 static bool read_version(struct s3 *s3) {
     const char *text = s3_argument(s3, "versionId");
-    char *end;
-    double seconds;
 
     s3->version = STORE_CURRENT;
-    if (!text || s3->depth != S3_OBJECT) {
-        return true;
-    }
-    if (!strcmp(text, "null")) {
-        s3->version = 0;
-        return true;
-    }
-    seconds = strtod(text, &end);
-    if (!*text || *end || strspn(text, "0123456789.") != strlen(text) || seconds <= 0 || seconds > 1e11) {
-        return s3_error(s3, "InvalidArgument", "ArgumentName", "versionId", "ArgumentValue", text, NULL), false;
-    }
-    s3->version = swift_version_of(text);
-    return true;
+    return !text || s3->depth != S3_OBJECT || swift_version_read(text, &s3->version) ||
+           (s3_error(s3, "InvalidArgument", "ArgumentName", "versionId", "ArgumentValue", text, NULL), false);
 }
 
 /* ---- taking it ---- */

@@ -28,14 +28,6 @@ static const char *decode(struct s3 *s3, const char *text, size_t size) {
     return decoded;
 }
 
-/* Of "versionId=..."; "" is the current one. */
-static bool read_version(const char *text, int64_t *ret) {
-    bool valid = !*text || swift_is_version(text);
-
-    *ret = !*text ? STORE_CURRENT : valid && strcmp(text, "null") != 0 ? swift_version_of(text) : 0;
-    return valid;
-}
-
 /* "/bucket/key?versionId=...", escaped. False: answered. */
 static bool read_source(struct s3 *s3, struct store_find *find) {
     const char *text = s3_header(s3, "x-amz-copy-source"), *slash, *version;
@@ -47,8 +39,8 @@ static bool read_source(struct s3 *s3, struct store_find *find) {
     version = strstr(text, "?versionId=");
     size = version ? (size_t)(version - text) : strcspn(text, "?");
     find->version = STORE_CURRENT;
-    if (version) {
-        valid = read_version(version + strlen("?versionId="), &find->version);
+    if (version && version[strlen("?versionId=")]) {
+        valid = swift_version_read(version + strlen("?versionId="), &find->version);
     }
     if (slash && slash > text && slash + 1 < text + size) {
         find->container = decode(s3, text, (size_t)(slash - text));

@@ -82,14 +82,12 @@ static void read_one(struct many *many, const struct xml_node *node, struct one 
     if (strlen(key) > S3_MAX_KEY) {
         one->code = "KeyTooLongError";
         one->message = "Your key is too long.";
-    } else if (one->version && strcmp(version, "null") != 0 && strspn(version, "0123456789.") != strlen(version)) {
+    } else if (one->version && !swift_version_read(version, &one->change.version)) {
         one->code = "NoSuchVersion";
         one->message = "The specified version does not exist.";
     } else if (!s3_may_delete(s3, key, one->version != NULL)) {
         one->code = "AccessDenied";
         one->message = "Access Denied";
-    } else if (one->version) {
-        one->change.version = !strcmp(version, "null") ? 0 : swift_version_of(version);
     }
 }
 

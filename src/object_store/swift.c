@@ -158,15 +158,7 @@ static bool read_version(struct swift *sw) {
     if (!text || !*text || sw->depth != DEPTH_OBJECT || swift_argument(sw, "temp_url_sig")) {
         return true;
     }
-    if (!strcmp(text, "null")) {
-        sw->version = 0;
-        return true;
-    }
-    if (!swift_is_version(text)) {
-        return swift_error(sw, 400, "Invalid version_id parameter"), false;
-    }
-    sw->version = swift_version_of(text);
-    return true;
+    return swift_version_read(text, &sw->version) || (swift_error(sw, 400, "Invalid version_id parameter"), false);
 }
 
 /* ---- taking a request ---- */

@@ -133,13 +133,6 @@ void swift_last_modified(struct swift *sw, int64_t time) {
     http_respond_header(sw->http, "Last-Modified", time_print((time + SECOND - 1) / SECOND * SECOND, TIME_HTTP, text));
 }
 
-bool swift_is_version(const char *text) {
-    char *end;
-    double seconds = strtod(text, &end);
-
-    return !strcmp(text, "null") || (end != text && !*end && seconds > 0 && seconds < 1e11);
-}
-
 int64_t swift_version_of(const char *text) {
     int64_t seconds = strtoll(text, NULL, 10), fraction = 0, unit = SECOND / 10;
     const char *at = strchr(text, '.');
@@ -148,6 +141,15 @@ int64_t swift_version_of(const char *text) {
         fraction += (*at - '0') * unit;
     }
     return seconds * SECOND + fraction;
+}
+
+bool swift_version_read(const char *text, int64_t *ret) {
+    bool null = !strcmp(text, "null");
+    char *end;
+    double seconds = strtod(text, &end);
+
+    *ret = null ? 0 : swift_version_of(text);
+    return null || (*text && !*end && strspn(text, "0123456789.") == strlen(text) && seconds > 0 && seconds < 1e11);
 }
 
 const char *swift_version_text(struct arena *arena, int64_t version) {

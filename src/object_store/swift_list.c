@@ -286,11 +286,11 @@ bool swift_list_bounds(struct swift *sw) {
 /* ---- the operations ---- */
 
 /* A version goes before another of the same name. */
-static bool check_marker(struct swift *sw, const char *marker, const char *version) {
-    if (!marker) {
+static bool read_version_marker(struct swift *sw, const char *version, struct store_list *walk) {
+    if (!walk->marker) {
         return swift_error(sw, 400, "version_marker needs a marker"), false;
     }
-    return swift_is_version(version) || (swift_error(sw, 400, "Invalid version_marker parameter"), false);
+    return swift_version_read(version, &walk->marker_version) || (swift_error(sw, 400, "Invalid version_marker parameter"), false);
 }
 
 static bool list(struct swift *sw) {
@@ -305,13 +305,12 @@ static bool list(struct swift *sw) {
 
     walk.versions = sw->depth == DEPTH_CONTAINER && swift_argument(sw, "versions") && sw->owner;
     if (!swift_choose_format(sw, walk.versions, &listing.format) || !read_limit(sw, &walk.limit) ||
-        (walk.versions && version && !check_marker(sw, walk.marker, version))) {
+        (walk.versions && version && !read_version_marker(sw, version, &walk))) {
         return true;
     }
     read_path(&listing, &walk);
     walk.names_only = listing.format == SWIFT_PLAIN;
     walk.shown_only = !walk.versions && sw->found.container.versions == VERSIONS_OFF;
-    walk.marker_version = version ? swift_version_of(version) : 0;
     listing.versions = walk.versions;
     begin(&listing, &walk);
     result = store_list(sw->arena, &walk, NULL);

@@ -27,7 +27,7 @@ void swift_read_quotas(struct swift *sw);
 bool swift_copy_here(struct swift *sw);
 
 /* A version as clients write it: seconds with a fraction. */
-bool swift_is_version(const char *text);            /* "null" too */
+bool swift_version_read(const char *text, int64_t *ret);    /* false: neither "null" (0) nor what swift_version_text writes */
 int64_t swift_version_of(const char *text);
 const char *swift_version_text(struct arena *arena, int64_t version);
 

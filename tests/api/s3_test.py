@@ -123,6 +123,14 @@ class Objects(S3Test):
         self.assertEqual((answer["ContentType"], answer["CacheControl"]), ("a/b", "none"))
         self.assertNotIn("x-evil", answer["ResponseMetadata"]["HTTPHeaders"])
 
+    def test_versions_that_cannot_be_delete_nothing(self):
+        self.put("o", b"kept")
+        for version in ("0", "x", "1.2.3", "1e5"):
+            answer = self.s3.delete_objects(Bucket=self.bucket, Delete={"Objects": [{"Key": "o", "VersionId": version}]})
+            self.assertEqual([error["Code"] for error in answer["Errors"]], ["NoSuchVersion"])
+            self.refused("InvalidArgument", 400, self.s3.delete_object, Bucket=self.bucket, Key="o", VersionId=version)
+        self.assertEqual(self.get("o"), b"kept")
+
     def test_copy(self):
         self.put("from", b"bytes", Metadata={"a": "1"}, ContentType="x/y")
         self.s3.copy_object(Bucket=self.bucket, Key="to", CopySource="%s/from" % self.bucket)
