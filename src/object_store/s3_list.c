@@ -369,11 +369,8 @@ static bool read_version_marker(struct s3 *s3, struct store_list *list) {
         list->marker_version = store_find(s3->arena, &find, &found) == STORE_OK ? found.object.modified : 0;
         return true;
     }
-    if (strspn(text, "0123456789.") != strlen(text) || strlen(text) > 32) {
-        return s3_error(s3, "InvalidArgument", "ArgumentName", "version-id-marker", "ArgumentValue", text, NULL), false;
-    }
-    list->marker_version = swift_version_of(text);
-    return true;
+    return swift_version_read(text, &list->marker_version) ||
+           (s3_error(s3, "InvalidArgument", "ArgumentName", "version-id-marker", "ArgumentValue", text, NULL), false);
 }
 
 bool s3_versions_get(struct call *call) {

@@ -144,12 +144,12 @@ int64_t swift_version_of(const char *text) {
 }
 
 bool swift_version_read(const char *text, int64_t *ret) {
-    bool null = !strcmp(text, "null");
     char *end;
     double seconds = strtod(text, &end);
+    bool is_time = *text && !*end && strspn(text, "0123456789.") == strlen(text) && seconds > 0 && seconds < 1e11;
 
-    *ret = null ? 0 : swift_version_of(text);
-    return null || (*text && !*end && strspn(text, "0123456789.") == strlen(text) && seconds > 0 && seconds < 1e11);
+    *ret = is_time ? swift_version_of(text) : 0;
+    return is_time || !strcmp(text, "null");
 }
 
 const char *swift_version_text(struct arena *arena, int64_t version) {

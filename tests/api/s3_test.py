@@ -125,10 +125,11 @@ class Objects(S3Test):
 
     def test_versions_that_cannot_be_delete_nothing(self):
         self.put("o", b"kept")
-        for version in ("0", "x", "1.2.3", "1e5"):
+        for version in ("0", "x", "1.2.3", "1e5", "9" * 30):
             answer = self.s3.delete_objects(Bucket=self.bucket, Delete={"Objects": [{"Key": "o", "VersionId": version}]})
             self.assertEqual([error["Code"] for error in answer["Errors"]], ["NoSuchVersion"])
             self.refused("InvalidArgument", 400, self.s3.delete_object, Bucket=self.bucket, Key="o", VersionId=version)
+            self.raw("GET", "/" + self.bucket, 400, "InvalidArgument", query="versions=&key-marker=o&version-id-marker=" + version)
         self.assertEqual(self.get("o"), b"kept")
 
     def test_copy(self):
